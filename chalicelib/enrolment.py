@@ -1,0 +1,173 @@
+"""Taking faces in and out, so that a crash at any point leaves nothing behind.
+
+Enrolment goes pending note -> photo in S3 -> face in the collection -> active; removal goes
+removing note -> face out of the collection -> photo out of S3 -> note gone. Only an active face counts.
+What a crash leaves half-done is found by its note and undone by the sweep.
+"""
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+import msgspec
+
+from chalicelib.errors import (
+    Busy,
+    EnrolmentInProgress,
+    FaceBelongsToAnother,
+    FaceNotFound,
+    InvalidPhoto,
+    NoFaceFound,
+    PersonNotFound,
+    PoorPhoto,
+    RollcallError,
+    TooManyFaces,
+    WriteConflict,
+)
+from chalicelib.faces import Faces
+from chalicelib.models import MAX_FACES, Face, FaceState, Match, Person
+from chalicelib.people import clean_name
+from chalicelib.photos import Photo, Photos, key_of
+from chalicelib.store import Store, fold, new_id
+
+SAME_PERSON = 80.0
+"""Least similarity (percent) of a new photo with the faces of a namesake to be taken for the same
+person; the calibration's point for a one-to-one comparison."""
+
+ABANDONED_AFTER = timedelta(seconds=40)
+"""A Lambda is stopped at 29 s: what is older and unfinished has no one left to finish it."""
+
+
+TRIES = 5
+"""How often a write that lost against another on the same person is tried again."""
+
+
+def register(store: Store, faces: Faces, photos: Photos, name: str, photo: Photo, *, now: datetime) -> Face:
+    """Enrol a photo under a name, as the lab does it: whoever it shows is found or made.
+
+    Raises FaceBelongsToAnother when the face is enrolled under another name.
+    """
+    name = clean_name(name)
+    faces.require_one_face(photo)
+    matches = faces.search(photo.content, floor=SAME_PERSON)
+    for match in matches:
+        try:
+            person = store.person(match.person_id)
+        except PersonNotFound:
+            continue  # a face that an unfinished enrolment left in the collection
+        if match.face_id in person.face_ids and fold(person.name) == fold(name):
+            return _enrol(store, faces, photos, person, photo, now=now)
+    person = Person(person_id=new_id(), name=name, created_at=now, updated_at=now)
+    _refuse_another(store, matches, person)
+    return _enrol(store, faces, photos, person, photo, now=now)
+
+
+def _refuse_another(store: Store, matches: list[Match], person: Person) -> None:
+    """Raise FaceBelongsToAnother if a match is an active face of somebody else."""
+    threshold = store.settings().similarity_threshold
+    for match in matches:
+        if match.person_id == person.person_id or match.similarity < threshold:
+            continue
+        try:
+            other = store.person(match.person_id)
+        except PersonNotFound:
+            continue
+        if match.face_id in other.face_ids:
+            raise FaceBelongsToAnother(other.person_id)
+
+
+def _enrol(
+    store: Store, faces: Faces, photos: Photos, person: Person, photo: Photo, *, now: datetime
+) -> Face:
+    """Take a one-face photo in for a person; the same photo again is the same face."""
+    known = store.face(person.person_id, photo.digest)
+    if known and known.state is FaceState.ACTIVE:
+        return known
+    if len(person.face_ids) >= MAX_FACES:
+        raise TooManyFaces(MAX_FACES)
+    if known:
+        if now - known.since < ABANDONED_AFTER:
+            raise EnrolmentInProgress
+        _discard(store, faces, photos, known)
+    face = Face(
+        person_id=person.person_id,
+        digest=photo.digest,
+        photo_key=key_of(person.person_id, photo),
+        state=FaceState.PENDING,
+        since=now,
+    )
+    try:
+        store.begin_face(face)
+    except WriteConflict:
+        raise EnrolmentInProgress from None
+    try:
+        photos.keep(face.photo_key, photo)
+        indexed = faces.index(photo, person.person_id)
+        face = msgspec.structs.replace(
+            face,
+            face_id=indexed.face_id,
+            confidence=indexed.confidence,
+            brightness=indexed.brightness,
+            sharpness=indexed.sharpness,
+            model=indexed.model,
+        )
+        # Two people enrolling one face at the same moment both found nobody before; now one sees the other.
+        _refuse_another(store, faces.resembling(indexed.face_id, floor=SAME_PERSON), person)
+        _activate(store, face, person)
+    except RollcallError:
+        _discard(store, faces, photos, face)
+        raise
+    return face
+
+
+def _activate(store: Store, face: Face, person: Person) -> None:
+    for _ in range(TRIES):
+        try:
+            return store.activate_face(face, person)
+        except WriteConflict:
+            person = store.person(person.person_id)  # another of the person's faces came or went
+            if len(person.face_ids) >= MAX_FACES:
+                raise TooManyFaces(MAX_FACES) from None
+    raise Busy
+
+
+def remove(store: Store, faces: Faces, photos: Photos, face_id: str, *, now: datetime) -> None:
+    """Remove an enrolled face, its photo and its vector; raises FaceNotFound.
+
+    Whose face it is comes from the collection, and the photo's key from the table:
+    nothing that the caller says about them is used.
+    """
+    owner = faces.owner(face_id)
+    if owner is None:
+        raise FaceNotFound(face_id)
+    for _ in range(TRIES):
+        face = next((face for face in store.faces(owner) if face.face_id == face_id), None)
+        if face is None or face.state is not FaceState.ACTIVE:
+            raise FaceNotFound(face_id)
+        try:
+            removing = store.begin_removal(face, store.person(owner), now)
+        except WriteConflict:
+            continue  # another of the person's faces came or went
+        return _discard(store, faces, photos, removing)
+    raise Busy
+
+
+def sweep(store: Store, faces: Faces, photos: Photos, *, now: datetime) -> int:
+    """Undo enrolments and finish removals that a crash left half-done; says how many."""
+    unfinished = store.unfinished_faces(before=now - ABANDONED_AFTER)
+    for face in unfinished:
+        _discard(store, faces, photos, face)
+    return len(unfinished)
+
+
+def _discard(store: Store, faces: Faces, photos: Photos, face: Face) -> None:
+    """Take a face that does not count out of everywhere; safe to repeat from any point."""
+    photo = photos.find(face.photo_key)
+    if face.face_id:
+        faces.remove([face.face_id])
+    elif photo:
+        # Whether the crash came before or after indexing is not known; the same photo
+        # for the same person gives the same face, so this finds it or makes it.
+        with suppress(InvalidPhoto, NoFaceFound, PoorPhoto):
+            faces.remove([faces.index(photo, face.person_id).face_id])
+    photos.remove(face.photo_key)
+    store.forget_face(face)

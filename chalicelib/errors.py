@@ -1,0 +1,224 @@
+"""Everything Rollcall refuses, by meaning.
+
+    RollcallError
+    ├── InvalidRequest      400  the request itself cannot be understood
+    ├── Forbidden           403  understood, but not allowed here
+    ├── NotFound            404  nothing of that name
+    ├── Conflict            409  sound, but it contradicts what is recorded
+    ├── Gone                410  it was there and is over
+    ├── TooLarge            413  more than the limits allow
+    ├── Refused             422  sound, but the rules say no
+    └── Unavailable         503  a service we need did not answer; try again
+
+The class name is the `Code` that callers see and may rely on; the message is for people, safe to
+show, and may change. `details` are the facts a program needs, by name.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class RollcallError(Exception):
+    """A refusal with a stable code."""
+
+    details: Mapping[str, Any]
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.details = details
+
+
+class InvalidRequest(RollcallError):
+    """The request cannot be understood."""
+
+
+class Forbidden(RollcallError):
+    """The request is understood but not allowed."""
+
+
+class NotFound(RollcallError):
+    """There is nothing of that name."""
+
+
+class Conflict(RollcallError):
+    """The request is sound but contradicts what is already recorded."""
+
+
+class Gone(RollcallError):
+    """It was there and is over."""
+
+
+class TooLarge(RollcallError):
+    """More than the limits allow."""
+
+
+class Refused(RollcallError):
+    """The request is sound, but the rules say no."""
+
+
+class Unavailable(RollcallError):
+    """A service we need did not answer in time; the caller may try again."""
+
+
+# --- people and their faces ---------------------------------------------------------------------
+
+
+class PersonNotFound(NotFound):
+    """No person has this id."""
+
+    def __init__(self, person_id: str) -> None:
+        super().__init__("There is no such person.", person_id=person_id)
+
+
+class FaceNotFound(NotFound):
+    """The person has no such face."""
+
+    def __init__(self, face_id: str) -> None:
+        super().__init__("There is no such face.", face_id=face_id)
+
+
+class InvalidPhoto(InvalidRequest):
+    """The bytes are neither a JPEG nor a PNG that can be decoded."""
+
+    def __init__(self, why: str = "The photo is neither a JPEG nor a PNG that can be read.") -> None:
+        super().__init__(why)
+
+
+class PhotoTooLarge(TooLarge):
+    """The photo has more bytes or pixels than can be taken."""
+
+    def __init__(self, why: str = "The photo is too large.") -> None:
+        super().__init__(why)
+
+
+class NoFaceFound(Refused):
+    """There is no face in the photo."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no face in the photo.")
+
+
+class SeveralFaces(Refused):
+    """An enrolment photo must show one person only (otherwise several people get one identity)."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"The photo shows {count} faces; it must show exactly one.", count=count)
+
+
+class PoorPhoto(Refused):
+    """There is a face, but not good enough to recognise anybody by."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__("The face in the photo is not clear enough.", reasons=reasons)
+
+
+class FaceBelongsToAnother(Conflict):
+    """The face in the photo is already enrolled for somebody else."""
+
+    def __init__(self, person_id: str) -> None:
+        super().__init__("This face is already enrolled for another person.", person_id=person_id)
+
+
+class EnrolmentInProgress(Conflict):
+    """The same photo is being enrolled for the person at this moment."""
+
+    def __init__(self) -> None:
+        super().__init__("This photo is being enrolled right now; try again in a minute.")
+
+
+class TooManyFaces(Conflict):
+    """The person has as many faces as one may have."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"A person may have at most {limit} faces.", limit=limit)
+
+
+# --- liveness and punches -----------------------------------------------------------------------
+
+
+class SessionNotFound(NotFound):
+    """No liveness session of ours has this id."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such liveness session.")
+
+
+class SessionUsed(Conflict):
+    """The liveness session has already been spent; one session is one punch."""
+
+    def __init__(self) -> None:
+        super().__init__("This liveness session has already been used.")
+
+
+class SessionPending(Conflict):
+    """The camera check of this session is not finished."""
+
+    def __init__(self) -> None:
+        super().__init__("The camera check is not finished.")
+
+
+class NoReferenceImage(Conflict):
+    """The camera check passed but left no image to match; only a new session can help."""
+
+    def __init__(self) -> None:
+        super().__init__("The camera check left no image; start a new one.")
+
+
+class SessionExpired(Gone):
+    """A liveness session lives for three minutes."""
+
+    def __init__(self) -> None:
+        super().__init__("The liveness session has expired; start a new one.")
+
+
+class NotLive(Refused):
+    """The camera check says that no live person was there."""
+
+    def __init__(self) -> None:
+        super().__init__("No live person was seen; try again.")
+
+
+class NotRecognised(Refused):
+    """The face is nobody's that is enrolled and active."""
+
+    def __init__(self) -> None:
+        super().__init__("The face was not recognised.")
+
+
+class AmbiguousMatch(Refused):
+    """Two people look too much like the face to tell which it is."""
+
+    def __init__(self) -> None:
+        super().__init__("The face fits more than one person; use another way to check in.")
+
+
+class PhotoPunchOff(Forbidden):
+    """Punching with a mere photo, without liveness, is switched off."""
+
+    def __init__(self) -> None:
+        super().__init__("Check-in by photo is switched off; use a liveness session.")
+
+
+class LabOff(NotFound):
+    """The routes of the lab are not offered on this stage."""
+
+    def __init__(self) -> None:
+        super().__init__("The lab's routes are switched off here.")
+
+
+# --- the service itself -------------------------------------------------------------------------
+
+
+class Busy(Unavailable):
+    """AWS throttled us, timed out or failed; nothing was recorded."""
+
+    def __init__(self) -> None:
+        super().__init__("The service is busy; try again in a moment.")
+
+
+class WriteConflict(RuntimeError):
+    """A conditional write lost against another; use cases read again and retry, callers never see it."""
+
+    def __init__(self, failed: frozenset[int] = frozenset()) -> None:
+        super().__init__(f"conditions failed for writes {sorted(failed)}")
+        self.failed = failed

@@ -1,0 +1,175 @@
+"""Amazon Rekognition: one collection of faces, and liveness sessions.
+
+Rekognition's ExternalImageId is our person id; no name ever goes there.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from chalicelib.errors import (
+    InvalidPhoto,
+    NoFaceFound,
+    PhotoTooLarge,
+    PoorPhoto,
+    SessionNotFound,
+    SeveralFaces,
+)
+from chalicelib.models import Match
+from chalicelib.photos import Photo
+
+if TYPE_CHECKING:
+    from mypy_boto3_rekognition import RekognitionClient
+    from mypy_boto3_rekognition.type_defs import FaceMatchTypeDef
+
+CANDIDATES = 50
+"""Most matches asked for in a search: ten faces of the best person leave room for the second-best."""
+
+SEARCH_FLOOR = 70.0
+"""Least similarity searched for. Lower than every threshold, so that the second-best person is seen."""
+
+
+class IndexedFace(Struct, frozen=True):
+    """What Rekognition says of a face that it took into the collection; percent."""
+
+    face_id: str
+    confidence: float
+    brightness: float
+    sharpness: float
+    model: str
+
+
+class LivenessResult(Struct, frozen=True):
+    """Where a liveness session stands.
+
+    `status` is Rekognition's: CREATED, IN_PROGRESS, SUCCEEDED, FAILED or EXPIRED. `confidence`
+    is percent. `image` is the reference image: the only one that may ever be matched.
+    """
+
+    status: str
+    confidence: float | None
+    image: bytes | None
+
+
+class Faces:
+    """The collection, through a boto3 Rekognition client."""
+
+    def __init__(self, client: "RekognitionClient", collection: str) -> None:
+        self._client = client
+        self._collection = collection
+
+    @contextmanager
+    def _photo_errors(self) -> Iterator[None]:
+        errors = self._client.exceptions
+        try:
+            yield
+        except errors.InvalidImageFormatException:
+            raise InvalidPhoto from None
+        except errors.ImageTooLargeException:
+            raise PhotoTooLarge from None
+
+    def require_one_face(self, photo: Photo) -> None:
+        """Check that a photo shows exactly one face; raises NoFaceFound or SeveralFaces."""
+        with self._photo_errors():
+            try:
+                reply = self._client.detect_faces(Image={"Bytes": photo.content})
+            except self._client.exceptions.InvalidParameterException:
+                raise InvalidPhoto("The photo must be at least 80 pixels on each side.") from None
+        count = len(reply["FaceDetails"])
+        if count == 0:
+            raise NoFaceFound
+        if count > 1:
+            raise SeveralFaces(count)
+
+    def index(self, photo: Photo, person_id: str) -> IndexedFace:
+        """Take the face of a one-face photo into the collection.
+
+        The same photo for the same person again gives the same face. Raises PoorPhoto
+        with Rekognition's reasons when its quality filter refuses the face.
+        """
+        with self._photo_errors():
+            reply = self._client.index_faces(
+                CollectionId=self._collection,
+                Image={"Bytes": photo.content},
+                ExternalImageId=person_id,
+                MaxFaces=1,
+                QualityFilter="AUTO",
+                DetectionAttributes=["DEFAULT"],
+            )
+        if not reply["FaceRecords"]:
+            reasons = {reason for face in reply["UnindexedFaces"] for reason in face["Reasons"]}
+            if not reasons:
+                raise NoFaceFound
+            raise PoorPhoto(sorted(reasons))
+        record = reply["FaceRecords"][0]
+        quality = record["FaceDetail"]["Quality"]
+        return IndexedFace(
+            face_id=record["Face"]["FaceId"],
+            confidence=round(record["Face"]["Confidence"], 2),
+            brightness=round(quality["Brightness"], 2),
+            sharpness=round(quality["Sharpness"], 2),
+            model=reply["FaceModelVersion"],
+        )
+
+    def search(self, image: bytes, *, floor: float = SEARCH_FLOOR) -> list[Match]:
+        """Find whose face is the largest in a photo: best first, at least `floor` percent similar.
+
+        Empty when nobody enrolled resembles it. Raises NoFaceFound when there is no face.
+        """
+        with self._photo_errors():
+            try:
+                reply = self._client.search_faces_by_image(
+                    CollectionId=self._collection,
+                    Image={"Bytes": image},
+                    FaceMatchThreshold=floor,
+                    MaxFaces=CANDIDATES,
+                    QualityFilter="NONE",
+                )
+            except self._client.exceptions.InvalidParameterException:
+                # "There are no faces in the image", by Rekognition's way of saying it.
+                raise NoFaceFound from None
+        return [_match(match) for match in reply["FaceMatches"]]
+
+    def resembling(self, face_id: str, *, floor: float) -> list[Match]:
+        """Find the other enrolled faces that resemble an enrolled one, best first."""
+        reply = self._client.search_faces(
+            CollectionId=self._collection, FaceId=face_id, FaceMatchThreshold=floor, MaxFaces=CANDIDATES
+        )
+        return [_match(match) for match in reply["FaceMatches"]]
+
+    def owner(self, face_id: str) -> str | None:
+        """Say whose face this is; None when the collection has no such face."""
+        try:
+            reply = self._client.list_faces(CollectionId=self._collection, FaceIds=[face_id])
+        except self._client.exceptions.InvalidParameterException:
+            return None  # not the form of a face id
+        return reply["Faces"][0]["ExternalImageId"] if reply["Faces"] else None
+
+    def remove(self, face_ids: list[str]) -> None:
+        """Delete faces from the collection; those that are not there are fine."""
+        if face_ids:
+            self._client.delete_faces(CollectionId=self._collection, FaceIds=face_ids)
+
+    def start_session(self) -> str:
+        """Ask for a new liveness session; it lives three minutes. No image of it goes to S3."""
+        return self._client.create_face_liveness_session()["SessionId"]
+
+    def session(self, session_id: str) -> LivenessResult:
+        """Read where a session stands; raises SessionNotFound when unknown or too old."""
+        try:
+            reply = self._client.get_face_liveness_session_results(SessionId=session_id)
+        except self._client.exceptions.SessionNotFoundException:
+            raise SessionNotFound from None
+        confidence = reply.get("Confidence")
+        return LivenessResult(
+            status=reply["Status"],
+            confidence=None if confidence is None else round(confidence, 2),
+            image=reply.get("ReferenceImage", {}).get("Bytes"),
+        )
+
+
+def _match(match: "FaceMatchTypeDef") -> Match:
+    face = match["Face"]
+    return Match(face["ExternalImageId"], face["FaceId"], round(match["Similarity"], 2))

@@ -1,0 +1,34 @@
+"""Photos in requests: as the raw body, as multipart/form-data, or as base64 in JSON."""
+
+import io
+
+from multipart import MultipartError, MultipartParser, parse_options_header
+
+from chalicelib.errors import InvalidRequest, TooLarge
+
+BODY_LIMIT = 6 * 1024 * 1024
+"""Most bytes of a form: Lambda takes no more in one request."""
+
+
+def parts(body: bytes, content_type: str) -> dict[str, bytes]:
+    """Read multipart/form-data as bytes by field name; raises InvalidRequest or TooLarge.
+
+    A field that comes twice is refused: which of the two counts should not depend on the reader.
+    """
+    if len(body) > BODY_LIMIT:
+        raise TooLarge("The form is too large.")
+    boundary = parse_options_header(content_type)[1].get("boundary", "")
+    if not boundary:
+        raise InvalidRequest("The multipart form names no boundary.")
+    found: dict[str, bytes] = {}
+    try:
+        parser = MultipartParser(
+            io.BytesIO(body), boundary, len(body), strict=True, part_limit=16, spool_limit=BODY_LIMIT
+        )
+        for part in parser:
+            if part.name in found:
+                raise InvalidRequest("A field of the form was given more than once.")
+            found[part.name] = part.raw
+    except (MultipartError, ValueError):
+        raise InvalidRequest("The multipart form cannot be read.") from None
+    return found

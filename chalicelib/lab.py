@@ -1,0 +1,278 @@
+"""The routes of the lab: its shapes, its texts and its front end's habits, over our use cases.
+
+The lab's `ExternalImageId` is `<person id>_<name>` here: its pages show what follows the first
+underscore, and send the whole back as an opaque handle.
+"""
+
+import base64
+import binascii
+import re
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Struct
+
+from chalicelib import attendance, enrolment, forms
+from chalicelib.errors import InvalidRequest, NoFaceFound, Refused, RollcallError, SessionPending
+from chalicelib.faces import Faces
+from chalicelib.http import Answer, Request, status_of
+from chalicelib.models import Outcome, Person, SessionId
+from chalicelib.photos import Photo, Photos, photo
+from chalicelib.store import Store
+
+Body = dict[str, Any]
+
+_NO_FACE = "No face detected in image"
+_NO_FACES = "No faces detected in the uploaded image"
+_NO_MATCH = "No matching face found in collection"
+_UNKNOWN = "You are verified as a live person, but your face is not in our system."
+_NOT_LIVE = "Liveness verification failed. Please try again."
+MISSING_SESSION = InvalidRequest("Missing session ID")
+
+_FAILED = "Failed to process liveness results. Please try again."
+
+
+def problem(error: RollcallError, request: Request) -> Answer:
+    """Give a refusal the lab's shape; what our rules refuse is a 200 there, and `success` tells."""
+    if isinstance(error, Refused):
+        return 200, {"success": False, "message": str(error), "error": str(error)}
+    return status_of(error), {"success": False, "error": str(error)}
+
+
+def result_problem(error: RollcallError, request: Request) -> Answer:
+    """Give a refusal of a liveness result its shape."""
+    status, body = problem(error, request)
+    return status, body if status == 400 else body | {"message": _FAILED}
+
+
+# --- what comes in ------------------------------------------------------------------------------
+
+
+class Registration(Struct, frozen=True):
+    """The body of /index-face: a name and a photo, as JSON with base64 or as a multipart form."""
+
+    name: str
+    photo: Photo
+
+    @classmethod
+    def from_request(cls, request: Request) -> "Registration":
+        """Read either form; raises InvalidRequest, InvalidPhoto or PhotoTooLarge."""
+        if request.content_type == "multipart/form-data":
+            fields = forms.parts(request.body, request.headers["content-type"])
+            if not fields.get("name") or not fields.get("photo"):
+                raise InvalidRequest("Missing required fields")
+            return cls(_text(fields["name"]), photo(fields["photo"]))
+        body = _json(request)
+        sent = [body.get(name) for name in ("name", "fileBase64", "fileName", "fileType")]
+        if not all(isinstance(value, str) and value for value in sent):
+            raise InvalidRequest("Missing required fields")
+        return cls(body["name"], photo(_base64(body["fileBase64"])))
+
+
+class Upload(Struct, frozen=True):
+    """The body of /checkin: a photo as a multipart field or as it is."""
+
+    photo: Photo
+
+    @classmethod
+    def from_request(cls, request: Request) -> "Upload":
+        """Read either form; raises InvalidRequest, InvalidPhoto or PhotoTooLarge."""
+        content = request.body
+        if request.content_type == "multipart/form-data":
+            content = forms.parts(request.body, request.headers["content-type"]).get("photo", b"")
+        elif request.content_type == "application/json":
+            # The lab's page means to send a form but its axios turns it into {"photo": {}}.
+            content = b""
+        if not content:
+            raise InvalidRequest("No photo uploaded")
+        return cls(photo(content))
+
+
+class Deletion(Struct, frozen=True):
+    """The body of DELETE /delete-face. The page also sends `s3Key`; where the photo is, we know."""
+
+    face_id: str
+
+    @classmethod
+    def from_request(cls, request: Request) -> "Deletion":
+        """Read it; raises InvalidRequest."""
+        body = _json(request)
+        if not all(isinstance(body.get(name), str) and body[name] for name in ("faceId", "s3Key")):
+            raise InvalidRequest("Missing faceId or s3Key")
+        return cls(body["faceId"])
+
+
+def _json(request: Request) -> Body:
+    try:
+        body = msgspec.json.decode(request.body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise InvalidRequest("Invalid JSON body") from None
+    if not isinstance(body, dict):
+        raise InvalidRequest("Invalid JSON body")
+    return body
+
+
+def _text(content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise InvalidRequest("The name is not UTF-8.") from None
+
+
+def _base64(text: str) -> bytes:
+    try:
+        return base64.b64decode(re.sub(r"\s", "", text.split(";base64,")[-1]), validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidRequest("fileBase64 is not base64.") from None
+
+
+# --- what goes out ------------------------------------------------------------------------------
+
+
+def start_session(store: Store, faces: Faces, *, now: datetime) -> Body:
+    """Answer GET /session."""
+    return {"sessionId": attendance.start_session(store, faces, now=now).session_id, "success": True}
+
+
+def session_result(store: Store, faces: Faces, session_id: str, *, scores: bool, now: datetime) -> Body:
+    """Answer GET /liveness-result/{sessionId}: the first call decides, the others repeat its answer.
+
+    `scores` shows liveness and similarity, as the lab did. Never shown: who else came close.
+    """
+    try:
+        msgspec.convert(session_id, SessionId)
+    except msgspec.ValidationError:
+        raise InvalidRequest("Invalid session ID format") from None
+    try:
+        settled = attendance.settle(store, faces, session_id, now=now)
+    except SessionPending:
+        return _not_live(None, "Liveness check failed")
+    outcome = settled.outcome
+    liveness = outcome.liveness if scores else None
+    if outcome.code == "NotLive":
+        low = f"Low confidence score: {liveness:g}%" if liveness else "Liveness check failed"
+        return _not_live(liveness, low)
+    match, message = _match(outcome, settled.person, scores)
+    return {
+        "success": True,
+        "isLive": True,
+        "confidence": None if liveness is None else round(liveness / 100, 4),
+        "faceMatch": match,
+        "sessionId": session_id,
+        "capturedImage": _captured(outcome.image_bytes, "JPEG"),
+        "timestamp": _javascript(outcome.at),
+        "message": message,
+    }
+
+
+def _not_live(liveness: float | None, reason: str) -> Body:
+    return {
+        "success": True,
+        "isLive": False,
+        "confidence": None if liveness is None else round(liveness / 100, 4),
+        "reason": reason,
+        "message": _NOT_LIVE,
+    }
+
+
+def _match(outcome: Outcome, person: Person | None, scores: bool) -> tuple[Body, str]:
+    if person is None:
+        return {"found": False}, _UNKNOWN
+    name = external_id(person)
+    if not scores or outcome.similarity is None:
+        return {"found": True, "name": name, "faceId": outcome.face_id, "allMatches": []}, f"Welcome {name}!"
+    one = {"name": name, "similarity": outcome.similarity, "faceId": outcome.face_id}
+    message = f"Welcome {name}! Face verified with {outcome.similarity:.1f}% similarity."
+    return {"found": True, **one, "allMatches": [one]}, message
+
+
+def register(store: Store, faces: Faces, photos: Photos, body: Registration, *, now: datetime) -> Body:
+    """Answer POST /index-face."""
+    try:
+        enrolment.register(store, faces, photos, body.name, body.photo, now=now)
+    except NoFaceFound:
+        return {"success": False, "message": _NO_FACE}
+    return {"success": True, "name": body.name}
+
+
+def list_faces(store: Store) -> Body:
+    """Answer GET /list-collections: every face of everybody, names in order."""
+    people = sorted(store.everybody(), key=lambda person: (person.name, person.person_id))
+    return {
+        "success": True,
+        "faces": [
+            {
+                "FaceId": face_id,
+                "ExternalImageId": external_id(person),
+                "s3Key": f"faces/{external_id(person)}.jpg",
+            }
+            for person in people
+            for face_id in person.face_ids
+        ],
+    }
+
+
+def delete_face(store: Store, faces: Faces, photos: Photos, body: Deletion, *, now: datetime) -> Body:
+    """Answer DELETE /delete-face."""
+    enrolment.remove(store, faces, photos, body.face_id, now=now)
+    return {"success": True, "message": "Face and image deleted successfully"}
+
+
+def today(store: Store, handle: str, *, now: datetime) -> Body:
+    """Answer GET /attendance: whether somebody was there today, and when first, in the site's zone."""
+    if not handle:
+        raise InvalidRequest("Missing externalImageId")
+    first = attendance.present_today(store, handle.partition("_")[0], now=now)
+    items = []
+    if first:
+        work_day, mark = first
+        at = mark.at.astimezone(ZoneInfo(mark.zone))
+        items = [
+            {
+                "externalImageId": handle,
+                "checkinDay": work_day.isoformat(),
+                "checkinTime": at.strftime("%H:%M:%S"),
+            }
+        ]
+    return {"success": True, "count": len(items), "items": items}
+
+
+def check_in(store: Store, faces: Faces, body: Upload, *, now: datetime) -> Body:
+    """Answer POST /checkin: a punch by photo alone, where the site allows it."""
+    captured = _captured(len(body.photo.content), body.photo.content_type.removeprefix("image/").upper())
+    try:
+        outcome, person = attendance.check_in_photo(store, faces, body.photo, now=now)
+    except NoFaceFound:
+        return {"success": False, "message": _NO_FACES, "capturedImage": captured}
+    except Refused:
+        return {"success": False, "message": _NO_MATCH, "capturedImage": captured}
+    return {
+        "success": True,
+        "name": external_id(person),
+        "similarity": outcome.similarity,
+        "capturedImage": captured,
+    }
+
+
+def _captured(size: int | None, kind: str) -> Body:
+    if size is None:
+        return {"found": False, "details": None, "previewUrl": None}
+    details = {
+        "sizeKB": round(size / 1024, 2),
+        "sizeMB": round(size / 1024**2, 2),
+        "isValid": True,
+        "format": kind,
+    }
+    return {"found": True, "details": details, "previewUrl": None}
+
+
+def external_id(person: Person) -> str:
+    """Give a person's handle on the lab's wire."""
+    return f"{person.person_id}_{person.name}"
+
+
+def _javascript(at: datetime) -> str:
+    """Write an instant as JavaScript's toISOString does."""
+    return at.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
