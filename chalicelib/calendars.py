@@ -41,7 +41,7 @@ class Shift(Struct, frozen=True, forbid_unknown_fields=True):
     day. Leaving up to `early_grace_minutes` before the end is not early. `break_minutes` are unpaid:
     taken off once when more than `break_after_minutes` were worked, less any time punched out during
     the shift's hours. `cutoff` is when one work day ends and the next begins; left out, it is the
-    site's, or half-way between end and start for a shift that runs past midnight or over the site's.
+    site's, or half-way between end and start for a shift that runs to midnight, past it or over the site's.
     """
 
     starts: WallClock
@@ -166,7 +166,7 @@ class Rota:
 def expected_minutes(shift: Shift) -> int:
     """Give the minutes of work a shift asks for: its length on the wall clock without the break."""
     length = _length_s(shift) // 60
-    return length - shift.break_minutes if length > shift.break_after_minutes else length
+    return max(length - shift.break_minutes, 0) if length > shift.break_after_minutes else length
 
 
 def halved(plan: Plan, half: Half) -> Plan:

@@ -14,6 +14,7 @@ from chalicelib.errors import (
     Busy,
     EnrolmentInProgress,
     FaceBelongsToAnother,
+    FaceDiffers,
     FaceNotFound,
     InvalidPhoto,
     NoFaceFound,
@@ -24,10 +25,11 @@ from chalicelib.errors import (
     WriteConflict,
 )
 from chalicelib.faces import Faces
+from chalicelib.items import fold
 from chalicelib.models import MAX_FACES, Face, FaceState, Match, Person
-from chalicelib.people import clean_name
+from chalicelib.people import clean
 from chalicelib.photos import Photo, Photos, key_of
-from chalicelib.store import Store, fold, new_id
+from chalicelib.store import Store, new_id
 
 SAME_PERSON = 80.0
 """Least similarity (percent) of a new photo with the faces of a namesake to be taken for the same
@@ -46,9 +48,9 @@ def register(store: Store, faces: Faces, photos: Photos, name: str, photo: Photo
 
     Raises FaceBelongsToAnother when the face is enrolled under another name.
     """
-    name = clean_name(name)
+    name = clean(name)
     faces.require_one_face(photo)
-    matches = faces.search(photo.content, floor=SAME_PERSON)
+    matches = faces.search(photo, floor=SAME_PERSON)
     for match in matches:
         try:
             person = store.person(match.person_id)
@@ -59,6 +61,48 @@ def register(store: Store, faces: Faces, photos: Photos, name: str, photo: Photo
     person = Person(person_id=new_id(), name=name, created_at=now, updated_at=now)
     _refuse_another(store, matches, person)
     return _enrol(store, faces, photos, person, photo, now=now)
+
+
+def add(
+    store: Store,
+    faces: Faces,
+    photos: Photos,
+    person_id: str,
+    photo: Photo,
+    *,
+    allow_different: bool,
+    now: datetime,
+) -> tuple[Face, bool]:
+    """Enrol a photo of a person; says too whether it is new.
+
+    Raises PersonNotFound, NoFaceFound, SeveralFaces, PoorPhoto, FaceBelongsToAnother, TooManyFaces,
+    and FaceDiffers (unless `allow_different`) when it does not look like the person's other faces.
+    """
+    person = store.person(person_id)
+    known = store.face(person_id, photo.digest)
+    if known and known.state is FaceState.ACTIVE:
+        return known, False
+    faces.require_one_face(photo)
+    matches = faces.search(photo, floor=SAME_PERSON)
+    _refuse_another(store, matches, person)
+    if person.face_ids and not allow_different and person_id not in {match.person_id for match in matches}:
+        raise FaceDiffers
+    return _enrol(store, faces, photos, person, photo, now=now), True
+
+
+def listed(store: Store, person_id: str) -> list[Face]:
+    """Read a person's enrolled faces, oldest first; raises PersonNotFound."""
+    store.person(person_id)
+    active = [face for face in store.faces(person_id) if face.state is FaceState.ACTIVE]
+    return sorted(active, key=lambda face: face.since)
+
+
+def find(store: Store, person_id: str, face_id: str) -> Face:
+    """Read one enrolled face of a person; raises PersonNotFound or FaceNotFound."""
+    for face in listed(store, person_id):
+        if face.face_id == face_id:
+            return face
+    raise FaceNotFound(face_id)
 
 
 def _refuse_another(store: Store, matches: list[Match], person: Person) -> None:
@@ -130,21 +174,17 @@ def _activate(store: Store, face: Face, person: Person) -> None:
     raise Busy
 
 
-def remove(store: Store, faces: Faces, photos: Photos, face_id: str, *, now: datetime) -> None:
-    """Remove an enrolled face, its photo and its vector; raises FaceNotFound.
+def remove(
+    store: Store, faces: Faces, photos: Photos, person_id: str, face_id: str, *, now: datetime
+) -> None:
+    """Remove an enrolled face, its photo and its vector; raises PersonNotFound or FaceNotFound.
 
-    Whose face it is comes from the collection, and the photo's key from the table:
-    nothing that the caller says about them is used.
+    The photo's key comes from the table: nothing that a caller says about it is used.
     """
-    owner = faces.owner(face_id)
-    if owner is None:
-        raise FaceNotFound(face_id)
     for _ in range(TRIES):
-        face = next((face for face in store.faces(owner) if face.face_id == face_id), None)
-        if face is None or face.state is not FaceState.ACTIVE:
-            raise FaceNotFound(face_id)
+        face = find(store, person_id, face_id)
         try:
-            removing = store.begin_removal(face, store.person(owner), now)
+            removing = store.begin_removal(face, store.person(person_id), now)
         except WriteConflict:
             continue  # another of the person's faces came or went
         return _discard(store, faces, photos, removing)

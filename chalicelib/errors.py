@@ -70,6 +70,27 @@ class PersonNotFound(NotFound):
         super().__init__("There is no such person.", person_id=person_id)
 
 
+class PersonExists(Conflict):
+    """Somebody already has this code (case does not count)."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__("Somebody already has this code.", code=code)
+
+
+class UnknownShift(InvalidRequest):
+    """The settings have no shift of this name."""
+
+    def __init__(self, shift: str) -> None:
+        super().__init__("There is no such shift in the settings.", shift=shift)
+
+
+class InvalidCursor(InvalidRequest):
+    """The cursor is not one that this list gave out."""
+
+    def __init__(self) -> None:
+        super().__init__("The cursor is not one of this list's; start again without it.")
+
+
 class FaceNotFound(NotFound):
     """The person has no such face."""
 
@@ -119,6 +140,20 @@ class FaceBelongsToAnother(Conflict):
         super().__init__("This face is already enrolled for another person.", person_id=person_id)
 
 
+class FaceDiffers(Refused):
+    """The face does not look like the person's other faces; a manager may say that it is."""
+
+    def __init__(self) -> None:
+        super().__init__("The face does not look like this person's other faces.")
+
+
+class UploadNotFound(NotFound):
+    """Nothing was uploaded under this id, or it was used already."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such upload, or it was used already.")
+
+
 class EnrolmentInProgress(Conflict):
     """The same photo is being enrolled for the person at this moment."""
 
@@ -131,6 +166,20 @@ class TooManyFaces(Conflict):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"A person may have at most {limit} faces.", limit=limit)
+
+
+class PunchNotFound(NotFound):
+    """The person has no such punch."""
+
+    def __init__(self, punch_id: str) -> None:
+        super().__init__("This person has no such punch.", punch_id=punch_id)
+
+
+class PunchSuperseded(Conflict):
+    """The punch has been corrected before; correct the correction."""
+
+    def __init__(self, punch_id: str) -> None:
+        super().__init__("This punch has been corrected before.", punch_id=punch_id)
 
 
 # --- liveness and punches -----------------------------------------------------------------------
@@ -206,6 +255,30 @@ class LabOff(NotFound):
         super().__init__("The lab's routes are switched off here.")
 
 
+# --- settings and leave -------------------------------------------------------------------------
+
+
+class InvalidSettings(InvalidRequest):
+    """The settings contradict themselves."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("The settings contradict themselves.", problems=problems)
+
+
+class SettingsChanged(Conflict):
+    """Somebody changed the settings since they were read."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__("The settings have changed since you read them.", version=version)
+
+
+class LeaveNotFound(NotFound):
+    """The person has no such leave."""
+
+    def __init__(self, leave_id: str) -> None:
+        super().__init__("There is no such leave.", leave_id=leave_id)
+
+
 # --- the service itself -------------------------------------------------------------------------
 
 
@@ -214,6 +287,20 @@ class Busy(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("The service is busy; try again in a moment.")
+
+
+class RequestInProgress(Conflict):
+    """The same request, by its Idempotency-Key, is being worked on."""
+
+    def __init__(self) -> None:
+        super().__init__("A request with this Idempotency-Key is still being worked on.")
+
+
+class IdempotencyKeyReused(Refused):
+    """The Idempotency-Key was used for another request."""
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key was used for another request.")
 
 
 class WriteConflict(RuntimeError):

@@ -18,11 +18,11 @@ from chalicelib.errors import (
     SeveralFaces,
 )
 from chalicelib.models import Match
-from chalicelib.photos import Photo
+from chalicelib.photos import LIMIT_BYTES, Photo
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
-    from mypy_boto3_rekognition.type_defs import FaceMatchTypeDef
+    from mypy_boto3_rekognition.type_defs import FaceMatchTypeDef, ImageTypeDef
 
 CANDIDATES = 50
 """Most matches asked for in a search: ten faces of the best person leave room for the second-best."""
@@ -50,15 +50,21 @@ class LivenessResult(Struct, frozen=True):
 
     status: str
     confidence: float | None
-    image: bytes | None
+    image: Photo | None
 
 
 class Faces:
-    """The collection, through a boto3 Rekognition client."""
+    """The collection, through a boto3 Rekognition client; large photos are read from our bucket."""
 
-    def __init__(self, client: "RekognitionClient", collection: str) -> None:
+    def __init__(self, client: "RekognitionClient", collection: str, bucket: str) -> None:
         self._client = client
         self._collection = collection
+        self._bucket = bucket
+
+    def _image(self, photo: Photo) -> "ImageTypeDef":
+        if len(photo.content) <= LIMIT_BYTES or photo.key is None:
+            return {"Bytes": photo.content}
+        return {"S3Object": {"Bucket": self._bucket, "Name": photo.key}}
 
     @contextmanager
     def _photo_errors(self) -> Iterator[None]:
@@ -74,7 +80,7 @@ class Faces:
         """Check that a photo shows exactly one face; raises NoFaceFound or SeveralFaces."""
         with self._photo_errors():
             try:
-                reply = self._client.detect_faces(Image={"Bytes": photo.content})
+                reply = self._client.detect_faces(Image=self._image(photo))
             except self._client.exceptions.InvalidParameterException:
                 raise InvalidPhoto("The photo must be at least 80 pixels on each side.") from None
         count = len(reply["FaceDetails"])
@@ -92,7 +98,7 @@ class Faces:
         with self._photo_errors():
             reply = self._client.index_faces(
                 CollectionId=self._collection,
-                Image={"Bytes": photo.content},
+                Image=self._image(photo),
                 ExternalImageId=person_id,
                 MaxFaces=1,
                 QualityFilter="AUTO",
@@ -113,7 +119,7 @@ class Faces:
             model=reply["FaceModelVersion"],
         )
 
-    def search(self, image: bytes, *, floor: float = SEARCH_FLOOR) -> list[Match]:
+    def search(self, photo: Photo, *, floor: float = SEARCH_FLOOR) -> list[Match]:
         """Find whose face is the largest in a photo: best first, at least `floor` percent similar.
 
         Empty when nobody enrolled resembles it. Raises NoFaceFound when there is no face.
@@ -122,7 +128,7 @@ class Faces:
             try:
                 reply = self._client.search_faces_by_image(
                     CollectionId=self._collection,
-                    Image={"Bytes": image},
+                    Image=self._image(photo),
                     FaceMatchThreshold=floor,
                     MaxFaces=CANDIDATES,
                     QualityFilter="NONE",
@@ -163,10 +169,11 @@ class Faces:
         except self._client.exceptions.SessionNotFoundException:
             raise SessionNotFound from None
         confidence = reply.get("Confidence")
+        image = reply.get("ReferenceImage", {}).get("Bytes")
         return LivenessResult(
             status=reply["Status"],
             confidence=None if confidence is None else round(confidence, 2),
-            image=reply.get("ReferenceImage", {}).get("Bytes"),
+            image=Photo(image, "image/jpeg") if image else None,
         )
 
 

@@ -2,12 +2,37 @@
 
 import io
 
+from msgspec import Struct
 from multipart import MultipartError, MultipartParser, parse_options_header
 
 from chalicelib.errors import InvalidRequest, TooLarge
+from chalicelib.http import Request, decode
+from chalicelib.photos import Photo, photo
 
 BODY_LIMIT = 6 * 1024 * 1024
 """Most bytes of a form: Lambda takes no more in one request."""
+
+
+class _PhotoJson(Struct, forbid_unknown_fields=True):
+    photo: bytes | None = None
+    upload_id: str | None = None
+
+
+class PhotoBody(Struct, frozen=True):
+    """A photo as `image/jpeg` or `image/png`, as JSON `{"photo": base64}`, or `{"upload_id"}`."""
+
+    photo: Photo | None = None
+    upload_id: str | None = None
+
+    @classmethod
+    def from_request(cls, request: Request) -> "PhotoBody":
+        """Read any of the forms; raises InvalidRequest, InvalidPhoto or PhotoTooLarge."""
+        if request.content_type.startswith("image/"):
+            return cls(photo(request.body))
+        sent = decode(request.body, _PhotoJson)
+        if (sent.photo is None) == (sent.upload_id is None):
+            raise InvalidRequest("Send either `photo` (base64) or `upload_id`.")
+        return cls(photo(sent.photo) if sent.photo is not None else None, sent.upload_id)
 
 
 def parts(body: bytes, content_type: str) -> dict[str, bytes]:

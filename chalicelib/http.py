@@ -9,6 +9,7 @@ against its annotations before it runs:
 """
 
 import functools
+import hashlib
 import inspect
 import typing
 import uuid
@@ -46,9 +47,23 @@ Answer = tuple[int, Any]
 View = Callable[..., Any]
 
 
+class Reply(msgspec.Struct, frozen=True):
+    """What a view returns when the status depends on what happened, or headers matter.
+
+    `body` is encoded as JSON unless it is text, which goes out as it is.
+    """
+
+    status: int
+    body: Any = None
+    headers: dict[str, str] = {}
+
+
 class Request(msgspec.Struct, frozen=True):
     """What a request says besides its path and query."""
 
+    method: str
+    path: str
+    query: Mapping[str, list[str]]
     headers: Mapping[str, str]
     body: bytes
     request_id: str
@@ -57,6 +72,15 @@ class Request(msgspec.Struct, frozen=True):
     def content_type(self) -> str:
         """The media type, in lower case and without parameters; JSON when none is said."""
         return self.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+
+    @property
+    def language(self) -> str:
+        """`vi` when the caller would rather read Vietnamese than English, otherwise `en`."""
+        ranked = []
+        for wish in self.headers.get("accept-language", "").split(","):
+            tag, _, quality = wish.partition(";q=")
+            ranked.append((-_number(quality, 1.0), tag.strip().lower()[:2]))
+        return next((tag for quality, tag in sorted(ranked) if tag in ("en", "vi") and quality < 0), "en")
 
 
 def problem(error: errors.RollcallError, request: Request) -> Answer:
@@ -83,12 +107,19 @@ def decode(body: bytes, into: type[Any]) -> Any:
 class Endpoints:
     """Makes `@endpoint(...)` for the views of one Chalice app.
 
-    `is_busy` says of an unexpected exception whether it is AWS being slow, throttled or down.
+    `is_busy` says of an unexpected exception whether it is AWS being slow, throttled or down;
+    `once` runs a mutation that came with an Idempotency-Key at most once.
     """
 
-    def __init__(self, app: Chalice, is_busy: Callable[[Exception], bool]) -> None:
+    def __init__(
+        self,
+        app: Chalice,
+        is_busy: Callable[[Exception], bool],
+        once: Callable[[Request, Callable[[], Reply]], Reply],
+    ) -> None:
         self._app = app
         self._is_busy = is_busy
+        self._once = once
         app.register_middleware(self._finish, "http")
 
     def __call__(
@@ -96,17 +127,24 @@ class Endpoints:
         *,
         scope: str,
         status: int = 200,
+        refuses: tuple[type[errors.RollcallError], ...] = (),
         problem: Callable[[errors.RollcallError, Request], Answer] = problem,
         guard: Callable[[], None] | None = None,
     ) -> Callable[[View], View]:
         """Wrap a view: check what it takes, run it, encode what it returns (None is a 204).
 
-        `guard` may refuse before anything of the request is looked at; `problem` gives
-        refusals their shape.
+        `refuses` names the errors that the OpenAPI document lists for it. `guard` may refuse before
+        anything of the request is looked at; `problem` gives refusals their shape.
         """
 
         def decorate(view: View) -> View:
             arguments = _Arguments(view)
+
+            def run(request: Request, path: Mapping[str, str]) -> Reply:
+                result = view(**arguments.read(path, request))
+                if isinstance(result, Reply):
+                    return result
+                return Reply(204 if result is None else status, result)
 
             @functools.wraps(view)
             def handle(**path: str) -> Response:
@@ -114,37 +152,34 @@ class Endpoints:
                 try:
                     if guard:
                         guard()
-                    result = view(**arguments.read(path, self._query(), request))
+                    reply = self._once(request, lambda: run(request, path))
                 except errors.RollcallError as error:
-                    return _response(*problem(error, request))
+                    return _refusal(problem, error, request)
                 except Exception as error:
                     if not self._is_busy(error):
                         raise
                     self._app.log.warning("AWS is busy: %s", type(error).__name__)
-                    return _response(*problem(errors.Busy(), request))
-                if isinstance(result, Response):
-                    return result
-                return _response(status if result is not None else 204, result)
+                    return _refusal(problem, errors.Busy(), request)
+                return _response(reply, request)
 
-            handle.scope = scope  # type: ignore[attr-defined]
+            handle.endpoint = Endpoint(scope, status, refuses, problem)  # type: ignore[attr-defined]
             return handle
 
         return decorate
 
     def _request(self) -> Request:
-        request = self._current()
-        raw = request.raw_body
-        body = raw.encode() if isinstance(raw, str) else raw
-        return Request(request.headers, body, _request_id(request))
-
-    def _query(self) -> dict[str, list[str]]:
-        params = self._current().query_params
-        return {name: params.getlist(name) for name in params} if params else {}
-
-    def _current(self) -> ChaliceRequest:
         request = self._app.current_request
         assert request is not None  # noqa: S101 - a view runs inside a request
-        return request
+        params = request.query_params
+        raw = request.raw_body
+        return Request(
+            method=request.method,
+            path=request.context.get("path", request.path),
+            query={name: params.getlist(name) for name in params} if params else {},
+            headers=request.headers,
+            body=raw.encode() if isinstance(raw, str) else raw,
+            request_id=_request_id(request),
+        )
 
     def _finish(self, request: ChaliceRequest, get_response: Callable[[Any], Response]) -> Response:
         """Give every answer, Chalice's own 405, 415 and 500 too, the headers and the error shape."""
@@ -161,6 +196,15 @@ class Endpoints:
         return response
 
 
+class Endpoint(msgspec.Struct, frozen=True):
+    """What a route says of itself besides its signature."""
+
+    scope: str
+    status: int
+    refuses: tuple[type[errors.RollcallError], ...]
+    problem: Callable[[errors.RollcallError, Request], Answer]
+
+
 class _Arguments:
     """What a view takes, worked out once from its signature."""
 
@@ -174,13 +218,17 @@ class _Arguments:
                 kind = self._hints[name]
                 fields.append((name, kind) if required else (name, kind, parameter.default))
         # A struct, so that a misspelt query parameter is refused and not silently ignored.
-        self._struct = msgspec.defstruct("Parameters", fields, forbid_unknown_fields=True, kw_only=True)
+        self._struct = msgspec.defstruct(
+            "Parameters",
+            fields,
+            forbid_unknown_fields=True,
+            kw_only=True,
+            rename=lambda name: name.rstrip("_"),  # `from_` is how Python can say `from`
+        )
 
-    def read(
-        self, path: Mapping[str, str], query: Mapping[str, list[str]], request: Request
-    ) -> dict[str, Any]:
+    def read(self, path: Mapping[str, str], request: Request) -> dict[str, Any]:
         given: dict[str, Any] = {name: unquote(value) for name, value in path.items()}
-        for name, values in query.items():
+        for name, values in request.query.items():
             if name in given or len(values) > 1:
                 raise errors.InvalidRequest(f"Parameter `{name}` was given more than once.")
             given[name] = values[0]
@@ -202,13 +250,43 @@ class _Arguments:
         return decode(request.body, into)
 
 
-def _response(status: int, body: Any) -> Response:
-    if body is None:
-        return Response("", status_code=status)
-    # Chalice would encode with the standard library, seven times slower on a long list.
-    return Response(
-        msgspec.json.encode(body).decode(), status_code=status, headers={"Content-Type": "application/json"}
-    )
+def _response(reply: Reply, request: Request) -> Response:
+    headers: dict[str, str | list[str]] = {**reply.headers}
+    if reply.body is None:
+        return Response("", status_code=reply.status, headers=headers)
+    if isinstance(reply.body, str):
+        text = reply.body
+    else:
+        # Chalice would encode with the standard library, seven times slower on a long list.
+        text = msgspec.json.encode(reply.body).decode()
+        headers["Content-Type"] = "application/json"
+    if request.method == "GET" and reply.status == 200:
+        etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+        headers["ETag"] = etag
+        headers["Cache-Control"] = "private, no-cache"
+        if _matches(request.headers.get("if-none-match", ""), etag):
+            return Response("", status_code=304, headers=headers)
+    return Response(text, status_code=reply.status, headers=headers)
+
+
+def _refusal(
+    problem: Callable[[errors.RollcallError, Request], Answer], error: errors.RollcallError, request: Request
+) -> Response:
+    status, body = problem(error, request)
+    headers = {"Retry-After": str(error.details.get("retry_after_s", 1))} if status in (429, 503) else {}
+    return _response(Reply(status, body, headers), request)
+
+
+def _matches(wanted: str, etag: str) -> bool:
+    tags = [tag.strip().removeprefix("W/") for tag in wanted.split(",")]
+    return etag in tags or "*" in tags
+
+
+def _number(text: str, default: float) -> float:
+    try:
+        return float(text) if text else default
+    except ValueError:
+        return 0.0
 
 
 def _request_id(request: ChaliceRequest | None) -> str:

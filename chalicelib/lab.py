@@ -14,8 +14,15 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Struct
 
-from chalicelib import attendance, enrolment, forms
-from chalicelib.errors import InvalidRequest, NoFaceFound, Refused, RollcallError, SessionPending
+from chalicelib import attendance, enrolment, forms, liveness
+from chalicelib.errors import (
+    FaceNotFound,
+    InvalidRequest,
+    NoFaceFound,
+    Refused,
+    RollcallError,
+    SessionPending,
+)
 from chalicelib.faces import Faces
 from chalicelib.http import Answer, Request, status_of
 from chalicelib.models import Outcome, Person, SessionId
@@ -133,7 +140,7 @@ def _base64(text: str) -> bytes:
 
 def start_session(store: Store, faces: Faces, *, now: datetime) -> Body:
     """Answer GET /session."""
-    return {"sessionId": attendance.start_session(store, faces, now=now).session_id, "success": True}
+    return {"sessionId": liveness.start(store, faces, now=now).session_id, "success": True}
 
 
 def session_result(store: Store, faces: Faces, session_id: str, *, scores: bool, now: datetime) -> Body:
@@ -216,7 +223,10 @@ def list_faces(store: Store) -> Body:
 
 def delete_face(store: Store, faces: Faces, photos: Photos, body: Deletion, *, now: datetime) -> Body:
     """Answer DELETE /delete-face."""
-    enrolment.remove(store, faces, photos, body.face_id, now=now)
+    owner = faces.owner(body.face_id)
+    if owner is None:
+        raise FaceNotFound(body.face_id)
+    enrolment.remove(store, faces, photos, owner, body.face_id, now=now)
     return {"success": True, "message": "Face and image deleted successfully"}
 
 
@@ -224,15 +234,14 @@ def today(store: Store, handle: str, *, now: datetime) -> Body:
     """Answer GET /attendance: whether somebody was there today, and when first, in the site's zone."""
     if not handle:
         raise InvalidRequest("Missing externalImageId")
-    first = attendance.present_today(store, handle.partition("_")[0], now=now)
+    mark = attendance.first_today(store, handle.partition("_")[0], now=now)
     items = []
-    if first:
-        work_day, mark = first
+    if mark:
         at = mark.at.astimezone(ZoneInfo(mark.zone))
         items = [
             {
                 "externalImageId": handle,
-                "checkinDay": work_day.isoformat(),
+                "checkinDay": mark.work_day.isoformat(),
                 "checkinTime": at.strftime("%H:%M:%S"),
             }
         ]
@@ -243,15 +252,16 @@ def check_in(store: Store, faces: Faces, body: Upload, *, now: datetime) -> Body
     """Answer POST /checkin: a punch by photo alone, where the site allows it."""
     captured = _captured(len(body.photo.content), body.photo.content_type.removeprefix("image/").upper())
     try:
-        outcome, person = attendance.check_in_photo(store, faces, body.photo, now=now)
+        settled = attendance.check_in_photo(store, faces, body.photo, now=now)
     except NoFaceFound:
         return {"success": False, "message": _NO_FACES, "capturedImage": captured}
     except Refused:
         return {"success": False, "message": _NO_MATCH, "capturedImage": captured}
+    assert settled.person is not None  # noqa: S101 - recognised
     return {
         "success": True,
-        "name": external_id(person),
-        "similarity": outcome.similarity,
+        "name": external_id(settled.person),
+        "similarity": settled.outcome.similarity,
         "capturedImage": captured,
     }
 

@@ -1,25 +1,107 @@
 """People: who they are. Their faces are `enrolment.py`'s."""
 
 import unicodedata
+from datetime import datetime
 
-from chalicelib.errors import InvalidRequest
+import msgspec
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from chalicelib.errors import Busy, InvalidRequest, UnknownShift, WriteConflict
+from chalicelib.items import fold
+from chalicelib.models import NewPerson, Page, Person, PersonChange, PersonView, Status
+from chalicelib.settings import Settings
+from chalicelib.store import Store, new_id
 
 NAME_LIMIT = 200
 
+TRIES = 5
+"""How often a change that lost against another of the same person is made again."""
 
-def clean_name(text: str) -> str:
-    """Make a name of what somebody typed: NFC, single spaces, 1..200 characters.
+_BIDI = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+
+
+def clean(text: str, *, what: str = "name", limit: int = NAME_LIMIT) -> str:
+    """Make a name (or code, or group) of what somebody typed: NFC, single spaces, 1..`limit` characters.
 
     Any script is fine; control and invisible direction characters are refused, for they let one name
     look like another. Raises InvalidRequest.
     """
     name = " ".join(unicodedata.normalize("NFC", text).split())
-    if not 1 <= len(name) <= NAME_LIMIT:
-        raise InvalidRequest(f"A name has 1 to {NAME_LIMIT} characters.")
-    # Cf holds the bidirectional controls, but also the joiners that Persian and Indic names need.
+    if not 1 <= len(name) <= limit or not fold(name):
+        raise InvalidRequest(f"A {what} has 1 to {limit} visible characters.")
+    # Not all of Cf: the joiners that Persian and Indic names need are in it too.
     if any(unicodedata.category(c) in ("Cc", "Cs", "Co", "Cn") or c in _BIDI for c in name):
-        raise InvalidRequest("A name must not contain control characters.")
+        raise InvalidRequest(f"A {what} must not contain control characters.")
     return name
 
 
-_BIDI = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+def make(body: NewPerson, settings: Settings, *, now: datetime) -> Person:
+    """Make a person of what was sent; raises InvalidRequest or UnknownShift. Nothing is stored."""
+    if body.shift is not None and body.shift not in settings.calendar.shifts:
+        raise UnknownShift(body.shift)
+    return Person(
+        person_id=new_id(),
+        name=clean(body.name),
+        code=clean(body.code, what="code", limit=64) if body.code is not None else None,
+        email=body.email,
+        group=clean(body.group, what="group", limit=100) if body.group is not None else None,
+        shift=body.shift,
+        since=body.since or settings.today(now),
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def create(store: Store, body: NewPerson, *, now: datetime) -> PersonView:
+    """Add a person; raises PersonExists for a taken code, UnknownShift, InvalidRequest."""
+    person = make(body, store.settings(), now=now)
+    store.add_person(person)
+    return PersonView.of(person)
+
+
+def change(store: Store, person_id: str, body: PersonChange, *, now: datetime) -> PersonView:
+    """Change what `body` names of a person; raises PersonNotFound, PersonExists, UnknownShift."""
+    fields = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET}
+    if body.shift and body.shift not in store.settings().calendar.shifts:
+        raise UnknownShift(body.shift)
+    for name, limit in (("name", NAME_LIMIT), ("code", 64), ("group", 100)):
+        if fields.get(name) is not None:
+            fields[name] = clean(fields[name], what=name, limit=limit)
+    for _ in range(TRIES):
+        person = store.person(person_id)
+        after = replace(person, **fields, updated_at=now)
+        if after.since and after.until and after.until < after.since:
+            raise InvalidRequest("`until` is before `since`.")
+        try:
+            store.change_person(person, after)
+        except WriteConflict:
+            continue
+        return PersonView.of(after)
+    raise Busy
+
+
+def show(store: Store, person_id: str) -> PersonView:
+    """Read a person; raises PersonNotFound."""
+    return PersonView.of(store.person(person_id))
+
+
+def search(
+    store: Store,
+    *,
+    q: str,
+    group: str | None,
+    status: Status | None,
+    limit: int,
+    cursor: str | None,
+) -> Page[PersonView]:
+    """List people by name; `q` is the beginning of a word of the name, or of the code.
+
+    Accents and case do not count. Namesakes are in the order of their ids, so pages never overlap.
+    """
+
+    def wanted(person: Person) -> bool:
+        return (group is None or person.group == group) and (status is None or person.status is status)
+
+    found = store.search_people(fold(q), wanted, limit=limit, after=cursor)
+    return Page([PersonView.of(person) for person in found.items], found.next_cursor)

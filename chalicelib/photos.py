@@ -1,11 +1,13 @@
 """What a photo is, and where photos are kept (S3, private; keys are always made here)."""
 
 import hashlib
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from chalicelib.errors import InvalidPhoto, PhotoTooLarge
+from chalicelib.errors import InvalidPhoto, PhotoTooLarge, UploadNotFound
+from chalicelib.models import Link
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -13,15 +15,25 @@ if TYPE_CHECKING:
 LIMIT_BYTES = 5 * 1024 * 1024
 """Most bytes that Rekognition takes in a request (its service model: ImageBlob)."""
 
+UPLOAD_LIMIT_BYTES = 15 * 1024 * 1024
+"""Most bytes that Rekognition takes from S3."""
+
+LINK_LIFE = timedelta(seconds=60)
+"""How long a signed link to a photo works."""
+
+UPLOAD_LIFE = timedelta(minutes=10)
+"""How long a form for an upload works."""
+
 _JPEG = b"\xff\xd8\xff"
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class Photo(Struct, frozen=True):
-    """A JPEG or PNG file as it was sent, never re-encoded."""
+    """A JPEG or PNG file as it was sent, never re-encoded; `key` says where in S3 it is, if it is."""
 
     content: bytes
     content_type: str
+    key: str | None = None
 
     @property
     def digest(self) -> str:
@@ -29,17 +41,18 @@ class Photo(Struct, frozen=True):
         return hashlib.sha256(self.content).hexdigest()[:32]
 
 
-def photo(content: bytes) -> Photo:
+def photo(content: bytes, *, key: str | None = None) -> Photo:
     """Take bytes from a stranger as a photo; what the sender calls them does not count.
 
-    Raises InvalidPhoto (neither JPEG nor PNG) or PhotoTooLarge (over 5 MB).
+    Raises InvalidPhoto (neither JPEG nor PNG) or PhotoTooLarge (over 5 MB, in S3 over 15 MB).
     """
-    if len(content) > LIMIT_BYTES:
-        raise PhotoTooLarge("The photo is larger than 5 MB.")
+    limit = UPLOAD_LIMIT_BYTES if key else LIMIT_BYTES
+    if len(content) > limit:
+        raise PhotoTooLarge(f"The photo is larger than {limit // 1024**2} MB.")
     if content.startswith(_JPEG):
-        return Photo(content, "image/jpeg")
+        return Photo(content, "image/jpeg", key)
     if content.startswith(_PNG):
-        return Photo(content, "image/png")
+        return Photo(content, "image/png", key)
     raise InvalidPhoto
 
 
@@ -68,8 +81,50 @@ class Photos:
             reply = self._client.get_object(Bucket=self._bucket, Key=key)
         except self._client.exceptions.NoSuchKey:
             return None
-        return Photo(reply["Body"].read(), reply["ContentType"])
+        return Photo(reply["Body"].read(), reply["ContentType"], key)
+
+    def uploaded(self, upload_id: str) -> Photo:
+        """Fetch what somebody uploaded; raises UploadNotFound, InvalidPhoto or PhotoTooLarge.
+
+        Size and type are checked here again: the form's conditions are the first fence, not the last.
+        """
+        key = upload_key(upload_id)
+        try:
+            reply = self._client.get_object(Bucket=self._bucket, Key=key)
+        except self._client.exceptions.NoSuchKey:
+            raise UploadNotFound from None
+        if reply["ContentLength"] > UPLOAD_LIMIT_BYTES:
+            raise PhotoTooLarge("The photo is larger than 15 MB.")
+        return photo(reply["Body"].read(), key=key)
+
+    def form(self, upload_id: str) -> tuple[str, dict[str, str]]:
+        """Make a form with which a browser may upload one photo: its URL and fields."""
+        post = self._client.generate_presigned_post(
+            self._bucket,
+            upload_key(upload_id),
+            Fields={},
+            Conditions=[
+                ["content-length-range", 1, UPLOAD_LIMIT_BYTES],
+                ["starts-with", "$Content-Type", "image/"],
+            ],
+            ExpiresIn=int(UPLOAD_LIFE.total_seconds()),
+        )
+        return post["url"], post["fields"]
+
+    def link(self, key: str, *, now: datetime) -> Link:
+        """Sign a link to an object of ours."""
+        url = self._client.generate_presigned_url(
+            "get_object",
+            Params={"Bucket": self._bucket, "Key": key},
+            ExpiresIn=int(LINK_LIFE.total_seconds()),
+        )
+        return Link(url, now + LINK_LIFE)
 
     def remove(self, key: str) -> None:
-        """Delete a photo; one that is not there is fine."""
+        """Delete an object of ours; one that is not there is fine."""
         self._client.delete_object(Bucket=self._bucket, Key=key)
+
+
+def upload_key(upload_id: str) -> str:
+    """Name the S3 object of an upload."""
+    return f"uploads/{upload_id}"

@@ -241,7 +241,8 @@ def totals(days: Sequence[Day]) -> Totals:
         late_days=states.count("late"),
         half_days=states.count("half_day"),
         absent_days=states.count("absent"),
-        leave_days=states.count("leave") + sum(0.5 for day in days if day.leave_half and not _off(day)),
+        leave_days=states.count("leave")
+        + sum(0.5 for day in days if day.leave_half and day.expected_minutes),
         holidays=states.count("holiday"),
         days_off=states.count("day_off"),
         open_days=sum(day.open for day in days),
@@ -324,10 +325,6 @@ def sheet_table(since: date, until: date, rows: Iterable[SheetRow]) -> Iterator[
     yield ()
     yield (f"{since.isoformat()} to {until.isoformat()}",)
     yield from LEGEND
-
-
-def _off(day: Day) -> bool:
-    return day.state in ("holiday", "day_off", "inactive") or day.holiday is not None
 
 
 def _clock(at: datetime | None) -> str | None:

@@ -1,10 +1,11 @@
 """What can be set while the service runs; kept in the table, read with the decision it governs."""
 
+from datetime import date, datetime
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from chalicelib.calendars import Calendar
+from chalicelib.calendars import Calendar, Rota
 from chalicelib.models import Percent
 
 Margin = Annotated[float, Meta(ge=0, le=10)]
@@ -26,6 +27,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     liveness_threshold: Percent = 90.0
     duplicate_window_s: Annotated[int, Meta(ge=0, le=3600)] = 60
     version: int = 0
+
+    def today(self, now: datetime) -> date:
+        """Say which work day it is, for people of the default shift."""
+        return Rota(self.calendar).work_day(now)
 
 
 def defaults(*, local: bool, zone: str) -> Settings:

@@ -1,41 +1,30 @@
-"""What is kept in the table: the keys of each item, and the writes that must agree.
+"""The table in the language of attendance: reads, and the writes that must agree.
 
-    person      PERSON#<id>           PROFILE             listed under PEOPLE#<shard> by folded name
-    face        PERSON#<id>           FACE#<digest>       listed under UNFINISHED while not active
-    punch       PERSON#<id>           PUNCH#<instant>#<punch id>
-    work day    DAY#<date>#<shard>    PERSON#<id>
-    session     SESSION#<id>          -                   expires
-    settings    SETTINGS              -
-
-A shard is a partition's share of the people, so that a morning rush does not meet one partition's
-1,000 writes a second.
+How each thing is laid out is `items.py`'s; conditions and transactions are `table.py`'s.
 """
 
+import heapq
 import secrets
-import unicodedata
-import zlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from itertools import islice
+from operator import itemgetter
 
-import msgspec
 from msgspec import Struct
+from msgspec.structs import replace as changed
 
-from chalicelib.errors import PersonNotFound, WriteConflict
-from chalicelib.models import DayRecord, Face, FaceState, Person, Punch, Session, to_builtins
+from chalicelib import items
+from chalicelib.calendars import Calendar
+from chalicelib.errors import InvalidCursor, PersonExists, PersonNotFound, WriteConflict
+from chalicelib.items import LISTING, SETTINGS, UNFINISHED, instant, struct
+from chalicelib.models import Answer, DayRecord, Face, FaceState, LeaveRecord, Page, Person, Punch, Session
 from chalicelib.settings import Settings
-from chalicelib.table import Item, Table, Write, delete, insert, key, replace, replace_if, require
-from chalicelib.workdays import Mark, merge
+from chalicelib.table import Item, Table, Write, delete, insert, key, put, replace, replace_if, require
+from chalicelib.workdays import merge
 
-LISTING = "listing"
-"""The index on `listing_pk` and `listing_sk`."""
-
-UNFINISHED = "UNFINISHED"
-
-SESSION_KEPT = timedelta(days=1)
-"""How long a spent session still gives its answer to a retry."""
-
-S = TypeVar("S", bound=Struct)
+_LAST = "\U0010ffff"  # sorts after every text
 
 
 def new_id() -> str:
@@ -43,15 +32,39 @@ def new_id() -> str:
     return secrets.token_hex(12)
 
 
-def fold(text: str) -> str:
-    """Make text comparable: no case, no accents ("Ánh" and "anh" are one; "Đ" counts as "d")."""
-    plain = unicodedata.normalize("NFKD", text.casefold().replace("đ", "d"))
-    return " ".join("".join(c for c in plain if not unicodedata.combining(c)).split())
+def new_punch_id(at: datetime) -> str:
+    """Make the id of a punch: its instant in microseconds, which tells the key, and 48 random bits."""
+    return f"{(at - items.EPOCH) // timedelta(microseconds=1):014x}{secrets.token_hex(6)}"
 
 
-def instant(at: datetime) -> str:
-    """Write an instant so that text order is time order."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def cursor(place: str) -> str:
+    """Make a cursor of the last place that a page shows."""
+    return urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def read_cursor(text: str, prefix: str) -> str:
+    """Read a cursor of a list whose places begin with `prefix`; raises InvalidCursor."""
+    try:
+        place = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+    except ValueError:
+        raise InvalidCursor from None
+    if not place.startswith(prefix):
+        raise InvalidCursor
+    return place
+
+
+def batched(found: Iterator[Item], size: int) -> Iterator[list[Item]]:
+    """Cut a stream of items into lists of at most `size`."""
+    while batch := list(islice(found, size)):
+        yield batch
+
+
+class SessionAlreadySpent(Exception):
+    """Another call spent the session; read what came of it."""
+
+
+class DayMoved(Exception):
+    """Another punch was recorded for the day, or the person changed; read again."""
 
 
 class Snapshot(Struct, frozen=True):
@@ -62,15 +75,13 @@ class Snapshot(Struct, frozen=True):
     person: Person | None
     days: dict[date, DayRecord]
 
-    def day(self, work_day: date) -> DayRecord:
-        """The record of a work day; an empty one (version 0) when there is none yet."""
-        if work_day in self.days or self.person is None:
-            return self.days[work_day]
-        return DayRecord(person_id=self.person.person_id, work_day=work_day)
+    def day(self, person: Person, work_day: date) -> DayRecord:
+        """Give the person's record of a work day; an empty one (version 0) when there is none yet."""
+        return self.days.get(work_day) or DayRecord(person_id=person.person_id, work_day=work_day)
 
 
 class Store:
-    """The table, in the language of attendance."""
+    """The table; `shards` is fixed when it is made, `defaults` hold until somebody sets something."""
 
     def __init__(self, table: Table, *, shards: int, defaults: Settings) -> None:
         self._table = table
@@ -80,98 +91,176 @@ class Store:
     # --- settings -------------------------------------------------------------------------------
 
     def settings(self) -> Settings:
-        """Read the site's settings; the stage's defaults until somebody sets them."""
-        return self._settings(self._table.get("SETTINGS", "-"))
+        """Read the site's settings."""
+        return self._settings(self._table.get(*SETTINGS))
 
     def _settings(self, item: Item | None) -> Settings:
-        if item is None:
-            return self._defaults
-        return msgspec.json.decode(item["document"], type=Settings)
+        return items.read_settings(item) if item else self._defaults
+
+    def calendars(self) -> list[tuple[date, Calendar]]:
+        """Read which calendar has been in force from which date, oldest first; never empty."""
+        found = self._table.walk("SETTINGS", prefix="CALENDAR#")
+        history = [items.read_calendar(item) for item in found]
+        return history or [(date.min, self.settings().calendar)]
+
+    def change_settings(self, before: Settings, after: Settings, since: date) -> None:
+        """Replace the settings; their calendar is in force from a date on, and the one before until then.
+
+        Raises WriteConflict when they changed meanwhile.
+        """
+        writes = [replace(items.settings(after), version=before.version)]
+        if after.calendar != before.calendar:
+            history = self.calendars()
+            writes += [put(items.calendar(*history[0]))]  # the first change finds the default there
+            writes += [put(items.calendar(since, after.calendar))]
+            writes += [delete(*items.calendar_key(day)) for day, _ in history if day > since]
+        self._table.write(*writes)
 
     # --- people ---------------------------------------------------------------------------------
 
-    def _shard(self, person_id: str) -> int:
-        return zlib.crc32(person_id.encode()) % self._shards
-
-    def _person_item(self, person: Person) -> Item:
-        return (
-            key(f"PERSON#{person.person_id}", "PROFILE")
-            | to_builtins(person)
-            | {
-                "listing_pk": f"PEOPLE#{self._shard(person.person_id)}",
-                "listing_sk": f"{fold(person.name)}#{person.person_id}",
-            }
-        )
-
     def _save(self, person: Person) -> Write:
         """The write that moves a person on by one version."""
-        after = msgspec.structs.replace(person, version=person.version + 1)
-        return replace(self._person_item(after), version=person.version)
+        after = changed(person, version=person.version + 1)
+        return replace(items.person(after, self._shards), version=person.version)
+
+    def add_person(self, person: Person) -> None:
+        """Insert a person with their code and search words; raises PersonExists for a taken code."""
+        try:
+            self._table.write(*self.new_person(person))
+        except WriteConflict:
+            assert person.code is not None  # noqa: S101 - ids are random; only a code can be taken
+            raise PersonExists(person.code) from None
+
+    def new_person(self, person: Person) -> list[Write]:
+        """The writes that make a person; the code's comes second."""
+        claims = []
+        if person.code:
+            claims.append(insert(key(*items.code(person.code)) | {"person_id": person.person_id}))
+        words = [insert(item) for item in items.search_keys(person).values()]
+        return [self._save(person), *claims, *words]
 
     def person(self, person_id: str) -> Person:
         """Read a person; raises PersonNotFound."""
         item = self._table.get(f"PERSON#{person_id}", "PROFILE")
         if item is None:
             raise PersonNotFound(person_id)
-        return _struct(item, Person)
+        return struct(item, Person)
+
+    def people(self, person_ids: Iterable[str]) -> dict[str, Person]:
+        """Read people by id; those that are not there are left out."""
+        found = self._table.get_many([(f"PERSON#{person_id}", "PROFILE") for person_id in person_ids])
+        return {item["person_id"]: struct(item, Person) for item in found.values()}
+
+    def change_person(self, before: Person, after: Person) -> None:
+        """Replace a person, moving code and search words along.
+
+        Raises WriteConflict when the person changed meanwhile, PersonExists for a taken code.
+        """
+        old, new = items.search_keys(before), items.search_keys(after)
+        old_code = items.code(before.code) if before.code else None
+        new_code = items.code(after.code) if after.code else None
+        writes = [self._save(after)]
+        if new_code and new_code != old_code:
+            writes.append(insert(key(*new_code) | {"person_id": after.person_id}))
+        if old_code and new_code != old_code:
+            writes.append(delete(*old_code))
+        writes += [insert(new[place]) for place in new.keys() - old.keys()]
+        writes += [delete(*place) for place in old.keys() - new.keys()]
+        try:
+            self._table.write(*writes)
+        except WriteConflict as conflict:
+            if 0 in conflict.failed or not after.code:
+                raise
+            raise PersonExists(after.code) from None
+
+    def search_people(
+        self, q: str, wanted: Callable[[Person], bool], *, limit: int, after: str | None
+    ) -> Page[Person]:
+        """Find people in order of name; `q` (folded) begins a word of theirs, or their code.
+
+        `after` is the cursor of the page before; raises InvalidCursor.
+        """
+        places = self._found(q, after) if q else self._in_order(after)
+        found: list[tuple[str, Person]] = []
+        for place, person in places:
+            if wanted(person):
+                if len(found) == limit:
+                    return Page([person for _, person in found], cursor(found[-1][0]))
+                found.append((place, person))
+        return Page([person for _, person in found], None)
+
+    def _found(self, q: str, after: str | None) -> Iterator[tuple[str, Person]]:
+        pk, prefix = items.search_key(q)
+        low = read_cursor(after, prefix) + "\x00" if after else prefix
+        for places in batched(self._table.walk(pk, between=(low, prefix + _LAST)), 100):
+            people = self.people(item["person_id"] for item in places)
+            for item in places:
+                person = people.get(item["person_id"])
+                # A name with two such words is found twice; only its first place counts.
+                if person and item["sk"] == min(
+                    sk for own, sk in items.search_keys(person) if own == pk and sk.startswith(prefix)
+                ):
+                    yield item["sk"], person
+
+    def _in_order(self, after: str | None) -> Iterator[tuple[str, Person]]:
+        low = read_cursor(after, "") + "\x00" if after else "\x00"
+        shards = [
+            self._table.walk(f"PEOPLE#{shard}", index=LISTING, between=(low, _LAST), limit=250)
+            for shard in range(self._shards)
+        ]
+        for item in heapq.merge(*shards, key=itemgetter("listing_sk")):
+            yield item["listing_sk"], struct(item, Person)
 
     def everybody(self) -> list[Person]:
         """Read all people, in no order; one query a shard, in parallel."""
         shards = self._table.gather(
             [partial(self._listed, f"PEOPLE#{shard}") for shard in range(self._shards)]
         )
-        return [_struct(item, Person) for shard in shards for item in shard]
+        return [struct(item, Person) for shard in shards for item in shard]
 
     def _listed(self, listing_pk: str) -> list[Item]:
         return list(self._table.walk(listing_pk, index=LISTING))
 
     # --- faces ----------------------------------------------------------------------------------
 
-    @staticmethod
-    def _face_item(face: Face) -> Item:
-        item = key(f"PERSON#{face.person_id}", f"FACE#{face.digest}") | to_builtins(face)
-        if face.state is not FaceState.ACTIVE:
-            item |= {"listing_pk": UNFINISHED, "listing_sk": f"{instant(face.since)}#{face.digest}"}
-        return item
-
     def face(self, person_id: str, digest: str) -> Face | None:
         """Read one face by the digest of its photo."""
         item = self._table.get(f"PERSON#{person_id}", f"FACE#{digest}")
-        return _struct(item, Face) if item else None
+        return struct(item, Face) if item else None
 
     def faces(self, person_id: str) -> list[Face]:
         """Read all faces of a person, finished or not."""
-        return [_struct(item, Face) for item in self._table.walk(f"PERSON#{person_id}", prefix="FACE#")]
+        return [struct(item, Face) for item in self._table.walk(f"PERSON#{person_id}", prefix="FACE#")]
 
     def unfinished_faces(self, before: datetime) -> list[Face]:
         """Find enrolments and removals that began before an instant and never ended."""
-        items = self._table.walk(UNFINISHED, index=LISTING, between=("0", instant(before)))
-        return [_struct(item, Face) for item in items]
+        found = self._table.walk(UNFINISHED, index=LISTING, between=("0", instant(before)))
+        return [struct(item, Face) for item in found]
 
     def begin_face(self, face: Face) -> None:
         """Note that a face is being enrolled; raises WriteConflict when the photo is there already."""
-        self._table.write(insert(self._face_item(face)))
+        self._table.write(insert(items.face(face)))
 
     def activate_face(self, face: Face, person: Person) -> None:
-        """Make a pending face count for the person (a new one if `version` is 0).
+        """Make a pending face count for the person (made with it if `version` is 0).
 
         Raises WriteConflict when the person changed meanwhile or the pending face is gone.
         """
         assert face.face_id is not None  # noqa: S101 - indexed before it is activated
-        active = msgspec.structs.replace(face, state=FaceState.ACTIVE)
-        owner = msgspec.structs.replace(person, face_ids=(*person.face_ids, face.face_id))
-        pending = replace_if(self._face_item(active), attribute="state", value=FaceState.PENDING)
-        self._table.write(self._save(owner), pending)
+        active = items.face(changed(face, state=FaceState.ACTIVE))
+        owner = changed(person, face_ids=(*person.face_ids, face.face_id))
+        owners = [self._save(owner)] if person.version else self.new_person(owner)
+        self._table.write(*owners, replace_if(active, attribute="state", value=FaceState.PENDING))
 
     def begin_removal(self, face: Face, person: Person, now: datetime) -> Face:
         """Make a face count no longer, and note that its photo and vector must go.
 
         Raises WriteConflict when the person changed meanwhile or the face is not active.
         """
-        removing = msgspec.structs.replace(face, state=FaceState.REMOVING, since=now)
+        removing = changed(face, state=FaceState.REMOVING, since=now)
         kept = tuple(face_id for face_id in person.face_ids if face_id != face.face_id)
-        owner = msgspec.structs.replace(person, face_ids=kept, updated_at=now)
-        active = replace_if(self._face_item(removing), attribute="state", value=FaceState.ACTIVE)
+        owner = changed(person, face_ids=kept, updated_at=now)
+        active = replace_if(items.face(removing), attribute="state", value=FaceState.ACTIVE)
         self._table.write(self._save(owner), active)
         return removing
 
@@ -179,24 +268,33 @@ class Store:
         """Drop the note of a face whose photo and vector are gone."""
         self._table.write(delete(f"PERSON#{face.person_id}", f"FACE#{face.digest}"))
 
-    # --- liveness sessions ----------------------------------------------------------------------
+    # --- uploads --------------------------------------------------------------------------------
 
-    @staticmethod
-    def _session_item(session: Session) -> Item:
-        expires = int((session.created_at + SESSION_KEPT).timestamp())
-        return key(f"SESSION#{session.session_id}", "-") | to_builtins(session) | {"expires": expires}
+    def add_upload(self, upload_id: str, expires: datetime) -> None:
+        """Note that something may be uploaded under an id."""
+        self._table.write(insert(items.upload(upload_id, expires)))
+
+    def take_upload(self, upload_id: str) -> bool:
+        """Use an upload up; says whether it was there to be used."""
+        try:
+            self._table.write(delete(*items.upload_key(upload_id), must_exist=True))
+        except WriteConflict:
+            return False
+        return True
+
+    # --- liveness sessions ----------------------------------------------------------------------
 
     def add_session(self, session: Session) -> None:
         """Note a session that we asked for."""
-        self._table.write(insert(self._session_item(session)))
+        self._table.write(insert(items.session(session)))
 
     def session(self, session_id: str) -> Session | None:
         """Read a session of ours."""
         item = self._table.get(f"SESSION#{session_id}", "-")
-        return _struct(item, Session) if item else None
+        return struct(item, Session) if item else None
 
     def _spend(self, session: Session) -> Write:
-        return replace_if(self._session_item(session), attribute="state", value="issued")
+        return replace_if(items.session(session), attribute="state", value="issued")
 
     def spend_session(self, session: Session) -> None:
         """Store what came of a session; raises SessionAlreadySpent."""
@@ -215,72 +313,143 @@ class Store:
         The zone and cut-off that say which work day it is are among the things read, so
         every day that it can be anywhere on earth is asked for.
         """
-        keys = [("SETTINGS", "-")]
+        keys = [SETTINGS]
         if session_id:
             keys.append((f"SESSION#{session_id}", "-"))
         if person_id:
             today = now.astimezone(UTC).date()
             keys.append((f"PERSON#{person_id}", "PROFILE"))
-            keys += [self._day_key(person_id, today + timedelta(days=n)) for n in (-2, -1, 0, 1)]
+            near = [today + timedelta(days=n) for n in (-2, -1, 0, 1)]
+            keys += [items.day_key(person_id, day, self._shards) for day in near]
         found = self._table.get_many(keys)
         session = found.get((f"SESSION#{session_id}", "-"))
         person = found.get((f"PERSON#{person_id}", "PROFILE"))
-        days = [_day(item) for (pk, _), item in found.items() if pk.startswith("DAY#")]
+        days = [items.read_day(item) for (pk, _), item in found.items() if pk.startswith("DAY#")]
         return Snapshot(
-            settings=self._settings(found.get(("SETTINGS", "-"))),
-            session=_struct(session, Session) if session else None,
-            person=_struct(person, Person) if person else None,
+            settings=self._settings(found.get(SETTINGS)),
+            session=struct(session, Session) if session else None,
+            person=struct(person, Person) if person else None,
             days={day.work_day: day for day in days},
         )
 
-    def _day_key(self, person_id: str, work_day: date) -> tuple[str, str]:
-        return f"DAY#{work_day.isoformat()}#{self._shard(person_id)}", f"PERSON#{person_id}"
+    def add_punch(self, punch: Punch, days: list[DayRecord], spent: Session | None = None) -> None:
+        """Record a punch: append it, move its work days on, spend its session; all or nothing.
 
-    def _day_item(self, day: DayRecord) -> Item:
-        marks = msgspec.json.encode(day.marks).decode()  # one attribute: a month of these is read at once
-        return key(*self._day_key(day.person_id, day.work_day)) | {"version": day.version, "marks": marks}
-
-    def add_punch(self, punch: Punch, day: DayRecord, spent: Session | None) -> None:
-        """Record a punch: append it, move its work day on, spend its session; all or nothing.
-
+        `days` are the punch's own and, for a correction, that of the punch it corrects.
         Raises SessionAlreadySpent or DayMoved when another got there first.
         """
-        mark = Mark(punch.punch_id, punch.at, punch.work_day, punch.zone, punch.direction, punch.source)
-        after = msgspec.structs.replace(day, marks=merge(day.marks, [mark]), version=day.version + 1)
-        sort_key = f"PUNCH#{instant(punch.at)}#{punch.punch_id}"
         writes = [
-            replace(self._day_item(after), version=day.version),
-            insert(key(f"PERSON#{punch.person_id}", sort_key) | to_builtins(punch)),
+            insert(items.punch(punch)),
             require(f"PERSON#{punch.person_id}", "PROFILE"),
+            *(self._move(day, punch) for day in days),
         ]
         if spent:
             writes.append(self._spend(spent))
         try:
             self._table.write(*writes)
         except WriteConflict as conflict:
-            raise (SessionAlreadySpent if 3 in conflict.failed else DayMoved) from None
+            session_failed = spent is not None and len(writes) - 1 in conflict.failed
+            raise (SessionAlreadySpent if session_failed else DayMoved) from None
 
-    def punches(self, person_id: str) -> list[Punch]:
-        """Read a person's punches, oldest first."""
-        return [_struct(item, Punch) for item in self._table.walk(f"PERSON#{person_id}", prefix="PUNCH#")]
+    def _move(self, day: DayRecord, punch: Punch) -> Write:
+        after = changed(day, marks=merge(day.marks, [punch.mark()]), version=day.version + 1)
+        return replace(items.day(after, self._shards), version=day.version)
 
+    def punch(self, person_id: str, punch_id: str) -> Punch | None:
+        """Read one punch of a person."""
+        place = items.punch_key(person_id, punch_id)
+        item = self._table.get(*place) if place else None
+        return struct(item, Punch) if item else None
 
-class SessionAlreadySpent(Exception):
-    """Another call spent the session; read what came of it."""
+    def punches(self, person_id: str, since: date, until: date) -> Iterator[Punch]:
+        """Yield a person's punches of the work days from one to another, both included, by instant."""
+        # A work day lies within two days of the UTC date on which its punches were made.
+        low, high = since - timedelta(days=2), until + timedelta(days=3)
+        found = self._table.walk(
+            f"PERSON#{person_id}", between=(f"PUNCH#{low.isoformat()}", f"PUNCH#{high.isoformat()}")
+        )
+        for item in found:
+            punch = struct(item, Punch)
+            if since <= punch.work_day <= until:
+                yield punch
 
+    def punches_by_id(self, found: Iterable[tuple[str, str]]) -> dict[str, Punch]:
+        """Read punches by (person id, punch id)."""
+        places = [items.punch_key(*pair) for pair in found]
+        there = self._table.get_many(place for place in places if place)
+        return {item["punch_id"]: struct(item, Punch) for item in there.values()}
 
-class DayMoved(Exception):
-    """Another punch was recorded for the day, or the person changed; read again."""
+    def days(self, person_id: str, work_days: Iterable[date]) -> list[DayRecord]:
+        """Read a person's record of each work day; an empty one (version 0) where there is none yet."""
+        wanted = sorted(set(work_days))
+        found = self._table.get_many(items.day_key(person_id, day, self._shards) for day in wanted)
+        records = {day.work_day: day for day in map(items.read_day, found.values())}
+        return [records.get(day) or DayRecord(person_id=person_id, work_day=day) for day in wanted]
 
+    def everybodys_days(self, work_days: Iterable[date]) -> list[DayRecord]:
+        """Read all that was recorded on some work days, in no order; one query a day and shard at once."""
+        places = [f"DAY#{day.isoformat()}#{shard}" for day in work_days for shard in range(self._shards)]
+        found = self._table.gather([partial(self._partition, place) for place in places])
+        return [items.read_day(item) for partition in found for item in partition]
 
-def _struct(item: Item, kind: type[S]) -> S:
-    return msgspec.convert(item, kind)
+    def _partition(self, pk: str) -> list[Item]:
+        return list(self._table.walk(pk, consistent=False))
 
+    def write_day(self, day: DayRecord) -> None:
+        """Write a rebuilt work day over the one of its version; raises DayMoved."""
+        after = changed(day, version=day.version + 1)
+        try:
+            self._table.write(replace(items.day(after, self._shards), version=day.version))
+        except WriteConflict:
+            raise DayMoved from None
 
-def _day(item: Item) -> DayRecord:
-    return DayRecord(
-        person_id=item["sk"].removeprefix("PERSON#"),
-        work_day=date.fromisoformat(item["pk"].split("#")[1]),
-        marks=msgspec.json.decode(item["marks"], type=tuple[Mark, ...]),
-        version=item["version"],
-    )
+    # --- leave ----------------------------------------------------------------------------------
+
+    def add_leave(self, leave: LeaveRecord) -> None:
+        """Note that a person is on leave."""
+        self._table.write(insert(items.leave(leave)))
+
+    def leaves(self, since: date, until: date, person_id: str | None = None) -> list[LeaveRecord]:
+        """Read the leave that touches some days, both ends included: of a person or of everybody."""
+        if person_id:
+            found = self._table.walk(f"PERSON#{person_id}", prefix="LEAVE#")
+        else:
+            found = self._table.walk("LEAVES", index=LISTING, between=(since.isoformat(), _LAST))
+        every = (struct(item, LeaveRecord) for item in found)
+        return [leave for leave in every if leave.since <= until and leave.until >= since]
+
+    def remove_leave(self, person_id: str, leave_id: str) -> bool:
+        """Take a leave away; says whether it was there."""
+        place = f"PERSON#{person_id}", f"LEAVE#{leave_id}"
+        there = self._table.get(*place) is not None
+        self._table.write(delete(*place))
+        return there
+
+    # --- answers to repeated requests -----------------------------------------------------------
+
+    def claim_answer(
+        self, place: str, running: Answer, *, now: datetime, kept: timedelta, abandoned: timedelta
+    ) -> Answer | None:
+        """Note that a request is under way; gives what is there when it came before."""
+        item = items.answer(place, running, now + kept)
+        try:
+            self._table.write(insert(item))
+        except WriteConflict:
+            there = self._table.get(*items.answer_key(place))
+            before = struct(there, Answer) if there and there["expires"] > now.timestamp() else None
+            if before and (before.status is not None or now - before.started_at < abandoned):
+                return before
+            if there:
+                try:
+                    self._table.write(replace_if(item, attribute="started_at", value=there["started_at"]))
+                except WriteConflict:
+                    return running  # another took it over at this moment
+        return None
+
+    def keep_answer(self, place: str, answer: Answer, *, now: datetime, kept: timedelta) -> None:
+        """Keep what a request was answered."""
+        self._table.write(put(items.answer(place, answer, now + kept)))
+
+    def drop_answer(self, place: str) -> None:
+        """Forget a request that changed nothing."""
+        self._table.write(delete(*items.answer_key(place)))

@@ -46,6 +46,8 @@ def _to_attribute(value: Any) -> dict[str, Any]:
             return {"N": str(value)}
         case float():
             return {"N": repr(round(value, 4))}  # DynamoDB's numbers have 38 digits, not any exponent
+        case bytes():
+            return {"B": value}
         case None:
             return {"NULL": True}
         case list() | tuple():
@@ -58,7 +60,7 @@ def _to_attribute(value: Any) -> dict[str, Any]:
 def _from_attribute(attribute: Mapping[str, Any]) -> Any:
     for kind, value in attribute.items():
         match kind:
-            case "S" | "BOOL":
+            case "S" | "BOOL" | "B":
                 return value
             case "N":
                 return float(value) if "." in value or "e" in value.lower() else int(value)
@@ -91,6 +93,11 @@ class Write(msgspec.Struct, frozen=True):
 def insert(item: Item) -> Write:
     """Write an item that must not exist yet."""
     return Write("Put", {"Item": to_attributes(item), **_NEW})
+
+
+def put(item: Item) -> Write:
+    """Write an item, whatever was there."""
+    return Write("Put", {"Item": to_attributes(item)})
 
 
 def replace(item: Item, *, version: int) -> Write:
@@ -128,9 +135,10 @@ def replace_if(item: Item, *, attribute: str, value: str) -> Write:
     )
 
 
-def delete(pk: str, sk: str) -> Write:
-    """Remove an item if it is there."""
-    return Write("Delete", {"Key": to_attributes(key(pk, sk))})
+def delete(pk: str, sk: str, *, must_exist: bool = False) -> Write:
+    """Remove an item; one that is not there is fine unless it `must_exist`."""
+    condition = {"ConditionExpression": "attribute_exists(pk)"} if must_exist else {}
+    return Write("Delete", {"Key": to_attributes(key(pk, sk)), **condition})
 
 
 class Page(msgspec.Struct, frozen=True):

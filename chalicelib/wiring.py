@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError, HTTPClientError
 
 from chalicelib.errors import LabOff
 from chalicelib.faces import Faces
+from chalicelib.liveness import Streaming
 from chalicelib.photos import Photos
 from chalicelib.settings import defaults
 from chalicelib.store import Store
@@ -51,6 +52,8 @@ class Environment(msgspec.Struct, frozen=True, rename=lambda name: f"ROLLCALL_{n
     zone: str = "Asia/Ho_Chi_Minh"
     origin: str = "*"
     shards: int = 4
+    streaming_role: str = ""
+    stream_url: str = ""
     lab: Literal["off", "on", "open"] = "off"
 
 
@@ -93,13 +96,23 @@ def store() -> Store:
 @cache
 def faces() -> Faces:
     """Give Rekognition's gateway."""
-    return Faces(_session().client("rekognition", config=_CONFIG), environment().collection)
+    return Faces(
+        _session().client("rekognition", config=_CONFIG), environment().collection, environment().bucket
+    )
 
 
 @cache
 def photos() -> Photos:
     """Give the bucket's gateway."""
     return Photos(_session().client("s3", config=_CONFIG), environment().bucket)
+
+
+@cache
+def streaming() -> Streaming:
+    """Give the lender of streaming credentials."""
+    client = _session().client("sts", config=_CONFIG)
+    env = environment()
+    return Streaming(client, env.streaming_role, client.meta.region_name, env.stream_url or None)
 
 
 def is_busy(error: Exception) -> bool:

@@ -5,12 +5,12 @@ lived. A punch without a partner is reported and never guessed. The order in whi
 does not matter: the same punches make the same day.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta, timezone
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, pairwise
 from operator import attrgetter
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 
@@ -18,7 +18,7 @@ from chalicelib.calendars import Half, Plan, Rota, halved
 
 Direction = Literal["in", "out"]
 Asked = Literal["auto", "in", "out"]
-Source = Literal["face", "manual", "lab"]
+Source = Literal["face", "photo", "manual", "lab"]
 State = Literal[
     "present",
     "late",
@@ -31,8 +31,9 @@ State = Literal[
     "day_off",
     "inactive",
 ]
-STATES: tuple[State, ...] = State.__args__  # type: ignore[attr-defined]
+STATES: tuple[State, ...] = get_args(State)
 _DAY_MINUTES = 1440
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Mark(Struct, frozen=True):
@@ -40,7 +41,7 @@ class Mark(Struct, frozen=True):
 
     `at` is UTC; `work_day` and `zone` are those of the moment it was made, so that a site which moves
     to another zone keeps its past days. With `supersedes` it stands in for another mark, and with
-    `void` as well it only takes that one out; both stay visible.
+    `void` as well it only takes that one out; both stay visible. Source `photo` is a face without liveness.
     """
 
     id: str
@@ -150,7 +151,8 @@ def person_day(
     """Judge a person's date by the calendar, in the zone in which the day's first punch was made."""
     zone = marks[0].zone if marks else None
     if any(mark.zone != zone for mark in marks):
-        zone = min(marks, key=_order).zone
+        own = [mark for mark in marks if mark.work_day == on]
+        zone = min(own or marks, key=_order).zone
     plan = rota.plan(member.shift, on, zone)
     leave = leave_on(leaves, on) if leaves else None
     return day(plan, marks, leave=leave, employed=employed(member, on), now=now)
@@ -227,9 +229,9 @@ def day(
 
 def direction(marks: Iterable[Mark], new: Mark) -> Direction:
     """Say whether a new mark is an in or an out beside the other marks of its work day."""
-    for mark, resolved in _counted(merge(marks, [new]), new.work_day):
-        if mark.id == new.id:
-            return resolved
+    for mark, way, _ in _settled([*marks, new], new.work_day):
+        if mark.id == new.id and way is not None:
+            return way
     raise ValueError(f"mark {new.id} is not counted, so it has no direction")
 
 
@@ -290,39 +292,41 @@ def employed(member: Member, on: date) -> bool:
 _order = attrgetter("at", "id")
 
 
-def _counted(ordered: Sequence[Mark], on: date) -> list[tuple[Mark, Direction]]:
-    """Pick the marks that count on a date and settle their directions, in order of time."""
-    hidden = {mark.supersedes for mark in ordered if mark.supersedes is not None}
-    settled: list[tuple[Mark, Direction]] = []
+def _settled(marks: Sequence[Mark], on: date) -> Iterator[tuple[Mark, Direction | None, str | None]]:
+    """Go through marks in order of time: each with its direction and the id that supersedes it.
+
+    The direction is None for a mark that does not count on that date.
+    """
+    in_order = all(one.at < other.at for one, other in pairwise(marks))  # as they are stored
+    ordered = marks if in_order else merge(marks, ())
+    replaced = {mark.supersedes: mark.id for mark in ordered}
     last: Direction = "out"
     for mark in ordered:
-        if mark.void or mark.work_day != on or mark.id in hidden:
+        by = replaced.get(mark.id)
+        if by is not None or mark.void or mark.work_day != on:
+            yield mark, None, by
             continue
-        last = ("out" if last == "in" else "in") if mark.direction == "auto" else mark.direction
-        settled.append((mark, last))
-    return settled
+        asked = mark.direction
+        last = ("out" if last == "in" else "in") if asked == "auto" else asked
+        yield mark, last, None
 
 
 def _entries(plan: Plan, marks: Sequence[Mark]) -> tuple[tuple[Entry, ...], list[tuple[int, Entry]]]:
     """Give all entries in order of time, and those that count, each with its second since 1970."""
-    ordered = merge(marks, ()) if len(marks) > 1 else marks
-    resolved = {mark.id: way for mark, way in _counted(ordered, plan.date)}
-    replaced = {mark.supersedes: mark.id for mark in ordered if mark.supersedes is not None}
     clock = plan.clock
     fixed = isinstance(clock, timezone)
     entries: list[Entry] = []
     counted: list[tuple[int, Entry]] = []
-    for mark in ordered:
-        mark_id, at = mark.id, mark.at
-        way = resolved.get(mark_id)
+    for mark, way, by in _settled(marks, plan.date):
+        at = mark.at
         # At a fixed offset, the difference of two entries stays real time.
         local = at.astimezone(clock if fixed else _fixed(at.astimezone(clock).utcoffset()))
         if way is not None:
-            entry = Entry(mark_id, local, way, mark.source, True, mark.supersedes)
-            counted.append((int(at.timestamp()), entry))
+            entry = Entry(mark.id, local, way, mark.source, True, mark.supersedes)
+            since = at - _EPOCH
+            counted.append((since.days * 86400 + since.seconds, entry))
         else:
-            asked, by = mark.direction, replaced.get(mark_id)
-            entry = Entry(mark_id, local, asked, mark.source, False, mark.supersedes, by, mark.void)
+            entry = Entry(mark.id, local, mark.direction, mark.source, False, mark.supersedes, by, mark.void)
         entries.append(entry)
     return tuple(entries), counted
 
@@ -340,8 +344,8 @@ def _pairs(plan: Plan, counted: list[tuple[int, Entry]]) -> tuple[list[Pair], in
         if entry.direction == "in":
             if entered is not None:
                 pairs.append(Pair(entered.at, None, 0))
-            elif gone_s and gone_s < plan.ends_s and second > plan.starts_s:
-                away += (min(second, plan.ends_s) - max(gone_s, plan.starts_s)) // 60
+            elif gone_s:
+                away += max(min(second, plan.ends_s) - max(gone_s, plan.starts_s), 0) // 60
             entered, entered_s = entry, second
         elif entered is None:
             pairs.append(Pair(None, entry.at, 0))

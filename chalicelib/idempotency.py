@@ -1,0 +1,71 @@
+"""Idempotency-Key: a mutation that is sent again is answered again, and not done again.
+
+Kept for 24 hours. Only what succeeded is kept: what was refused or failed changed nothing, so the
+same key may try again.
+"""
+
+import hashlib
+import string
+import zlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import msgspec
+
+from chalicelib.errors import IdempotencyKeyReused, InvalidRequest, RequestInProgress
+from chalicelib.http import Reply, Request
+from chalicelib.models import Answer
+from chalicelib.store import Store
+
+KEPT = timedelta(hours=24)
+
+ABANDONED_AFTER = timedelta(seconds=30)
+"""A Lambda is stopped at 29 s; a request that has run longer is dead and may be made again."""
+
+LARGEST = 300_000
+"""Most bytes of a compressed answer that are kept; an item has room for 400 KB."""
+
+_MUTATIONS = {"POST", "PUT", "PATCH", "DELETE"}
+_VISIBLE = frozenset(string.ascii_letters + string.digits + string.punctuation)
+
+
+def once(store: Callable[[], Store], now: datetime, request: Request, run: Callable[[], Reply]) -> Reply:
+    """Run a request; one with an Idempotency-Key that succeeded before is answered from memory.
+
+    Raises RequestInProgress, or IdempotencyKeyReused when the key came with another request.
+    """
+    key = request.headers.get("idempotency-key")
+    if key is None or request.method not in _MUTATIONS:
+        return run()
+    if not 1 <= len(key) <= 255 or not _VISIBLE.issuperset(key):
+        raise InvalidRequest("Idempotency-Key has 1 to 255 visible ASCII characters.")
+    place = hashlib.sha256(key.encode()).hexdigest()
+    running = Answer(fingerprint=_fingerprint(request), started_at=now)
+    before = store().claim_answer(place, running, now=now, kept=KEPT, abandoned=ABANDONED_AFTER)
+    if before:
+        if before.fingerprint != running.fingerprint:
+            raise IdempotencyKeyReused
+        if before.status is None:
+            raise RequestInProgress
+        return Reply(before.status, zlib.decompress(before.body).decode() or None, _JSON)
+    try:
+        reply = run()
+    except BaseException:
+        store().drop_answer(place)
+        raise
+    text = msgspec.json.encode(reply.body) if reply.body is not None else b""
+    body = zlib.compress(text)
+    if reply.status < 300 and len(body) <= LARGEST:
+        answer = msgspec.structs.replace(running, status=reply.status, body=body)
+        store().keep_answer(place, answer, now=now, kept=KEPT)
+    else:
+        store().drop_answer(place)
+    return reply
+
+
+_JSON = {"Content-Type": "application/json", "Idempotency-Replayed": "true"}
+
+
+def _fingerprint(request: Request) -> str:
+    said = (request.method, request.path, sorted(request.query.items()), request.body)
+    return hashlib.sha256(repr(said).encode()).hexdigest()

@@ -1,0 +1,64 @@
+"""A site's settings and its people's leave, as managers change them."""
+
+from datetime import date, datetime, timedelta
+
+from msgspec.structs import replace
+
+from chalicelib import calendars
+from chalicelib.errors import (
+    InvalidRequest,
+    InvalidSettings,
+    LeaveNotFound,
+    SettingsChanged,
+    WriteConflict,
+)
+from chalicelib.models import LeaveRecord, NewLeave
+from chalicelib.settings import Settings
+from chalicelib.store import Store, new_id
+
+LONGEST_LEAVE = timedelta(days=366)
+
+
+def change(store: Store, body: Settings, *, effective_from: date | None, now: datetime) -> Settings:
+    """Replace the settings as a whole; `version` is that of the ones that were read.
+
+    The calendar is in force from today's work day on, so that days past stay as they were judged;
+    an earlier `effective_from` judges them anew. Raises InvalidSettings, SettingsChanged, InvalidRequest.
+    """
+    if problems := calendars.check(body.calendar):
+        raise InvalidSettings(problems)
+    before = store.settings()
+    if body.version != before.version:
+        raise SettingsChanged(before.version)
+    today = body.today(now)
+    if effective_from and effective_from > today:
+        raise InvalidRequest("`effective_from` is in the future.")
+    after = replace(body, version=before.version + 1)
+    try:
+        store.change_settings(before, after, effective_from or today)
+    except WriteConflict:
+        raise SettingsChanged(store.settings().version) from None
+    return after
+
+
+def add_leave(store: Store, person_id: str, body: NewLeave) -> LeaveRecord:
+    """Excuse a person for some days; raises PersonNotFound or InvalidRequest."""
+    if not body.since <= body.until <= body.since + LONGEST_LEAVE:
+        raise InvalidRequest("`until` is from 0 to 366 days after `since`.")
+    store.person(person_id)
+    leave = LeaveRecord(
+        leave_id=new_id(),
+        person_id=person_id,
+        since=body.since,
+        until=body.until,
+        kind=body.kind,
+        half=body.half,
+    )
+    store.add_leave(leave)
+    return leave
+
+
+def remove_leave(store: Store, person_id: str, leave_id: str) -> None:
+    """Take a leave away; raises LeaveNotFound."""
+    if not store.remove_leave(person_id, leave_id):
+        raise LeaveNotFound(leave_id)
