@@ -171,7 +171,12 @@ def test_enrolment_takes_a_multipart_form_too(http: Http) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [pytest.param(b"--xyz", id="cut off"), pytest.param(b"", id="empty"), pytest.param(b"x" * 99, id="no parts")]
+    "body",
+    [
+        pytest.param(b"--xyz", id="cut off"),
+        pytest.param(b"", id="empty"),
+        pytest.param(b"x" * 99, id="no parts"),
+    ],
 )
 @pytest.mark.parametrize("path", ["/index-face", "/checkin"])
 def test_a_damaged_form_is_a_400(http: Http, path: str, body: bytes) -> None:
@@ -202,9 +207,7 @@ def test_what_axios_makes_of_the_form_is_a_clear_400(http: Http) -> None:
     assert answer.json_body == {"success": False, "error": "No photo uploaded"}
 
 
-def test_deleting_a_face_takes_photo_and_vector_away(
-    http: Http, boto: Callable[[str], Any]
-) -> None:
+def test_deleting_a_face_takes_photo_and_vector_away(http: Http, boto: Callable[[str], Any]) -> None:
     index(http, "A", photos_of_a()[0])
     [face] = faces(http)
     answer = http.delete("/delete-face", {"faceId": face["FaceId"], "s3Key": face["s3Key"]})

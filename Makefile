@@ -1,0 +1,82 @@
+# Two commands: `make run` serves Rollcall with an AWS of its own, `make test` proves it.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+MODELS := $(or $(ROLLCALL_MODELS),.models)
+WEIGHTS := $(MODELS)/face_recognition_sface_2021dec.onnx
+
+# Which Python to make the environment with: the first of these that is new enough.
+PYTHON ?=
+CANDIDATES := $(or $(PYTHON),python3 python3.12 python3.13 python3.11)
+
+PORT ?= 8000
+AWS_PORT ?= 4566
+STREAM_PORT ?= 4567
+STATE ?= .local
+HOST ?= 127.0.0.1
+
+.PHONY: help run test check fmt reset clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@echo "make run    serve Rollcall on http://$(HOST):$(PORT), no AWS account needed"
+	@echo "            (PORT= AWS_PORT= STREAM_PORT= STATE= HOST=; port 0 is a free one)"
+	@echo "make test   lint, types and tests"
+	@echo "make check  lint and types only"
+	@echo "make fmt    format the code"
+	@echo "make reset  forget all people, photos and punches (STATE=$(STATE))"
+	@echo "make clean  remove what the other targets made, except the data"
+	@echo "PYTHON=/path/to/python3 chooses the Python (>= 3.11) of $(VENV)"
+
+run: $(VENV)/.run $(WEIGHTS) ## serve
+	@$(PY) -m local --port $(PORT) --aws-port $(AWS_PORT) --stream-port $(STREAM_PORT) \
+		--state "$(STATE)" --host $(HOST)
+
+# A file's tests stay in one process, because they share what is slow to start.
+test: check $(WEIGHTS) ## lint, types, tests
+	@echo "Running the tests ..."
+	@$(PY) -m pytest -n 2 --dist loadfile
+
+check: $(VENV)/.dev ## lint and types
+	@echo "Checking style ..."
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check --quiet . || { echo "error: run 'make fmt'" >&2; exit 1; }
+	@echo "Checking types ..."
+	@$(PY) -m mypy
+
+fmt: $(VENV)/.dev ## format
+	@$(PY) -m ruff check --fix --quiet . || true
+	@$(PY) -m ruff format .
+
+reset: $(VENV)/.made ## forget all data
+	@$(PY) -m local --state "$(STATE)" --reset
+
+clean: ## remove what was made
+	@rm -rf $(VENV) .models .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@echo "Removed $(VENV), .models and caches; data is kept (make reset forgets it)."
+
+$(VENV)/.made:
+	@found=; for python in $(CANDIDATES); do \
+		if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
+			>/dev/null 2>&1; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+		echo "error: Python 3.11 or newer with its venv module is needed, none of '$(CANDIDATES)' is that." >&2; \
+		echo "       Debian, Ubuntu: apt install python3-venv. Or name one: make PYTHON=/path/to/python3" >&2; \
+		exit 2; \
+	fi; \
+	echo "Making $(VENV) with $$("$$found" --version) ..."; \
+	"$$found" -m venv $(VENV) && touch $@
+
+$(VENV)/.run: requirements.txt requirements-local.txt | $(VENV)/.made
+	@echo "Installing requirements-local.txt ..."
+	@$(PIP) -r requirements-local.txt && touch $@
+
+$(VENV)/.dev: requirements.txt requirements-local.txt requirements-dev.txt | $(VENV)/.made
+	@echo "Installing requirements-dev.txt ..."
+	@$(PIP) -r requirements-dev.txt && touch $@ $(VENV)/.run
+
+$(WEIGHTS): | $(VENV)/.made
+	@$(PY) -m local.weights

@@ -1,0 +1,1 @@
+"""The cloud resources of a stage, declared in resources.yaml."""

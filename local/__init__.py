@@ -1,0 +1,1 @@
+"""The embedded AWS that `make run` starts; never packaged to Lambda."""

@@ -1,0 +1,172 @@
+"""Serves app.py as API Gateway and Lambda would, through Chalice's own local gateway."""
+
+import base64
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+from chalice.app import Chalice
+from chalice.config import Config
+from chalice.local import LocalChalice, LocalGateway, LocalGatewayException
+
+from local.httpserver import Answer, Request, Server
+
+CONFIG: Final = Path(__file__).resolve().parent.parent / ".chalice" / "config.json"
+
+# API Gateway takes 10 MB; Lambda takes and gives 6 MB, into which binary bodies go as base64.
+GATEWAY_BYTES: Final = 10 * 1024 * 1024
+LAMBDA_BYTES: Final = 6 * 1024 * 1024
+
+_CORS: Final = ("Access-Control-Allow-Origin", "*")
+_FIXED = {"ROLLCALL_STAGE", "ROLLCALL_TABLE", "ROLLCALL_BUCKET", "ROLLCALL_COLLECTION"}
+_DROPPED = {
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+}
+
+
+def stage_settings(path: Path = CONFIG, stage: str = "local") -> dict[str, Any]:
+    """Read a stage of Chalice's configuration over what all stages share."""
+    config = msgspec.json.decode(path.read_bytes())
+    own = config.get("stages", {}).get(stage, {})
+    variables = {**config.get("environment_variables", {}), **own.get("environment_variables", {})}
+    return {**config, **own, "environment_variables": variables}
+
+
+def set_environment(
+    aws_url: str, stream_url: str, region: str, access_key: str, secret_key: str, variables: Mapping[str, str]
+) -> None:
+    """Point this process at the embedded AWS; must come before app.py is imported.
+
+    The user's own AWS credentials and profile are put out of reach. Variables of the stage that
+    name no resource may be overridden from outside (ROLLCALL_ZONE=Europe/Berlin make run).
+    """
+    for name in [name for name in os.environ if name in _DROPPED or name.startswith("AWS_ENDPOINT_URL")]:
+        del os.environ[name]
+    for name, value in variables.items():
+        if name in _FIXED:
+            os.environ[name] = value
+        else:
+            os.environ.setdefault(name, value)
+    os.environ |= {
+        "AWS_ACCESS_KEY_ID": access_key,
+        "AWS_SECRET_ACCESS_KEY": secret_key,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_REGION": region,
+        "AWS_ENDPOINT_URL": aws_url,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "ROLLCALL_STREAM_URL": stream_url,
+    }
+
+
+class _PerThread:
+    """Keeps Lambda's context apart between threads; Chalice's local app does so for the request only."""
+
+    _contexts = threading.local()
+
+    @property
+    def lambda_context(self) -> Any:
+        """The context of the request this thread serves."""
+        return getattr(self._contexts, "value", None)
+
+    @lambda_context.setter
+    def lambda_context(self, value: Any) -> None:
+        self._contexts.value = value
+
+
+class AppServer:
+    """The app on a port, bound at once. Raises OSError if the port is taken."""
+
+    def __init__(self, host: str, port: int, *, verbose: bool = False) -> None:
+        self._gateway: LocalGateway | None = None
+        self._server = Server(host, port, self.answer, refuse, limit=GATEWAY_BYTES, verbose=verbose)
+
+    @property
+    def url(self) -> str:
+        """Where the app answers."""
+        return self._server.url
+
+    def start(self, app: Chalice, timeout_s: int = 29) -> None:
+        """Serve the app."""
+        if not isinstance(app, LocalChalice):
+            app.__class__ = type("LocalApp", (_PerThread, LocalChalice, app.__class__), {})
+        settings = {"app_name": app.app_name, "lambda_timeout": timeout_s}
+        self._gateway = LocalGateway(app, Config("local", user_provided_params=settings))
+        self._server.start()
+
+    def stop(self) -> None:
+        """Stop serving."""
+        self._server.stop()
+
+    def answer(self, request: Request) -> Answer:
+        """Answer one request."""
+        assert self._gateway is not None  # noqa: S101 - for the type checker: set before serving
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        if _payload_bytes(request) > LAMBDA_BYTES:
+            return refuse(413, "Request Too Long")
+        try:
+            response = self._gateway.handle_request(
+                method=request.method,
+                path=_target(request.target),
+                headers=headers,
+                body=request.body or None,
+            )
+        except LocalGatewayException as error:
+            return _gateway_answer(error)
+        except UnicodeEncodeError:
+            return refuse(403, "Missing Authentication Token")
+        answer = _answer(response)
+        if len(answer.body) > LAMBDA_BYTES:
+            return refuse(502, "Internal server error")
+        if answer.status == 405 and not any(name.lower() == _CORS[0].lower() for name, _ in answer.headers):
+            return answer._replace(headers=[*answer.headers, _CORS])
+        return answer
+
+
+def _target(target: str) -> str:
+    """Make the target one that Chalice's router does not cut: it takes `;` for the end of the path."""
+    if not target.startswith("/"):
+        parts = urlsplit(target)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    path, mark, query = target.partition("?")
+    return path.replace(";", "%3B") + mark + query
+
+
+def _payload_bytes(request: Request) -> int:
+    kind = request.headers.get("Content-Type", "application/json").split(";")[0].strip().lower()
+    text = kind == "application/json" or kind.startswith("text/")
+    return len(request.body) if text else (len(request.body) + 2) // 3 * 4
+
+
+def _answer(response: Mapping[str, Any]) -> Answer:
+    headers = [(name, str(value)) for name, value in response["headers"].items()]
+    for name, values in response["multiValueHeaders"].items():
+        headers += [(name, str(value)) for value in values]
+    body = response["body"] or b""
+    if response.get("isBase64Encoded"):
+        body = base64.b64decode(body)
+    return Answer(response["statusCode"], headers, body.encode() if isinstance(body, str) else body)
+
+
+def _gateway_answer(error: LocalGatewayException) -> Answer:
+    body = error.body or b""
+    if body.startswith(b'{"message": "Authorization header requires'):
+        # Chalice copies the header into JSON as it is; API Gateway's shorter message says the same.
+        return refuse(error.CODE, "Missing Authentication Token")
+    headers = [(name, str(value)) for name, value in error.headers.items()]
+    return Answer(error.CODE, [*headers, ("Content-Type", "application/json"), _CORS], body)
+
+
+def refuse(status: int, message: str) -> Answer:
+    """Make the gateway's own kind of error, which browsers may read."""
+    body = msgspec.json.encode({"message": message})
+    return Answer(status, [("Content-Type", "application/json"), _CORS], body)

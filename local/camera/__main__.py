@@ -1,0 +1,129 @@
+"""`python -m local.camera`: finish a liveness session from a photo or a video, without a browser."""
+
+import argparse
+import json
+import ssl
+import sys
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local import weights
+from local.camera.client import ServerRefused, play
+from local.camera.relief import NoFaceInPhoto
+from local.rekognition.engine import Engine
+from local.rekognition.exceptions import RekognitionError
+from local.rekognition.liveness import certificate
+from local.rekognition.liveness.challenge import LIGHT, MOVEMENT
+from local.rekognition.liveness.signing import Credentials
+from local.rekognition.liveness.video import VideoRefused
+
+ROLE = "arn:aws:iam::123456789012:role/rollcall-local-streaming"
+CHALLENGES = {"movement": MOVEMENT, "light": LIGHT}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Play one session. 0 when the server says complete, 1 when it refuses, 2 for a mistake here."""
+    options = _options(arguments)
+    try:
+        run = _run(options)
+        photo = options.photo.read_bytes() if options.photo else None
+        recorded = options.video.read_bytes() if options.video else None
+        engine = Engine(weights.models_folder())
+        access_key, credentials = temporary_credentials(run["aws_url"], run["region"])
+        played = play(
+            run["stream_url"],
+            options.session,
+            run["region"],
+            access_key,
+            credentials,
+            photo,
+            recorded=recorded,
+            flat=options.flat,
+            engine=engine,
+            challenge=CHALLENGES.get(options.challenge),
+            tls=_tls(run["stream_url"], options.state),
+        )
+    except ServerRefused as refused:
+        print(f"refused: {refused}", file=sys.stderr)
+        return 1
+    except (_Mistake, NoFaceInPhoto, VideoRefused, weights.WeightsError) as error:
+        print(f"camera: {error}", file=sys.stderr)
+        return 2
+    except RekognitionError as error:
+        print(f"camera: {error.message}", file=sys.stderr)
+        return 2
+    except (OSError, BotoCoreError, ClientError) as error:
+        print(f"camera: {error}", file=sys.stderr)
+        return 2
+    print(played)
+    return 0
+
+
+def temporary_credentials(aws_url: str, region: str) -> tuple[str, Credentials]:
+    """Ask STS for a key that may stream, as a backend does for its browser."""
+    sts = boto3.client(
+        "sts",
+        endpoint_url=aws_url,
+        region_name=region,
+        aws_access_key_id="camera",
+        aws_secret_access_key="camera",  # noqa: S106 - the embedded STS takes any static key
+        config=Config(retries={"max_attempts": 1}),
+    )
+    given = sts.assume_role(RoleArn=ROLE, RoleSessionName="camera")["Credentials"]
+    return given["AccessKeyId"], Credentials(given["SecretAccessKey"], given["SessionToken"])
+
+
+class _Mistake(Exception):
+    """The command cannot be carried out as given."""
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local.camera", description=__doc__)
+    parser.add_argument(
+        "--state", type=Path, default=Path(".local"), help="folder of the running `python -m local`"
+    )
+    parser.add_argument("--session", required=True, help="the liveness session's id")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--photo", type=Path, help="JPEG or PNG of the person to play")
+    source.add_argument("--video", type=Path, help="WebM or MP4 to play as it is")
+    parser.add_argument("--challenge", choices=sorted(CHALLENGES), help="offer only this challenge")
+    parser.add_argument(
+        "--flat", action="store_true", help="move the photo as a sheet of paper (to be refused)"
+    )
+    parser.add_argument("--aws-url", help="instead of run.json's")
+    parser.add_argument("--stream-url", help="instead of run.json's")
+    parser.add_argument("--region", help="instead of run.json's")
+    return parser.parse_args(arguments)
+
+
+def _run(options: argparse.Namespace) -> dict[str, Any]:
+    """What `python -m local` wrote into run.json, with the options on top."""
+    given = {"aws_url": options.aws_url, "stream_url": options.stream_url, "region": options.region}
+    run: dict[str, Any] = {}
+    path = options.state / "run.json"
+    if not all(given.values()):
+        try:
+            run = json.loads(path.read_bytes())
+        except OSError:
+            raise _Mistake(f"{path} is not there: is `make run` running?") from None
+        except ValueError:
+            raise _Mistake(f"{path} is damaged: stop and start `make run`") from None
+    run |= {name: value for name, value in given.items() if value}
+    missing = [name for name in given if not run.get(name)]
+    if missing:
+        raise _Mistake(f"{path} lacks {', '.join(missing)}")
+    return run
+
+
+def _tls(stream_url: str, state: Path) -> ssl.SSLContext | None:
+    if not stream_url.startswith("wss:"):
+        return None
+    return ssl.create_default_context(cafile=str(state / certificate.NAME))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,240 @@
+"""The embedded AWS: a loopback port for DynamoDB, S3, STS, IAM and Rekognition, two for liveness streams."""
+
+import re
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+import boto3
+import msgspec
+from moto.iam.models import iam_backends
+from moto.iam.responses import IamResponse
+from moto.s3.models import s3_backends
+from moto.sts.models import sts_backends
+from moto.sts.responses import TokenResponse
+
+from local import resources, weights
+from local.dynamodb import Change, Dynamo
+from local.httpserver import Answer, Request, Server
+from local.rekognition.engine import Engine
+from local.rekognition.exceptions import InvalidS3ObjectException
+from local.rekognition.liveness.sessions import Sessions
+from local.rekognition.liveness.signing import Credentials
+from local.rekognition.liveness.stream import StreamServer
+from local.rekognition.models import Faces
+from local.rekognition.urls import RekognitionApp
+from local.s3 import S3, environ, moto_answer
+from local.storage import StateDamaged, Storage
+
+ACCOUNT: Final = "123456789012"
+REGION: Final = "us-east-1"
+
+# Any client may use these; they open nothing but this process.
+ACCESS_KEY: Final = "AKIAROLLCALLLOCAL000"
+SECRET_KEY: Final = "local-only-not-a-secret"  # noqa: S105
+_STATIC = {ACCESS_KEY: Credentials(SECRET_KEY), "test": Credentials("test")}
+
+_SWEEP_S = 60
+_LARGEST = 128 * 1024 * 1024
+_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/[0-9]+/([^/]+)/([^/]+)/aws4_request")
+
+
+class Embedded:
+    """An AWS of one account in this process.
+
+    `state` keeps table, photos and faces across restarts; None keeps nothing. Ports may be 0. Raises OSError
+    for a taken port, StateDamaged and WeightsError as they say. moto's S3, IAM and STS are one per process,
+    so only one of these can run at a time.
+    """
+
+    def __init__(
+        self,
+        state: Path | None = None,
+        host: str = "127.0.0.1",
+        aws_port: int = 0,
+        stream_port: int = 0,
+        stream_tls_port: int = 0,
+        *,
+        stage: str = "local",
+        models: Path | None = None,
+        verbose: bool = False,
+        engine: Engine | None = None,
+    ) -> None:
+        self._stage = stage
+        self._stop = threading.Event()
+        self._making = threading.Lock()  # boto3's sessions are not for several threads at once
+        self._session = boto3.session.Session(
+            aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=REGION
+        )
+        self.engine = engine or Engine(models or weights.models_folder())
+        self._storage = Storage(state) if state else None
+        self.dynamo = Dynamo(ACCOUNT, self._save if self._storage else None)
+        self.s3 = S3(ACCOUNT, self._storage, self.credentials_for)
+        self.faces = Faces(state / "faces.db" if state else ":memory:")
+        self.sessions = Sessions(put_object=self._put_image)
+        self._rekognition = RekognitionApp(
+            self.faces,
+            self.engine,
+            self._read_object,
+            region=REGION,
+            extra={
+                "CreateFaceLivenessSession": self.sessions.create,
+                "GetFaceLivenessSessionResults": self.sessions.results,
+            },
+        )
+        self._server = Server(host, aws_port, self.answer, _refuse, limit=_LARGEST, verbose=verbose)
+        certificates = state or Path.home() / ".cache" / "rollcall"
+        self._stream = StreamServer(
+            self.sessions,
+            self.engine,
+            self.credentials_for,
+            REGION,
+            host,
+            stream_port,
+            stream_tls_port,
+            certificates,
+        )
+
+    @property
+    def aws_url(self) -> str:
+        """The endpoint of every service."""
+        return self._server.url
+
+    @property
+    def stream_url(self) -> str:
+        """The endpoint of liveness streams, once started."""
+        return self._stream.url
+
+    @property
+    def stream_tls_url(self) -> str:
+        """The same over TLS."""
+        return self._stream.tls_url
+
+    def start(self) -> None:
+        """Serve, make the stage's resources and put back what was saved."""
+        try:
+            self._stream.start()
+        except BaseException:
+            self._server.server_close()
+            raise
+        for backends in (s3_backends, iam_backends, sts_backends):
+            backends[ACCOUNT]["aws"].reset()  # of one that ran in this process before
+        self._server.start()
+        resources.make(self._stage, self.client, ACCOUNT)
+        if self._storage:
+            self._load(self._storage)
+        threading.Thread(target=self._sweep, daemon=True, name="ttl").start()
+
+    def stop(self) -> None:
+        """Stop serving and close the state's files."""
+        self._stop.set()
+        self._server.stop()
+        self._stream.stop()
+        self.faces.close()
+        if self._storage:
+            with self.dynamo.lock:
+                self._storage.close()
+
+    def reset(self) -> None:
+        """Delete every item, object, face and collection's content; the resources stay."""
+        self.dynamo.clear()
+        self.s3.clear()
+        for _, collection_id in self.faces.collections(0, 1000):
+            tags = self.faces.tags(collection_id)
+            self.faces.delete_collection(collection_id)
+            self.faces.create_collection(collection_id, tags)
+        if self._storage:
+            self._storage.clear()
+
+    def client(self, service: str, **settings: Any) -> Any:
+        """Make a boto3 client of this AWS, which never looks at the user's own AWS settings."""
+        with self._making:
+            return self._session.client(service, endpoint_url=self.aws_url, **settings)  # type: ignore[call-overload]
+
+    def credentials_for(self, access_key: str) -> Credentials | None:
+        """Find the secret of an access key: the local one, or one that STS gave out and that still holds."""
+        if access_key in _STATIC:
+            return _STATIC[access_key]
+        role = sts_backends[ACCOUNT]["aws"].get_assumed_role_from_access_key(access_key)
+        if role is None or role.expiration.replace(tzinfo=UTC) < datetime.now(UTC):
+            return None
+        return Credentials(role.secret_access_key, role.session_token)
+
+    def answer(self, request: Request) -> Answer:
+        """Answer one request to the AWS port."""
+        target = request.headers.get("X-Amz-Target", "")
+        if target.startswith("RekognitionService."):
+            return _wsgi(self._rekognition, request)
+        service, region = _service(request)
+        if target.startswith("DynamoDB_"):
+            return self._answer_dynamodb(region, target.partition(".")[2], request.body)
+        if service == "s3":
+            return self.s3.answer(request)
+        if service in _MOTO:
+            return moto_answer(_MOTO[service], request)
+        return _refuse(400, f"The embedded AWS has no service {service!r}.")
+
+    def _answer_dynamodb(self, region: str, operation: str, body: bytes) -> Answer:
+        status, headers, content = self.dynamo.answer(region, operation, body)
+        return Answer(status, [*headers.items(), ("Content-Type", "application/x-amz-json-1.0")], content)
+
+    def _save(self, changes: list[Change]) -> None:
+        if self._storage:
+            self._storage.save_items(changes)
+
+    def _load(self, storage: Storage) -> None:
+        try:
+            self.dynamo.load(REGION, storage.items())
+        except (ValueError, TypeError, AttributeError, IndexError) as error:
+            raise StateDamaged(f"a stored item is damaged ({error}): `make reset` starts anew") from error
+        for entry in storage.objects():
+            self.s3.load(entry)
+
+    def _read_object(self, bucket: str, key: str, version: str | None) -> bytes:
+        found = self.s3.read(bucket, key, version)
+        if found is None:
+            raise KeyError(key)
+        return found
+
+    def _put_image(self, bucket: str, key: str, body: bytes) -> None:
+        try:
+            self.s3.write(bucket, key, body, "image/jpeg")
+        except KeyError:
+            raise InvalidS3ObjectException(f"There is no bucket {bucket}.") from None
+
+    def _sweep(self) -> None:
+        while not self._stop.wait(_SWEEP_S):
+            self.dynamo.sweep(datetime.now(UTC).timestamp())
+
+
+_MOTO: dict[str, Callable[..., Any]] = {"sts": TokenResponse.dispatch, "iam": IamResponse.dispatch}
+
+
+def _service(request: Request) -> tuple[str, str]:
+    """Say which service and region a request is for: by its signature, else what an unsigned one can be."""
+    if found := _CREDENTIAL.search(request.headers.get("Authorization", "")):
+        return found[3], found[2]
+    form = request.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded")
+    if form and parse_qs(request.body.decode("latin-1")).get("Version") == ["2011-06-15"]:
+        return "sts", REGION
+    return "s3", REGION
+
+
+def _wsgi(application: Callable[..., Any], request: Request) -> Answer:
+    """Have a WSGI application answer."""
+    started: list[Any] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> None:
+        started.extend([int(status.split(" ", 1)[0]), headers])
+
+    body = b"".join(application(environ(request), start_response))
+    return Answer(started[0], started[1], body)
+
+
+def _refuse(status: int, message: str) -> Answer:
+    code = {413: "EntityTooLarge", 500: "InternalServerError"}.get(status, "InvalidRequest")
+    body = msgspec.json.encode({"__type": code, "message": message})
+    return Answer(status, [("Content-Type", "application/json")], body)

@@ -1,0 +1,160 @@
+"""Photos to test with: one committed, others fetched once from a package, the rest made of them."""
+
+import hashlib
+import subprocess
+import sys
+import tarfile
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from local.rekognition.engine import Image
+
+_PROJECT: Final = Path(__file__).resolve().parent.parent
+_COMMITTED: Final = Path(__file__).resolve().parent / "photos"
+_CACHE: Final = _PROJECT / ".cache" / "photos"
+
+# White House photos in the test data of face_recognition. Three show one person, one another.
+_SDIST: Final = "face_recognition==1.3.0"
+_FETCHED: Final = {
+    "obama.jpg": "0930e3aa8cae5920329c0c8cbc6a2ab70f47b0e67b432875beaa95cbf7e741f6",
+    "obama2.jpg": "a7efcc907375274796f39646510704aa86672d59f6d5469d69af3c85590976a6",
+    "obama3.jpg": "76ac6bf97c36dc2da0ad16a537d6a5ac1b10f48d49aac29a0cca9a17cdbc3ca3",
+    "biden.jpg": "3c17508bb91554c637a2eabddfae790e5bb1caba93130814fc2ac50be9760c4c",
+}
+
+
+@cache
+def photo(name: str) -> bytes:
+    """Give a JPEG: "astronaut", or "obama", "obama2", "obama3", "biden" (fetched by pip the first time)."""
+    file = f"{name}.jpg"
+    if file not in _FETCHED:
+        return (_COMMITTED / file).read_bytes()
+    cached = _CACHE / file
+    if not cached.exists() or not _is_official(file, cached.read_bytes()):
+        _fetch()
+    return cached.read_bytes()
+
+
+def photos_of_a() -> list[bytes]:
+    """Give three photos of one person, taken on different days."""
+    return [photo("obama"), photo("obama2"), photo("obama3")]
+
+
+def photo_of_b() -> bytes:
+    """Give a photo of another person."""
+    return photo("biden")
+
+
+def photo_of_c() -> bytes:
+    """Give a photo of a third person."""
+    return photo("astronaut")
+
+
+@cache
+def group_photo() -> bytes:
+    """Compose a JPEG of three people next to one another: C (smallest face), B, A (largest)."""
+    people = [  # whose photo, where the middle of the face is, how high it is, how high it shall be
+        (photo_of_c(), (224, 121), 111, 90),
+        (photo_of_b(), (570, 377), 385, 140),
+        (photo("obama"), (491, 260), 332, 180),
+    ]
+    canvas = np.full((560, 1320, 3), (150, 140, 120), np.uint8)
+    for place, (data, (x, y), was_high, high) in enumerate(people):
+        scale = high / was_high
+        small = cv2.resize(pixels(data), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        left, top = round(x * scale) - 200, round(y * scale) - 240
+        part = small[max(0, top) : top + 560, max(0, left) : left + 400]
+        at_x, at_y = place * 440 + 20 + max(0, -left), max(0, -top)
+        canvas[at_y : at_y + part.shape[0], at_x : at_x + part.shape[1]] = part
+    return jpeg(canvas)
+
+
+def no_face_photo() -> bytes:
+    """Draw a JPEG of a house under the sun: nobody is in it."""
+    canvas = np.zeros((480, 640, 3), np.uint8)
+    canvas[:] = np.linspace(250, 120, 480).astype(np.uint8)[:, None, None]
+    cv2.rectangle(canvas, (200, 240), (420, 440), (60, 90, 160), -1)
+    cv2.fillPoly(canvas, [np.array([[180, 240], [440, 240], [310, 150]], np.int32)], (40, 40, 120))
+    cv2.rectangle(canvas, (290, 350), (340, 440), (30, 50, 80), -1)
+    cv2.circle(canvas, (540, 90), 45, (80, 220, 250), -1)
+    return jpeg(canvas)
+
+
+def strangers(count: int, seed: int = 1) -> NDArray[np.float32]:
+    """Draw `count` x 128 vectors that lie to one another as embeddings of different people do.
+
+    Their cosines have a mean of .09 and a spread of .10, as measured on real pairs of strangers.
+    """
+    random = np.random.default_rng(seed)
+    common = random.standard_normal(128)
+    common *= 0.3 / np.linalg.norm(common)
+    own = random.standard_normal((count, 128)) * np.sqrt(0.91 / 128)
+    vectors = own + common
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+
+
+def pixels(data: bytes) -> Image:
+    """Decode a trusted picture."""
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert decoded is not None
+    return np.asarray(decoded, np.uint8)
+
+
+def jpeg(image: NDArray[Any], quality: int = 92) -> bytes:
+    """Encode as JPEG."""
+    done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    assert done
+    return data.tobytes()
+
+
+def png(image: NDArray[Any]) -> bytes:
+    """Encode as PNG."""
+    done, data = cv2.imencode(".png", image)
+    assert done
+    return data.tobytes()
+
+
+def turned(data: bytes, degrees: float) -> bytes:
+    """Turn a picture clockwise about its middle, on a grey ground large enough to keep all of it."""
+    image = pixels(data)
+    height, width = image.shape[:2]
+    side = int(np.hypot(height, width))
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), -degrees, 1)
+    matrix[:, 2] += (side / 2 - width / 2, side / 2 - height / 2)
+    return jpeg(cv2.warpAffine(image, matrix, (side, side), borderValue=(128, 128, 128)))
+
+
+def shrunk(data: bytes, factor: float) -> bytes:
+    """Make a picture smaller."""
+    return jpeg(cv2.resize(pixels(data), None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA))
+
+
+def _is_official(file: str, content: bytes) -> bool:
+    return hashlib.sha256(content).hexdigest() == _FETCHED[file]
+
+
+def _fetch() -> None:
+    """Get the source distribution with pip as this machine has it configured; keep only the photos."""
+    _CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="rollcall-photos-") as scratch:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+        command += ["--no-deps", "--no-binary", "face_recognition", "--dest", scratch, _SDIST]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"the test photos ({_SDIST}) could not be downloaded:\n{done.stderr}"
+        (archive,) = Path(scratch).glob("*.tar.gz")
+        with tarfile.open(archive) as tar:
+            for file in _FETCHED:
+                member = tar.extractfile(f"face_recognition-1.3.0/tests/test_images/{file}")
+                assert member is not None
+                content = member.read()
+                assert _is_official(file, content), f"{file} of {_SDIST} is not the photo the tests know"
+                # By a rename: of test runs side by side none sees half a photo.
+                with tempfile.NamedTemporaryFile(dir=_CACHE, delete=False) as part:
+                    part.write(content)
+                Path(part.name).replace(_CACHE / file)
