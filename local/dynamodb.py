@@ -13,8 +13,6 @@ What moto 5.2.5 does, and what is done here instead:
 """
 
 import copy
-import hashlib
-import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -41,12 +39,11 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
 
+from local.dynamodb_checks import check, check_keys, fingerprint
 from local.dynamodb_table import OrderedTable, Place, text
 
 TOKEN_LIFE_S = 600
 """How long DynamoDB remembers a transaction's ClientRequestToken (ten minutes, as documented)."""
-
-BATCH_WRITES = 25
 
 TTL_OLDEST_S = 5 * 365 * 86_400
 """DynamoDB leaves items alone whose TTL lies more than five years back."""
@@ -227,13 +224,13 @@ class Dynamo:
         method = _METHODS.get(operation)
         if method is None:
             raise JsonRESTError("com.amazon.coral.service#UnknownOperationException", "")
-        _check(operation, params)
+        check(operation, params)
         with self.lock:
             if operation == "TransactWriteItems" and self._repeated(params):
                 return {}
             backend = self.backend(region)
             if operation == "BatchWriteItem":
-                _check_keys(backend, params.get("RequestItems", {}))
+                check_keys(backend, params.get("RequestItems", {}))
             handler = _Handler(backend, params)
             try:
                 result = getattr(handler, method)()
@@ -262,7 +259,7 @@ class Dynamo:
         for token in [token for token, (expires, _) in self._tokens.items() if expires < now]:
             del self._tokens[token]
         known = self._tokens.get(params.get("ClientRequestToken", ""))
-        if known and known[1] != _fingerprint(params):
+        if known and known[1] != fingerprint(params):
             raise DynamodbException(
                 ERROR_TYPE_PREFIX + "IdempotentParameterMismatchException",
                 "The request was retried with the same client token but with different parameters",
@@ -271,7 +268,7 @@ class Dynamo:
 
     def _remember(self, params: dict[str, Any]) -> None:
         if token := params.get("ClientRequestToken"):
-            self._tokens[token] = (time.monotonic() + TOKEN_LIFE_S, _fingerprint(params))
+            self._tokens[token] = (time.monotonic() + TOKEN_LIFE_S, fingerprint(params))
 
     def load(self, region: str, saved: Iterable[tuple[str, bytes]]) -> None:
         """Put saved items back, given as table and JSON, without checking or saving them again.
@@ -362,63 +359,6 @@ _ITEM_OPERATIONS = {
     "UpdateItem",
 }
 
-_PLACEHOLDER = re.compile(r"[#:][A-Za-z0-9_\-]+")
-_EXPRESSIONS = (
-    "ConditionExpression",
-    "FilterExpression",
-    "KeyConditionExpression",
-    "ProjectionExpression",
-    "UpdateExpression",
-)
-
-
-def _check(operation: str, params: dict[str, Any]) -> None:
-    if operation == "BatchWriteItem":
-        _check_batch(params.get("RequestItems", {}))
-    if operation == "TransactWriteItems":
-        if not params.get("TransactItems"):
-            raise MockValidationException(
-                "1 validation error detected: Value '[]' at 'transactItems' failed to satisfy constraint: "
-                "Member must have length greater than or equal to 1"
-            )
-        for item in params["TransactItems"]:
-            for part in item.values():
-                _check_placeholders(part)
-    elif any(name in params for name in _EXPRESSIONS):
-        _check_placeholders(params)
-
-
-def _check_placeholders(params: dict[str, Any]) -> None:
-    used = set(_PLACEHOLDER.findall(" ".join(str(params.get(name) or "") for name in _EXPRESSIONS)))
-    values = params.get("ExpressionAttributeValues") or {}
-    unused = sorted(set(values) - used)
-    if unused:
-        keys = ", ".join(unused)
-        raise MockValidationException(
-            f"Value provided in ExpressionAttributeValues unused in expressions: keys: {{{keys}}}"
-        )
-
-
-def _check_batch(tables: dict[str, list[dict[str, Any]]]) -> None:
-    writes = sum(len(requests) for requests in tables.values())
-    if writes > BATCH_WRITES:
-        raise MockValidationException("Too many items requested for the BatchWriteItem call")
-    if not writes:
-        raise MockValidationException("The batch write request list for a table cannot be null or empty")
-
-
-def _check_keys(backend: Backend, tables: dict[str, list[dict[str, Any]]]) -> None:
-    for name, requests in tables.items():
-        table = backend.get_table(name)
-        parts = [part for request in requests for part in request.values()]
-        keys = [_fingerprint(_key(table, part.get("Item") or part.get("Key") or {})) for part in parts]
-        if len(set(keys)) < len(keys):
-            raise MockValidationException("Provided list of item keys contains duplicates")
-
-
-def _key(table: Table, attributes: dict[str, Any]) -> dict[str, Any]:
-    return {name: attributes.get(name) for name in table.table_key_attrs}
-
 
 def _expires(attribute: DynamoType | None) -> float:
     if attribute is None or attribute.type != "N":
@@ -436,11 +376,6 @@ def _plain(part: Any) -> str:
     if isinstance(part, bytes):
         return f"B{part.hex()}"
     return f"S{part}"
-
-
-def _fingerprint(params: dict[str, Any]) -> bytes:
-    rest = {name: value for name, value in params.items() if name != "ClientRequestToken"}
-    return hashlib.sha256(msgspec.json.encode(rest, order="deterministic")).digest()
 
 
 def _timed(result: Any) -> Any:

@@ -84,8 +84,8 @@ class OrderedTable(Table):
                 unique = own if sorts else own[::-1]
                 self.orders[index.name] = Index(parts[0], sorts[0] if sorts else None, unique)
         entries = [(item.attrs, item) for item in self.every_item()]
-        for index in (self.order, *self.orders.values()):
-            index.fill(entries)
+        for order in (self.order, *self.orders.values()):
+            order.fill(entries)
 
     def every_item(self) -> Iterator[Item]:
         """Yield the items in no order; moto's all_items sorts them."""

@@ -1,6 +1,7 @@
 """The embedded AWS: a loopback port for DynamoDB, S3, STS, IAM and Rekognition, two for liveness streams."""
 
 import re
+import tempfile
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -86,7 +87,8 @@ class Embedded:
             },
         )
         self._server = Server(host, aws_port, self.answer, _refuse, limit=_LARGEST, verbose=verbose)
-        certificates = state or Path.home() / ".cache" / "rollcall"
+        # The stream keeps its certificate with the state; without one, for as long as this lives.
+        self._scratch = None if state else tempfile.TemporaryDirectory(prefix="rollcall-")
         self._stream = StreamServer(
             self.sessions,
             self.engine,
@@ -95,7 +97,7 @@ class Embedded:
             host,
             stream_port,
             stream_tls_port,
-            certificates,
+            Path(self._scratch.name) if self._scratch else state or Path(),
         )
 
     @property
@@ -134,6 +136,8 @@ class Embedded:
         self._server.stop()
         self._stream.stop()
         self.faces.close()
+        if self._scratch:
+            self._scratch.cleanup()
         if self._storage:
             with self.dynamo.lock:
                 self._storage.close()

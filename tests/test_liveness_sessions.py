@@ -15,6 +15,7 @@ from local.rekognition.exceptions import (
     IdempotentParameterMismatchException,
     InvalidParameterException,
     SessionNotFoundException,
+    ValidationException,
 )
 from local.rekognition.liveness import Picture, Sessions, Signal, Verdict, sessions
 from local.rekognition.liveness.challenge import LIGHT, MOVEMENT, draw
@@ -166,6 +167,13 @@ def test_a_session_has_one_stream(made: Sessions) -> None:
     made.start(session_id)
     with pytest.raises(SessionTaken):
         made.start(session_id)
+
+
+def test_a_client_that_does_not_offer_the_challenge_leaves_the_session_unused(made: Sessions) -> None:
+    session_id = create(made)
+    with pytest.raises(ValidationException):
+        made.start(session_id, offered={MOVEMENT})
+    assert status(made, session_id) == "CREATED"
 
 
 def test_a_stream_that_breaks_off_fails_its_session_for_good(made: Sessions) -> None:

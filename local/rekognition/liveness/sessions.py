@@ -12,7 +12,7 @@ import json
 import logging
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from local.rekognition.exceptions import (
     IdempotentParameterMismatchException,
     InvalidParameterException,
     SessionNotFoundException,
+    ValidationException,
 )
 from local.rekognition.liveness.challenge import LIGHT, MOVEMENT, VERSIONS
 from local.rekognition.liveness.verdict import Picture, Verdict
@@ -119,11 +120,12 @@ class Sessions:
                 **session.output,
             }
 
-    def start(self, session_id: str) -> Session:
-        """Begin the session's one stream.
+    def start(self, session_id: str, offered: Collection[str] = (LIGHT, MOVEMENT)) -> Session:
+        """Begin the session's one stream with a client that offers these challenges.
 
         Raises SessionNotFoundException if it is unknown or expired, SessionTaken if
-        it has had its stream.
+        it has had its stream, ValidationException (and the session stays unused) if
+        the client does not offer the session's challenge.
         """
         with self._lock:
             self._drop_old()
@@ -132,6 +134,10 @@ class Sessions:
                 raise SessionNotFoundException(f"Session {session_id} is not found.")
             if session.status != "CREATED":
                 raise SessionTaken(f"Session {session_id} has already been used.")
+            if session.kind not in offered:
+                raise ValidationException(
+                    f"The session asks for {session.kind}, which the client does not offer."
+                )
             session.status = "IN_PROGRESS"
             return session
 

@@ -28,7 +28,7 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
 from local.rekognition.engine import Engine
-from local.rekognition.exceptions import SessionNotFoundException
+from local.rekognition.exceptions import RekognitionError, SessionNotFoundException
 from local.rekognition.liveness import certificate, challenge, framing, signing
 from local.rekognition.liveness.conversation import Conversation, OutOfTurn
 from local.rekognition.liveness.judge import Recording, judge
@@ -210,15 +210,11 @@ class StreamServer:
             raise _Refused("ValidationException", "video-width and video-height must be 100 to 1920.")
         offered = {entry.rpartition("_")[0] for entry in query.get("challenge-versions", "").split(",")}
         try:
-            session = self._sessions.start(query.get("session-id", ""))
-        except SessionNotFoundException as missing:
-            raise _Refused("SessionNotFoundException", missing.message) from None
+            session = self._sessions.start(query.get("session-id", ""), offered)
+        except RekognitionError as error:
+            raise _Refused(error.code, error.message) from None
         except SessionTaken as taken:
             raise _Refused("ValidationException", str(taken)) from None
-        if session.kind not in offered:
-            message = f"The session asks for {session.kind}, which the client does not offer."
-            self._sessions.fail(session.session_id, message)
-            raise _Refused("ValidationException", message)
         return session, challenge.draw(session.kind, width, height, _dice)
 
     async def _listen(
