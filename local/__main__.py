@@ -148,12 +148,12 @@ def _announce(run: Run, state: Path) -> None:
   Liveness  {run.stream_url}  {run.stream_tls_url}
   State     {state}  (`make reset` wipes it)
 
-Try this:
-  curl {run.url}/health
-  curl -F photo=@me.jpg -F name=Me {run.url}/checkin
-  curl {run.url}/session
+Try this (two photos of one person, me.jpg and again.jpg):
+  curl -F name=Me -F photo=@me.jpg {run.url}/index-face
+  SESSION=$(curl -s {run.url}/session | grep -o '[0-9a-f-]\\{{36\\}}')
+  .venv/bin/python -m local.camera --state {state} --session $SESSION --photo again.jpg
+  curl {run.url}/liveness-result/$SESSION
   curl {run.url}/list-collections
-  AWS_ENDPOINT_URL={run.aws_url} aws dynamodb scan --table-name rollcall-local
 Ctrl-C stops it.""",
         flush=True,
     )
