@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from websockets.exceptions import WebSocketException
 
 from local import weights
 from local.camera.client import ServerRefused, play
@@ -56,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     except RekognitionError as error:
         print(f"camera: {error.message}", file=sys.stderr)
         return 2
-    except (OSError, BotoCoreError, ClientError) as error:
+    except (OSError, BotoCoreError, ClientError, WebSocketException) as error:
         print(f"camera: {error}", file=sys.stderr)
         return 2
     print(played)
