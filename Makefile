@@ -41,7 +41,7 @@ test: check $(WEIGHTS) ## lint, types, tests
 check: $(VENV)/.dev ## lint and types
 	@echo "Checking style ..."
 	@$(PY) -m ruff check .
-	@$(PY) -m ruff format --check --quiet . || { echo "error: run 'make fmt'" >&2; exit 1; }
+	@$(PY) -m ruff format --check . || { echo "error: run 'make fmt'" >&2; exit 1; }
 	@echo "Checking types ..."
 	@$(PY) -m mypy
 

@@ -87,9 +87,7 @@ class Streaming:
 
 def start(store: Store, faces: Faces, *, now: datetime) -> Session:
     """Ask Rekognition for a session and note that it is ours."""
-    session = Session(
-        session_id=faces.start_session(), created_at=now, state=SessionState.ISSUED
-    )
+    session = Session(session_id=faces.start_session(), created_at=now, state=SessionState.ISSUED)
     store.add_session(session)
     return session
 

@@ -9,11 +9,18 @@ from urllib.parse import urlencode
 import pytest
 from chalice.test import Client, HTTPResponse
 
+from hypothesis import HealthCheck, settings
+
 from chalicelib import wiring
 from chalicelib.store import Store
 from local.appserver import set_environment, stage_settings
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 from local.rekognition.liveness.verdict import Picture, Verdict
+
+
+# How fast a machine is must not decide whether the tests pass.
+settings.register_profile("rollcall", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("rollcall")
 
 
 @pytest.fixture(scope="session")
