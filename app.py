@@ -1,21 +1,41 @@
 """Every route of Rollcall. A view reads its arguments, calls one use case and returns its answer."""
 
 from datetime import date
+from typing import Any, NoReturn
 
 from chalice.app import Chalice, CORSConfig, Rate
 
-from chalicelib import attendance, corrections, enrolment, lab, liveness, people, recognition, site, uploads
-from chalicelib.attendance import NewPunch
+from chalicelib import (
+    attendance,
+    corrections,
+    enrolment,
+    exports,
+    imports,
+    lab,
+    liveness,
+    people,
+    recognition,
+    site,
+    timesheets,
+    uploads,
+)
+from chalicelib.advice import advice
+from chalicelib.attendance import NewPunch, PunchReceipt
 from chalicelib.corrections import ManualPunch, PunchView
 from chalicelib.errors import (
     AmbiguousMatch,
     EnrolmentInProgress,
+    ExportTooLarge,
     FaceBelongsToAnother,
     FaceDiffers,
     FaceNotFound,
+    ImportRefused,
+    ImportTooLarge,
     InvalidCursor,
+    InvalidImport,
     InvalidPhoto,
     InvalidSettings,
+    LabOff,
     LeaveNotFound,
     NoFaceFound,
     NoReferenceImage,
@@ -23,6 +43,7 @@ from chalicelib.errors import (
     NotRecognised,
     PersonExists,
     PersonNotFound,
+    PhotoPunchOff,
     PhotoTooLarge,
     PoorPhoto,
     PunchNotFound,
@@ -37,10 +58,24 @@ from chalicelib.errors import (
     UnknownShift,
     UploadNotFound,
 )
+from chalicelib.exports import Format
 from chalicelib.forms import PhotoBody
 from chalicelib.health import Health, health
-from chalicelib.http import Endpoints, Reply
+from chalicelib.http import Endpoints, Reply, Request
 from chalicelib.idempotency import once
+from chalicelib.imports import ImportResult, Mode, Sheet
+from chalicelib.lab_shapes import (
+    LabCheckIn,
+    LabDeleted,
+    LabFaces,
+    LabLive,
+    LabNotCheckedIn,
+    LabNotLive,
+    LabRefusal,
+    LabRegistered,
+    LabSession,
+    LabToday,
+)
 from chalicelib.liveness import SessionStarted, SessionView
 from chalicelib.models import (
     Cursor,
@@ -60,7 +95,9 @@ from chalicelib.models import (
     Status,
 )
 from chalicelib.recognition import Identification, Verification
+from chalicelib.reports import Timesheet
 from chalicelib.settings import Settings
+from chalicelib.timesheets import MonthlySheet, MonthText, RosterFilter, RosterLimit, RosterPage
 from chalicelib.uploads import Upload
 from chalicelib.wiring import (
     environment,
@@ -73,18 +110,23 @@ from chalicelib.wiring import (
     store,
     streaming,
 )
+from chalicelib.workdays import State
 
 app = Chalice(app_name="rollcall")
 app.api.cors = CORSConfig(
     allow_origin=origin(),
     allow_headers=["Accept", "Accept-Language", "Idempotency-Key", "If-None-Match"],
-    expose_headers=["Content-Disposition", "ETag", "Retry-After", "X-Request-Id"],
+    expose_headers=["Content-Disposition", "ETag", "Idempotency-Replayed", "Retry-After", "X-Request-Id"],
     max_age=600,
 )
 # Bytes that API Gateway must not take for text; without it, it damages them.
-app.api.binary_types.append("multipart/form-data")
+app.api.binary_types += ["multipart/form-data", "application/vnd.ms-excel", "text/plain"]
 
-PHOTO_TYPES = ["application/json", "image/jpeg", "image/png", "multipart/form-data"]
+PHOTO_TYPES = ["application/json", "image/jpeg", "image/png"]
+FORM_TYPES = ["application/json", "multipart/form-data"]
+
+# Browsers name a CSV by what is installed; all but text/csv may also carry UTF-16.
+CSV_TYPES = ["text/csv", "application/vnd.ms-excel", "text/plain"]
 
 PHOTO_REFUSALS = (InvalidPhoto, PhotoTooLarge, UploadNotFound, NoFaceFound)
 ENROLMENT_REFUSALS = (
@@ -108,7 +150,7 @@ PUNCH_REFUSALS = (
     AmbiguousMatch,
 )
 
-endpoint = Endpoints(app, is_busy, lambda request, run: once(store, now(), request, run))
+endpoint = Endpoints(app, is_busy, lambda request, run: once(store, now(), request, run), advice)
 
 
 @app.route("/health", methods=["GET"])
@@ -118,61 +160,110 @@ def show_health() -> Health:
     return health(environment(), now=now())
 
 
+@app.route("/openapi.json", methods=["GET"])
+@endpoint(scope="public")
+def show_openapi() -> dict[str, Any]:
+    """Describe the API for programs, as OpenAPI 3.1."""
+    from chalicelib import openapi  # only now: no other request needs it
+
+    return openapi.document(app)
+
+
+@app.route("/docs", methods=["GET"])
+@endpoint(scope="public", answers={200: "text/html"})
+def show_docs() -> Reply:
+    """Describe the API for people."""
+    from chalicelib import docs_page, openapi
+
+    return docs_page.reply(openapi.document(app))
+
+
 # --- the lab ------------------------------------------------------------------------------------
 
 
 @app.route("/session", methods=["GET"])
-@endpoint(scope="kiosk", guard=require_lab, problem=lab.problem)
-def lab_session() -> lab.Body:
+@endpoint(scope="kiosk", guard=require_lab, problem=lab.problem, refuses=(LabOff,))
+def lab_session() -> LabSession:
     """Start a liveness session."""
     return lab.start_session(store(), faces(), now=now())
 
 
 @app.route("/liveness-result", methods=["GET"])
-@endpoint(scope="kiosk", guard=require_lab, problem=lab.result_problem)
-def lab_result_without_session() -> lab.Body:
+@endpoint(scope="kiosk", guard=require_lab, problem=lab.result_problem, refuses=(LabOff,))
+def lab_result_without_session() -> NoReturn:
     """Ask for the session id that is missing."""
     raise lab.MISSING_SESSION
 
 
 @app.route("/liveness-result/{session_id}", methods=["GET"])
-@endpoint(scope="kiosk", guard=require_lab, problem=lab.result_problem)
-def lab_result(session_id: str, preview: str = "", compareFaceId: str = "") -> lab.Body:  # noqa: N803
+@endpoint(
+    scope="kiosk",
+    guard=require_lab,
+    problem=lab.result_problem,
+    refuses=(LabOff, SessionNotFound, SessionExpired, NoReferenceImage),
+)
+def lab_result(
+    session_id: str,
+    preview: str = "",
+    compareFaceId: str = "",  # noqa: N803
+) -> LabLive | LabNotLive:
     """Check in with a finished session; the two query fields are taken and change nothing."""
     return lab.session_result(store(), faces(), session_id, scores=environment().lab == "open", now=now())
 
 
-@app.route("/index-face", methods=["POST"], content_types=PHOTO_TYPES)
-@endpoint(scope="manager", guard=require_lab, problem=lab.problem)
-def lab_index_face(body: lab.Registration) -> lab.Body:
+@app.route("/index-face", methods=["POST"], content_types=FORM_TYPES)
+@endpoint(
+    scope="manager",
+    guard=require_lab,
+    problem=lab.problem,
+    refuses=(
+        LabOff,
+        InvalidPhoto,
+        PhotoTooLarge,
+        SeveralFaces,
+        PoorPhoto,
+        FaceBelongsToAnother,
+        FaceDiffers,
+        TooManyFaces,
+        EnrolmentInProgress,
+    ),
+)
+def lab_index_face(body: lab.Registration) -> LabRegistered | LabRefusal:
     """Enrol a photo under a name."""
     return lab.register(store(), faces(), photos(), body, now=now())
 
 
 @app.route("/list-collections", methods=["GET"])
-@endpoint(scope="manager", guard=require_lab, problem=lab.problem)
-def lab_list_collections() -> lab.Body:
+@endpoint(scope="manager", guard=require_lab, problem=lab.problem, refuses=(LabOff,))
+def lab_list_collections() -> LabFaces:
     """List every enrolled face."""
     return lab.list_faces(store())
 
 
 @app.route("/attendance", methods=["GET"])
-@endpoint(scope="viewer", guard=require_lab, problem=lab.problem)
-def lab_attendance(externalImageId: str = "") -> lab.Body:  # noqa: N803
+@endpoint(scope="viewer", guard=require_lab, problem=lab.problem, refuses=(LabOff,))
+def lab_attendance(externalImageId: str = "") -> LabToday:  # noqa: N803
     """Say whether a person has checked in today."""
     return lab.today(store(), externalImageId, now=now())
 
 
 @app.route("/delete-face", methods=["DELETE"])
-@endpoint(scope="manager", guard=require_lab, problem=lab.problem)
-def lab_delete_face(body: lab.Deletion) -> lab.Body:
+@endpoint(
+    scope="manager", guard=require_lab, problem=lab.problem, refuses=(LabOff, FaceNotFound, PersonNotFound)
+)
+def lab_delete_face(body: lab.Deletion) -> LabDeleted:
     """Remove an enrolled face and its photo."""
     return lab.delete_face(store(), faces(), photos(), body, now=now())
 
 
-@app.route("/checkin", methods=["POST"], content_types=PHOTO_TYPES)
-@endpoint(scope="kiosk", guard=require_lab, problem=lab.problem)
-def lab_check_in(body: lab.Upload) -> lab.Body:
+@app.route("/checkin", methods=["POST"], content_types=[*PHOTO_TYPES, "multipart/form-data"])
+@endpoint(
+    scope="kiosk",
+    guard=require_lab,
+    problem=lab.problem,
+    refuses=(LabOff, InvalidPhoto, PhotoTooLarge, PhotoPunchOff),
+)
+def lab_check_in(body: lab.Upload) -> LabCheckIn | LabNotCheckedIn:
     """Check in with a photo alone, where the site allows it."""
     return lab.check_in(store(), faces(), body, now=now())
 
@@ -215,7 +306,7 @@ def change_person(person_id: PersonId, body: PersonChange) -> PersonView:
 
 
 @app.route("/v1/people/{person_id}/faces", methods=["POST"], content_types=PHOTO_TYPES)
-@endpoint(scope="manager", status=201, refuses=ENROLMENT_REFUSALS)
+@endpoint(scope="manager", status=201, answers={201: FaceView, 200: FaceView}, refuses=ENROLMENT_REFUSALS)
 def add_face(person_id: PersonId, body: PhotoBody, allow_different: bool = False) -> Reply:
     """Enrol a photo of a person; 200 and the face as it is when the photo is there already."""
     photo = uploads.photo_of(store(), photos(), body)
@@ -244,6 +335,13 @@ def remove_face(person_id: PersonId, face_id: FaceId) -> None:
 def show_photo(person_id: PersonId, face_id: FaceId) -> Link:
     """Give a link to an enrolled photo that works for a minute."""
     return photos().link(enrolment.find(store(), person_id, face_id).photo_key, now=now())
+
+
+@app.route("/v1/imports", methods=["POST"], content_types=CSV_TYPES)
+@endpoint(scope="manager", refuses=(InvalidImport, ImportTooLarge, ImportRefused))
+def import_people(body: Sheet, dry_run: bool = False, mode: Mode = "all") -> ImportResult:
+    """Add the people of a CSV file: all rows or none, or with mode `good` those that are good."""
+    return imports.run(store(), body, dry_run=dry_run, mode=mode, now=now())
 
 
 @app.route("/v1/uploads", methods=["POST"])
@@ -307,7 +405,12 @@ def show_session(session_id: SessionId) -> SessionView:
 
 
 @app.route("/v1/punches", methods=["POST"])
-@endpoint(scope="kiosk", status=201, refuses=PUNCH_REFUSALS)
+@endpoint(
+    scope="kiosk",
+    status=201,
+    answers={201: PunchReceipt, 200: PunchReceipt},
+    refuses=PUNCH_REFUSALS,
+)
 def punch(body: NewPunch) -> Reply:
     """Record a punch for a finished liveness session; 200 for one that repeats the last."""
     receipt = attendance.punch(store(), faces(), body, now=now())
@@ -332,6 +435,92 @@ def list_punches(
 ) -> Page[PunchView]:
     """List punches of some work days, oldest first, corrected ones too."""
     return corrections.log(store(), person_id=person_id, since=from_, until=to, limit=limit, after=cursor)
+
+
+# --- attendance ---------------------------------------------------------------------------------
+
+
+@app.route("/v1/attendance", methods=["GET"])
+@endpoint(
+    scope="viewer",
+    answers={200: (RosterPage, "text/csv"), 303: Link},
+    refuses=(InvalidCursor, ExportTooLarge),
+)
+def show_roster(
+    request: Request,
+    date_: date | None = None,
+    group: str | None = None,
+    state: State | None = None,
+    q: Query = "",
+    limit: RosterLimit = 1000,
+    cursor: Cursor | None = None,
+    format_: Format | None = None,
+    bom: bool = False,
+) -> RosterPage | Reply:
+    """Say where everybody is on a date (left out: today's work day), counted; JSON, CSV or XLSX."""
+    chosen = RosterFilter(group, state, q)
+    report = timesheets.roster(store(), date_, chosen, limit=limit, after=cursor, now=now())
+    return exports.answer(photos(), report, exports.wanted(request, format_), bom=bom, now=now())
+
+
+@app.route("/v1/attendance/{person_id}", methods=["GET"])
+@endpoint(
+    scope="viewer",
+    answers={200: (Timesheet, "text/csv"), 303: Link},
+    refuses=(PersonNotFound,),
+)
+def show_timesheet(
+    request: Request,
+    person_id: PersonId,
+    from_: date,
+    to: date,
+    format_: Format | None = None,
+    bom: bool = False,
+) -> Timesheet | Reply:
+    """Show a person's days, at most 366, both ends included, with every punch; JSON, CSV or XLSX."""
+    report = timesheets.of_person(store(), person_id, from_, to, now=now())
+    return exports.answer(photos(), report, exports.wanted(request, format_), bom=bom, now=now())
+
+
+@app.route("/v1/timesheets", methods=["GET"])
+@endpoint(
+    scope="viewer",
+    answers={200: (Page[Timesheet], "text/csv"), 303: Link},
+    refuses=(InvalidCursor, ExportTooLarge),
+)
+def list_timesheets(
+    request: Request,
+    from_: date,
+    to: date,
+    group: str | None = None,
+    limit: Limit = 100,
+    cursor: Cursor | None = None,
+    format_: Format | None = None,
+    bom: bool = False,
+) -> Page[Timesheet] | Reply:
+    """List the timesheets of everybody or of a group by name; long ones are fewer a page."""
+    report = timesheets.of_group(store(), from_, to, group, limit=limit, after=cursor, now=now())
+    return exports.answer(photos(), report, exports.wanted(request, format_), bom=bom, now=now())
+
+
+@app.route("/v1/timesheets/monthly", methods=["GET"])
+@endpoint(
+    scope="viewer",
+    answers={200: (MonthlySheet, "text/csv"), 303: Link},
+    refuses=(InvalidCursor, ExportTooLarge),
+)
+def show_month(
+    request: Request,
+    month: MonthText,
+    group: str | None = None,
+    limit: Limit = 1000,
+    cursor: Cursor | None = None,
+    format_: Format | None = None,
+    bom: bool = False,
+) -> MonthlySheet | Reply:
+    """Show a month at a glance: people down, days across, marks and totals; JSON, CSV or XLSX."""
+    report = timesheets.of_month(store(), month, group, limit=limit, after=cursor, now=now())
+    return exports.answer(photos(), report, exports.wanted(request, format_), bom=bom, now=now())
 
 
 # --- settings -----------------------------------------------------------------------------------

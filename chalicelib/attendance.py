@@ -39,9 +39,10 @@ from chalicelib.photos import Photo
 from chalicelib.recognition import recognise
 from chalicelib.settings import Settings
 from chalicelib.store import DayMoved, SessionAlreadySpent, Snapshot, Store, new_punch_id
+from chalicelib.table import pause
 from chalicelib.workdays import Asked, Direction, Mark, Source, direction, recent
 
-TRIES = 10
+TRIES = 30
 """How often a punch that met another of the same person is decided again."""
 
 PUNCHED = "Punched"
@@ -132,16 +133,17 @@ def settle(store: Store, faces: Faces, session_id: str, *, asked: Asked = "auto"
     matches = _candidates(faces, result.image) if result.status == "SUCCEEDED" else []
     size = len(result.image.content) if result.image else None
     check = _Check("face", asked, now, size, result)
-    for _ in range(TRIES):
-        snapshot = store.snapshot(now, session_id=session_id, person_id=_first(matches))
-        if snapshot.session is None:
-            raise SessionNotFound
-        if snapshot.session.outcome:
-            return _stored(store, snapshot.session.outcome)
+    for attempt in range(TRIES):
         try:
-            return _decide(store, check, matches, snapshot, snapshot.session)
+            with store.turn(_first(matches)):
+                snapshot = store.snapshot(now, session_id=session_id, person_id=_first(matches))
+                if snapshot.session is None:
+                    raise SessionNotFound
+                if snapshot.session.outcome:
+                    return _stored(store, snapshot.session.outcome)
+                return _decide(store, check, matches, snapshot, snapshot.session)
         except (DayMoved, SessionAlreadySpent):
-            continue  # read again: the answer of whoever was first, or the day as it is now
+            pause(attempt)  # read again: the answer of whoever was first, or the day as it is now
     raise Busy
 
 
@@ -154,13 +156,14 @@ def check_in_photo(store: Store, faces: Faces, photo: Photo, *, now: datetime) -
         raise PhotoPunchOff
     matches = faces.search(photo)
     check = _Check("photo", "auto", now, len(photo.content))
-    for _ in range(TRIES):
-        snapshot = store.snapshot(now, person_id=_first(matches))
-        person, evidence = recognise(matches, snapshot.person, snapshot.settings)
+    for attempt in range(TRIES):
         try:
-            return _record(store, check, snapshot, person, evidence, None)
+            with store.turn(_first(matches)):
+                snapshot = store.snapshot(now, person_id=_first(matches))
+                person, evidence = recognise(matches, snapshot.person, snapshot.settings)
+                return _record(store, check, snapshot, person, evidence, None)
         except DayMoved:
-            continue
+            pause(attempt)
     raise Busy
 
 

@@ -6,7 +6,9 @@ is skipped, when they go forward, means an hour later (02:30 becomes 03:30).
 """
 
 import zoneinfo
+from bisect import bisect_right
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -104,12 +106,31 @@ class Plan(Struct, frozen=True):
 
 
 class Rota:
-    """The plans of a calendar, each worked out once."""
+    """The plans of a calendar, or of the calendars that were in force one after another.
 
-    def __init__(self, calendar: Calendar) -> None:
+    Each plan is worked out once. `calendar` is the one in force now.
+    """
+
+    def __init__(self, calendar: Calendar, *, history: Sequence[tuple[date, Calendar]] = ()) -> None:
+        history = history or [(date.min, calendar)]
         self.calendar = calendar
-        self._holidays = {holiday.date: holiday.name for holiday in calendar.holidays}
+        self._since = [since for since, _ in history]
+        self._calendars = [calendar for _, calendar in history]
+        self._holidays = [{day.date: day.name for day in calendar.holidays} for _, calendar in history]
         self._plans: dict[tuple[str | None, date, str | None], Plan] = {}
+
+    @classmethod
+    def of(cls, history: Sequence[tuple[date, Calendar]]) -> "Rota":
+        """Make a rota that judges each date by the calendar in force on it.
+
+        `history` says which calendar was in force from which date, oldest first; it is not empty, and
+        the first holds for earlier dates too.
+        """
+        return cls(history[-1][1], history=history)
+
+    def calendar_on(self, on: date) -> Calendar:
+        """Give the calendar that was in force on a date."""
+        return self._calendars[self._place(on)]
 
     def plan(self, shift: str | None, on: date, zone: str | None = None) -> Plan:
         """Say what a shift (None: the default) asks of a date.
@@ -123,21 +144,33 @@ class Rota:
         return found
 
     def work_day(self, at: datetime, shift: str | None = None) -> date:
-        """Give the date on whose work day an aware instant falls, for people of a shift."""
-        rules = self._shift(shift)[1]
-        return work_day(at, self.calendar.zone, day_begins(rules, self.calendar.cutoff))
+        """Give the date on whose work day an aware instant falls, for people of a shift.
 
-    def _shift(self, name: str | None) -> tuple[str, Shift]:
-        shifts = self.calendar.shifts
-        known = name if name is not None and name in shifts else self.calendar.default_shift
-        return known, shifts[known]
+        Where two calendars meet, the later one has what both claim, and the earlier one's last work day
+        runs on until the later one's first begins.
+        """
+        until: date | None = None
+        for since, calendar in zip(reversed(self._since), reversed(self._calendars), strict=True):
+            rules = _shift(calendar, shift)[1]
+            day = work_day(at, calendar.zone, day_begins(rules, calendar.cutoff))
+            if until is not None:
+                day = min(day, until)
+            if day >= since:
+                return day
+            until = since - timedelta(days=1) if since > date.min else None
+        return day
+
+    def _place(self, on: date) -> int:
+        return max(bisect_right(self._since, on) - 1, 0)
 
     def _work_out(self, shift: str | None, on: date, zone: str | None) -> Plan:
-        name, rules = self._shift(shift)
-        zone = zone or self.calendar.zone
-        begins = day_begins(rules, self.calendar.cutoff)
+        place = self._place(on)
+        calendar = self._calendars[place]
+        name, rules = _shift(calendar, shift)
+        zone = zone or calendar.zone
+        begins = day_begins(rules, calendar.cutoff)
         starts = _seconds(rules.starts)
-        holiday = self._holidays.get(on)
+        holiday = self._holidays[place].get(on)
         off: Literal["holiday", "day_off"] | None = None
         if holiday is not None:
             off = "holiday"
@@ -161,6 +194,11 @@ class Rota:
             off=off,
             holiday=holiday,
         )
+
+
+def _shift(calendar: Calendar, name: str | None) -> tuple[str, Shift]:
+    known = name if name is not None and name in calendar.shifts else calendar.default_shift
+    return known, calendar.shifts[known]
 
 
 def expected_minutes(shift: Shift) -> int:

@@ -11,14 +11,19 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from chalicelib.calendars import Rota
-from chalicelib.errors import Busy, InvalidRequest, PunchNotFound, PunchSuperseded
+from chalicelib.errors import Busy, InvalidCursor, InvalidRequest, PunchNotFound, PunchSuperseded
+from chalicelib.items import punch_instant
 from chalicelib.models import Evidence, Instant, Page, PersonId, Punch, Reason
+from chalicelib.periods import period
 from chalicelib.store import DayMoved, Store, cursor, new_punch_id, read_cursor
+from chalicelib.table import pause
 from chalicelib.workdays import Asked, Source, by_day
 
-TRIES = 10
+TRIES = 30
+"""How often a punch that met another of the same person is decided again; pauses between grow to 1 s."""
 
-MAX_DAYS = 366
+OVERLAP = timedelta(days=2)
+"""Work days overlap by less than this of instants, whatever the cut-offs and zones."""
 
 NEAR = timedelta(days=31)
 """How far from the punch that it corrects a correction may be."""
@@ -74,39 +79,41 @@ def record(store: Store, body: ManualPunch, *, by: str | None, now: datetime) ->
     Raises PersonNotFound, PunchNotFound, PunchSuperseded, InvalidRequest.
     """
     _check(body, now)
-    for _ in range(TRIES):
-        person, settings = store.person(body.person_id), store.settings()
-        old = store.punch(person.person_id, body.supersedes) if body.supersedes else None
-        if body.supersedes and old is None:
-            raise PunchNotFound(body.supersedes)
-        at = body.at or (old.at if old else now)
-        if body.void and old:
-            work_day, zone = old.work_day, old.zone
-        else:
-            work_day = Rota(settings.calendar).work_day(at, person.shift)
-            zone = settings.calendar.zone
-        if old and abs(work_day - old.work_day) > NEAR:
-            raise InvalidRequest("A correction is within 31 days of the punch that it corrects.")
-        days = store.days(person.person_id, {work_day, old.work_day if old else work_day})
-        if old and any(mark.supersedes == old.punch_id for day in days for mark in day.marks):
-            raise PunchSuperseded(old.punch_id)
-        punch = Punch(
-            punch_id=new_punch_id(at),
-            person_id=person.person_id,
-            at=at,
-            recorded_at=now,
-            work_day=work_day,
-            zone=zone,
-            direction=body.direction,
-            source="manual",
-            supersedes=body.supersedes,
-            void=body.void,
-            reason=body.reason,
-            by=by,
-        )
+    person, rota = store.person(body.person_id), Rota.of(store.calendars())
+    old = store.punch(person.person_id, body.supersedes) if body.supersedes else None
+    if body.supersedes and old is None:
+        raise PunchNotFound(body.supersedes)
+    at = body.at or (old.at if old else now)
+    if body.void and old:
+        work_day, zone = old.work_day, old.zone
+    else:
+        work_day = rota.work_day(at, person.shift)
+        zone = rota.calendar_on(work_day).zone
+    if old and abs(work_day - old.work_day) > NEAR:
+        raise InvalidRequest("A correction is within 31 days of the punch that it corrects.")
+    punch = Punch(
+        punch_id=new_punch_id(at),
+        person_id=person.person_id,
+        at=at,
+        recorded_at=now,
+        work_day=work_day,
+        zone=zone,
+        direction=body.direction,
+        source="manual",
+        supersedes=body.supersedes,
+        void=body.void,
+        reason=body.reason,
+        by=by,
+    )
+    for attempt in range(TRIES):
         try:
-            store.add_punch(punch, days)
+            with store.turn(person.person_id):
+                days = store.days(person.person_id, {work_day, old.work_day if old else work_day})
+                if old and any(mark.supersedes == old.punch_id for day in days for mark in day.marks):
+                    raise PunchSuperseded(old.punch_id)
+                store.add_punch(punch, days)
         except DayMoved:
+            pause(attempt)
             continue
         return PunchView.of(punch)
     raise Busy
@@ -130,10 +137,13 @@ def log(
 
     Raises InvalidRequest or InvalidCursor.
     """
-    if not since <= until < since + timedelta(days=MAX_DAYS):
-        raise InvalidRequest(f"`to` is from 0 to {MAX_DAYS - 1} days after `from`.")
+    days = period(since, until)
     start = read_cursor(after, "") if after else ""
-    found = store.punches(person_id, since, until) if person_id else _everybodys(store, since, until, start)
+    if start:
+        days = [day for day in days if day >= _reached(start)]
+    if not days:
+        return Page([], None)
+    found = store.punches(person_id, days[0], until) if person_id else _everybodys(store, days, start)
     shown: list[Punch] = []
     for punch in found:
         if punch.punch_id > start:  # ids begin with their instant
@@ -143,16 +153,25 @@ def log(
     return Page([PunchView.of(punch) for punch in shown], None)
 
 
-def _everybodys(store: Store, since: date, until: date, start: str) -> Iterator[Punch]:
+def _reached(punch_id: str) -> date:
+    """Give the first work day on which a punch after this one may be; raises InvalidCursor."""
+    at = punch_instant(punch_id)
+    if at is None:
+        raise InvalidCursor
+    return at.date() - OVERLAP
+
+
+def _everybodys(store: Store, days: list[date], start: str) -> Iterator[Punch]:
     """Yield everybody's punches of some work days in order, reading two days ahead of what is shown."""
     waiting: dict[str, str] = {}
-    for n in range((until - since).days + 1):
-        day = since + timedelta(days=n)
-        for record in store.everybodys_days([day]):
-            own = (mark for mark in record.marks if mark.work_day == day and mark.id > start)
+    begin, size = 0, 3
+    while begin < len(days):
+        some = days[begin : begin + size]
+        begin, size = begin + size, min(size * 2, 32)  # where little happened, more days at once
+        for record in store.everybodys_days(some):
+            own = (mark for mark in record.marks if mark.work_day == record.work_day and mark.id > start)
             waiting |= {mark.id: record.person_id for mark in own}
-        # Work days overlap by less than two days of instants, whatever the cut-offs and zones.
-        horizon = new_punch_id(datetime.combine(day - timedelta(days=2), time(), UTC))
+        horizon = new_punch_id(datetime.combine(some[-1] - OVERLAP, time(), UTC))
         yield from _read(store, waiting, [punch_id for punch_id in waiting if punch_id < horizon])
     yield from _read(store, waiting, list(waiting))
 
@@ -168,9 +187,9 @@ def _read(store: Store, waiting: dict[str, str], punch_ids: list[str]) -> Iterat
 def rebuild(store: Store, person_id: str, since: date, until: date) -> int:
     """Write a person's work days anew from the punches where they differ; says how many did.
 
-    What counts are the punches; a work day is only their projection.
+    What counts are the punches; a work day is only their projection. Raises InvalidRequest.
     """
-    wanted = [since + timedelta(days=n) for n in range((until - since).days + 1)]
+    wanted = period(since, until)
     changed = 0
     for start in range(0, len(wanted), 31):
         changed += _rebuild(store, person_id, wanted[start : start + 31])
@@ -178,7 +197,7 @@ def rebuild(store: Store, person_id: str, since: date, until: date) -> int:
 
 
 def _rebuild(store: Store, person_id: str, work_days: list[date]) -> int:
-    for _ in range(TRIES):
+    for attempt in range(TRIES):
         # The days first: a punch that comes after them moves its day on, and that is noticed below.
         records = store.days(person_id, work_days)
         punches = store.punches(person_id, work_days[0] - NEAR, work_days[-1] + NEAR)
@@ -192,6 +211,7 @@ def _rebuild(store: Store, person_id: str, work_days: list[date]) -> int:
             for record in differing:
                 store.write_day(record)
         except DayMoved:
+            pause(attempt)
             continue
         return len(differing)
     raise Busy

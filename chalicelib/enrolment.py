@@ -119,6 +119,15 @@ def _refuse_another(store: Store, matches: list[Match], person: Person) -> None:
             raise FaceBelongsToAnother(other.person_id)
 
 
+def _refuse_unfinished(store: Store, matches: list[Match], person: Person) -> None:
+    """Raise EnrolmentInProgress if a match may be a face that somebody else is just enrolling."""
+    others = [match for match in matches if match.person_id != person.person_id]
+    threshold = store.settings().similarity_threshold if others else 0.0
+    for other in {match.person_id for match in others if match.similarity >= threshold}:
+        if any(face.state is FaceState.PENDING for face in store.faces(other)):
+            raise EnrolmentInProgress
+
+
 def _enrol(
     store: Store, faces: Faces, photos: Photos, person: Person, photo: Photo, *, now: datetime
 ) -> Face:
@@ -154,8 +163,11 @@ def _enrol(
             sharpness=indexed.sharpness,
             model=indexed.model,
         )
-        # Two people enrolling one face at the same moment both found nobody before; now one sees the other.
-        _refuse_another(store, faces.resembling(indexed.face_id, floor=SAME_PERSON), person)
+        # Two people enrolling one face at the same moment both found nobody before. Now that each is in
+        # the collection, whoever looks last sees the other: first as unfinished, for then it may be active.
+        resembling = faces.resembling(indexed.face_id, floor=SAME_PERSON)
+        _refuse_unfinished(store, resembling, person)
+        _refuse_another(store, resembling, person)
         _activate(store, face, person)
     except RollcallError:
         _discard(store, faces, photos, face)

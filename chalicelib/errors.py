@@ -2,12 +2,14 @@
 
     RollcallError
     ├── InvalidRequest      400  the request itself cannot be understood
+    ├── Unauthorized        401  who is asking is not known
     ├── Forbidden           403  understood, but not allowed here
     ├── NotFound            404  nothing of that name
     ├── Conflict            409  sound, but it contradicts what is recorded
     ├── Gone                410  it was there and is over
     ├── TooLarge            413  more than the limits allow
     ├── Refused             422  sound, but the rules say no
+    ├── TooMany             429  more often than the limits allow
     └── Unavailable         503  a service we need did not answer; try again
 
 The class name is the `Code` that callers see and may rely on; the message is for people, safe to
@@ -30,6 +32,13 @@ class RollcallError(Exception):
 
 class InvalidRequest(RollcallError):
     """The request cannot be understood."""
+
+
+class Unauthorized(RollcallError):
+    """There is no token, or none that is known."""
+
+    def __init__(self) -> None:
+        super().__init__("A valid token is needed: `Authorization: Bearer rc_...`.")
 
 
 class Forbidden(RollcallError):
@@ -56,8 +65,46 @@ class Refused(RollcallError):
     """The request is sound, but the rules say no."""
 
 
+class TooMany(RollcallError):
+    """More often than the limits allow; `retry_after_s` says when to try again."""
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+
+
 class Unavailable(RollcallError):
     """A service we need did not answer in time; the caller may try again."""
+
+
+# --- who may do what ----------------------------------------------------------------------------
+
+
+class ScopeMissing(Forbidden):
+    """The token's role does not include this."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__("The token's role does not include this.", scope=scope)
+
+
+class TooManyAttempts(TooMany):
+    """Too many wrong tokens from one address."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("Too many wrong tokens; wait a minute.", retry_after_s)
+
+
+class TokenNotFound(NotFound):
+    """No token has this id."""
+
+    def __init__(self, token_id: str) -> None:
+        super().__init__("There is no such token.", token_id=token_id)
+
+
+class LastAdmin(Conflict):
+    """The last admin token cannot be revoked: nobody could make another."""
+
+    def __init__(self) -> None:
+        super().__init__("This is the last admin token that does not expire; make another one first.")
 
 
 # --- people and their faces ---------------------------------------------------------------------
@@ -82,6 +129,21 @@ class UnknownShift(InvalidRequest):
 
     def __init__(self, shift: str) -> None:
         super().__init__("There is no such shift in the settings.", shift=shift)
+
+
+class InvalidImport(InvalidRequest):
+    """The file cannot be read as a CSV of people; `columns` are those that are unknown or twice there."""
+
+
+class ImportTooLarge(TooLarge):
+    """The file has more rows or bytes than one import takes."""
+
+
+class ImportRefused(Refused):
+    """Not every row of the file is good, so none was taken; `details` is the result with its rows."""
+
+    def __init__(self, result: Mapping[str, Any]) -> None:
+        super().__init__("Not every row is good, so nobody was added; see the rows.", **result)
 
 
 class InvalidCursor(InvalidRequest):
@@ -277,6 +339,21 @@ class LeaveNotFound(NotFound):
 
     def __init__(self, leave_id: str) -> None:
         super().__init__("There is no such leave.", leave_id=leave_id)
+
+
+# --- reports ------------------------------------------------------------------------------------
+
+
+class ExportTooLarge(TooLarge):
+    """The file would not be ready before the gateway gives up."""
+
+    def __init__(self, person_days: int, limit: int) -> None:
+        super().__init__(
+            f"For this file {person_days} days of people would have to be read, more than {limit};"
+            " ask for fewer days or a smaller group.",
+            person_days=person_days,
+            limit=limit,
+        )
 
 
 # --- the service itself -------------------------------------------------------------------------

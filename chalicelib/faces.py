@@ -3,6 +3,7 @@
 Rekognition's ExternalImageId is our person id; no name ever goes there.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -29,6 +30,8 @@ CANDIDATES = 50
 
 SEARCH_FLOOR = 70.0
 """Least similarity searched for. Lower than every threshold, so that the second-best person is seen."""
+
+_FACE_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class IndexedFace(Struct, frozen=True):
@@ -147,10 +150,9 @@ class Faces:
 
     def owner(self, face_id: str) -> str | None:
         """Say whose face this is; None when the collection has no such face."""
-        try:
-            reply = self._client.list_faces(CollectionId=self._collection, FaceIds=[face_id])
-        except self._client.exceptions.InvalidParameterException:
-            return None  # not the form of a face id
+        if not _FACE_ID.fullmatch(face_id):
+            return None
+        reply = self._client.list_faces(CollectionId=self._collection, FaceIds=[face_id])
         return reply["Faces"][0]["ExternalImageId"] if reply["Faces"] else None
 
     def remove(self, face_ids: list[str]) -> None:

@@ -1,8 +1,9 @@
 """Photos in requests: as the raw body, as multipart/form-data, or as base64 in JSON."""
 
 import io
+from typing import Annotated, ClassVar
 
-from msgspec import Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 from multipart import MultipartError, MultipartParser, parse_options_header
 
 from chalicelib.errors import InvalidRequest, TooLarge
@@ -13,14 +14,24 @@ BODY_LIMIT = 6 * 1024 * 1024
 """Most bytes of a form: Lambda takes no more in one request."""
 
 
-class _PhotoJson(Struct, forbid_unknown_fields=True):
-    photo: bytes | None = None
-    upload_id: str | None = None
+class PhotoJson(Struct, forbid_unknown_fields=True):
+    """A photo in base64, or the id of one that was uploaded."""
+
+    photo: bytes | UnsetType = UNSET
+    upload_id: str | UnsetType = UNSET
+
+
+_ONE_OF_THEM = Meta(extra_json_schema={"oneOf": [{"required": ["photo"]}, {"required": ["upload_id"]}]})
 
 
 class PhotoBody(Struct, frozen=True):
     """A photo as `image/jpeg` or `image/png`, as JSON `{"photo": base64}`, or `{"upload_id"}`."""
 
+    TAKES: ClassVar = {
+        "application/json": Annotated[PhotoJson, _ONE_OF_THEM],
+        "image/jpeg": bytes,
+        "image/png": bytes,
+    }
     photo: Photo | None = None
     upload_id: str | None = None
 
@@ -29,10 +40,10 @@ class PhotoBody(Struct, frozen=True):
         """Read any of the forms; raises InvalidRequest, InvalidPhoto or PhotoTooLarge."""
         if request.content_type.startswith("image/"):
             return cls(photo(request.body))
-        sent = decode(request.body, _PhotoJson)
-        if (sent.photo is None) == (sent.upload_id is None):
+        sent = decode(request.body, PhotoJson)
+        if (sent.photo is UNSET) == (sent.upload_id is UNSET):
             raise InvalidRequest("Send either `photo` (base64) or `upload_id`.")
-        return cls(photo(sent.photo) if sent.photo is not None else None, sent.upload_id)
+        return cls(photo(sent.photo)) if sent.photo is not UNSET else cls(upload_id=sent.upload_id)
 
 
 def parts(body: bytes, content_type: str) -> dict[str, bytes]:

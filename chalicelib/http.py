@@ -11,9 +11,10 @@ against its annotations before it runs:
 import functools
 import hashlib
 import inspect
+import types
 import typing
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -25,12 +26,14 @@ from chalicelib import errors
 
 STATUS = {
     errors.InvalidRequest: 400,
+    errors.Unauthorized: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.Gone: 410,
     errors.TooLarge: 413,
     errors.Refused: 422,
+    errors.TooMany: 429,
     errors.Unavailable: 503,
 }
 
@@ -100,7 +103,9 @@ def decode(body: bytes, into: type[Any]) -> Any:
         return msgspec.json.decode(body, type=into)
     except RecursionError:
         raise errors.InvalidRequest("The body is nested too deeply.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # ValidationError is a DecodeError
+    except UnicodeDecodeError:
+        raise errors.InvalidRequest("The body is not UTF-8.") from None
+    except msgspec.DecodeError as error:  # ValidationError is one of these
         raise errors.InvalidRequest(_sentence(error)) from None
 
 
@@ -108,7 +113,8 @@ class Endpoints:
     """Makes `@endpoint(...)` for the views of one Chalice app.
 
     `is_busy` says of an unexpected exception whether it is AWS being slow, throttled or down;
-    `once` runs a mutation that came with an Idempotency-Key at most once.
+    `once` runs a mutation that came with an Idempotency-Key at most once; `advise` says, in a
+    language, what a caller may do about a refusal.
     """
 
     def __init__(
@@ -116,10 +122,12 @@ class Endpoints:
         app: Chalice,
         is_busy: Callable[[Exception], bool],
         once: Callable[[Request, Callable[[], Reply]], Reply],
+        advise: Callable[[errors.RollcallError, str], list[str]],
     ) -> None:
         self._app = app
         self._is_busy = is_busy
         self._once = once
+        self._advise = advise
         app.register_middleware(self._finish, "http")
 
     def __call__(
@@ -127,14 +135,17 @@ class Endpoints:
         *,
         scope: str,
         status: int = 200,
+        answers: Mapping[int, Any] | None = None,
         refuses: tuple[type[errors.RollcallError], ...] = (),
         problem: Callable[[errors.RollcallError, Request], Answer] = problem,
         guard: Callable[[], None] | None = None,
     ) -> Callable[[View], View]:
         """Wrap a view: check what it takes, run it, encode what it returns (None is a 204).
 
-        `refuses` names the errors that the OpenAPI document lists for it. `guard` may refuse before
-        anything of the request is looked at; `problem` gives refusals their shape.
+        For the OpenAPI document, `answers` says what a view that returns a Reply sends by status (a
+        type, a media type such as "text/csv", or a tuple of those), and `refuses` which errors it has.
+        `guard` may refuse before anything of the request is looked at; `problem` gives refusals their
+        shape.
         """
 
         def decorate(view: View) -> View:
@@ -154,7 +165,7 @@ class Endpoints:
                         guard()
                     reply = self._once(request, lambda: run(request, path))
                 except errors.RollcallError as error:
-                    return _refusal(problem, error, request)
+                    return _refusal(problem, error, request, self._advise(error, request.language))
                 except Exception as error:
                     if not self._is_busy(error):
                         raise
@@ -162,7 +173,7 @@ class Endpoints:
                     return _refusal(problem, errors.Busy(), request)
                 return _response(reply, request)
 
-            handle.endpoint = Endpoint(scope, status, refuses, problem)  # type: ignore[attr-defined]
+            handle.endpoint = Endpoint(scope, status, answers, refuses, problem)  # type: ignore[attr-defined]
             return handle
 
         return decorate
@@ -187,6 +198,7 @@ class Endpoints:
         request_id = _request_id(request)
         if isinstance(response.body, dict) and "Code" in response.body:
             response.body["RequestId"] = request_id
+            response.headers.setdefault("Content-Type", "application/json")
         cors = self._app.api.cors
         extra = SECURITY_HEADERS | {"X-Request-Id": request_id}
         if not isinstance(cors, bool) and cors is not None:
@@ -201,6 +213,7 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     scope: str
     status: int
+    answers: Mapping[int, Any] | None
     refuses: tuple[type[errors.RollcallError], ...]
     problem: Callable[[errors.RollcallError, Request], Answer]
 
@@ -215,7 +228,7 @@ class _Arguments:
         for name, parameter in self._parameters.items():
             if name not in ("body", "request"):
                 required = parameter.default is inspect.Parameter.empty
-                kind = self._hints[name]
+                kind = without_none(self._hints[name])
                 fields.append((name, kind) if required else (name, kind, parameter.default))
         # A struct, so that a misspelt query parameter is refused and not silently ignored.
         self._struct = msgspec.defstruct(
@@ -250,6 +263,13 @@ class _Arguments:
         return decode(request.body, into)
 
 
+def without_none(kind: Any) -> Any:
+    """Take None out of a parameter's type: a caller leaves it out, the text `null` is a mistake."""
+    if typing.get_origin(kind) not in (types.UnionType, typing.Union):
+        return kind
+    return typing.Union[tuple(one for one in typing.get_args(kind) if one is not types.NoneType)]  # noqa: UP007
+
+
 def _response(reply: Reply, request: Request) -> Response:
     headers: dict[str, str | list[str]] = {**reply.headers}
     if reply.body is None:
@@ -270,10 +290,17 @@ def _response(reply: Reply, request: Request) -> Response:
 
 
 def _refusal(
-    problem: Callable[[errors.RollcallError, Request], Answer], error: errors.RollcallError, request: Request
+    problem: Callable[[errors.RollcallError, Request], Answer],
+    error: errors.RollcallError,
+    request: Request,
+    advice: Sequence[str] = (),
 ) -> Response:
+    if advice:
+        error.details = {**error.details, "advice": advice}
     status, body = problem(error, request)
     headers = {"Retry-After": str(error.details.get("retry_after_s", 1))} if status in (429, 503) else {}
+    if advice:
+        headers["Vary"] = "Accept-Language"
     return _response(Reply(status, body, headers), request)
 
 

@@ -53,6 +53,13 @@ SESSION_KEPT = timedelta(days=1)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+WORDS = 20
+"""How many words of a name a search may begin with: all its items fit into one transaction (100 writes),
+also those of a change from one name to another."""
+
+KEY_BYTES = 900
+"""How much of a folded name goes into a sort key, which has 1,024 bytes, an id among them."""
+
 S = TypeVar("S", bound=Struct)
 
 
@@ -91,13 +98,17 @@ def person(person: Person, shards: int) -> Item:
 
 def listed_name(person: Person) -> str:
     """Give a person's place in the list of people: by name, and for namesakes by id."""
-    return f"{fold(person.name)}#{person.person_id}"
+    return f"{_cut(fold(person.name))}#{person.person_id}"
+
+
+def _cut(text: str) -> str:
+    return text.encode()[:KEY_BYTES].decode(errors="ignore")
 
 
 def search_keys(person: Person) -> dict[tuple[str, str], Item]:
     """Lay out what a search finds a person by: each word of the name with what follows it, and the code."""
     words = fold(person.name).split()
-    texts = {" ".join(words[start:]) for start in range(len(words))}
+    texts = {" ".join(words[start:]) for start in range(min(len(words), WORDS))}
     if person.code:
         texts.add(fold(person.code))
     found = {search_key(text, f"#{person.person_id}") for text in texts if text}
@@ -106,7 +117,7 @@ def search_keys(person: Person) -> dict[tuple[str, str], Item]:
 
 def search_key(folded: str, suffix: str = "") -> tuple[str, str]:
     """Give the partition and sort key under which a folded text is found."""
-    return f"NAMES#{folded[0]}", f"{folded}{suffix}"
+    return f"NAMES#{folded[0]}", f"{_cut(folded)}{suffix}"
 
 
 def code(code: str) -> tuple[str, str]:
@@ -140,13 +151,18 @@ def upload(upload_id: str, expires: datetime) -> Item:
 
 def punch_key(person_id: str, punch_id: str) -> tuple[str, str] | None:
     """Give the key of a punch; None for what cannot be a punch's id."""
+    at = punch_instant(punch_id)
+    return (f"PERSON#{person_id}", f"PUNCH#{instant(at)}#{punch_id}") if at else None
+
+
+def punch_instant(punch_id: str) -> datetime | None:
+    """Give the instant that a punch's id begins with; None for what cannot be a punch's id."""
     if not re.fullmatch("[0-9a-f]{26}", punch_id):
         return None
     try:
-        at = EPOCH + timedelta(microseconds=int(punch_id[:14], 16))
+        return EPOCH + timedelta(microseconds=int(punch_id[:14], 16))
     except OverflowError:
         return None
-    return f"PERSON#{person_id}", f"PUNCH#{instant(at)}#{punch_id}"
 
 
 def punch(punch: Punch) -> Item:

@@ -8,7 +8,7 @@ import base64
 import binascii
 import re
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -17,6 +17,7 @@ from msgspec import Struct
 from chalicelib import attendance, enrolment, forms, liveness
 from chalicelib.errors import (
     FaceNotFound,
+    IdempotencyKeyReused,
     InvalidRequest,
     NoFaceFound,
     Refused,
@@ -25,6 +26,27 @@ from chalicelib.errors import (
 )
 from chalicelib.faces import Faces
 from chalicelib.http import Answer, Request, status_of
+from chalicelib.lab_shapes import (
+    LabCandidate,
+    LabCheckIn,
+    LabDeleted,
+    LabDeletion,
+    LabFaces,
+    LabForm,
+    LabImage,
+    LabImageDetails,
+    LabLive,
+    LabMatch,
+    LabNotCheckedIn,
+    LabNotLive,
+    LabPhotoForm,
+    LabPunch,
+    LabRefusal,
+    LabRegistered,
+    LabRegistration,
+    LabSession,
+    LabToday,
+)
 from chalicelib.models import Outcome, Person, SessionId
 from chalicelib.photos import Photo, Photos, photo
 from chalicelib.store import Store
@@ -43,7 +65,7 @@ _FAILED = "Failed to process liveness results. Please try again."
 
 def problem(error: RollcallError, request: Request) -> Answer:
     """Give a refusal the lab's shape; what our rules refuse is a 200 there, and `success` tells."""
-    if isinstance(error, Refused):
+    if isinstance(error, Refused) and not isinstance(error, IdempotencyKeyReused):
         return 200, {"success": False, "message": str(error), "error": str(error)}
     return status_of(error), {"success": False, "error": str(error)}
 
@@ -60,6 +82,7 @@ def result_problem(error: RollcallError, request: Request) -> Answer:
 class Registration(Struct, frozen=True):
     """The body of /index-face: a name and a photo, as JSON with base64 or as a multipart form."""
 
+    TAKES: ClassVar = {"application/json": LabRegistration, "multipart/form-data": LabForm}
     name: str
     photo: Photo
 
@@ -81,6 +104,7 @@ class Registration(Struct, frozen=True):
 class Upload(Struct, frozen=True):
     """The body of /checkin: a photo as a multipart field or as it is."""
 
+    TAKES: ClassVar = {"multipart/form-data": LabPhotoForm, "image/jpeg": bytes, "image/png": bytes}
     photo: Photo
 
     @classmethod
@@ -100,6 +124,7 @@ class Upload(Struct, frozen=True):
 class Deletion(Struct, frozen=True):
     """The body of DELETE /delete-face. The page also sends `s3Key`; where the photo is, we know."""
 
+    TAKES: ClassVar = {"application/json": LabDeletion}
     face_id: str
 
     @classmethod
@@ -138,12 +163,14 @@ def _base64(text: str) -> bytes:
 # --- what goes out ------------------------------------------------------------------------------
 
 
-def start_session(store: Store, faces: Faces, *, now: datetime) -> Body:
+def start_session(store: Store, faces: Faces, *, now: datetime) -> LabSession:
     """Answer GET /session."""
     return {"sessionId": liveness.start(store, faces, now=now).session_id, "success": True}
 
 
-def session_result(store: Store, faces: Faces, session_id: str, *, scores: bool, now: datetime) -> Body:
+def session_result(
+    store: Store, faces: Faces, session_id: str, *, scores: bool, now: datetime
+) -> LabLive | LabNotLive:
     """Answer GET /liveness-result/{sessionId}: the first call decides, the others repeat its answer.
 
     `scores` shows liveness and similarity, as the lab did. Never shown: who else came close.
@@ -174,7 +201,7 @@ def session_result(store: Store, faces: Faces, session_id: str, *, scores: bool,
     }
 
 
-def _not_live(liveness: float | None, reason: str) -> Body:
+def _not_live(liveness: float | None, reason: str) -> LabNotLive:
     return {
         "success": True,
         "isLive": False,
@@ -184,18 +211,21 @@ def _not_live(liveness: float | None, reason: str) -> Body:
     }
 
 
-def _match(outcome: Outcome, person: Person | None, scores: bool) -> tuple[Body, str]:
+def _match(outcome: Outcome, person: Person | None, scores: bool) -> tuple[LabMatch, str]:
     if person is None:
         return {"found": False}, _UNKNOWN
     name = external_id(person)
     if not scores or outcome.similarity is None:
         return {"found": True, "name": name, "faceId": outcome.face_id, "allMatches": []}, f"Welcome {name}!"
-    one = {"name": name, "similarity": outcome.similarity, "faceId": outcome.face_id}
+    one: LabCandidate = {"name": name, "similarity": outcome.similarity, "faceId": outcome.face_id}
     message = f"Welcome {name}! Face verified with {outcome.similarity:.1f}% similarity."
-    return {"found": True, **one, "allMatches": [one]}, message
+    match: LabMatch = {"found": True, **one, "allMatches": [one]}
+    return match, message
 
 
-def register(store: Store, faces: Faces, photos: Photos, body: Registration, *, now: datetime) -> Body:
+def register(
+    store: Store, faces: Faces, photos: Photos, body: Registration, *, now: datetime
+) -> LabRegistered | LabRefusal:
     """Answer POST /index-face."""
     try:
         enrolment.register(store, faces, photos, body.name, body.photo, now=now)
@@ -204,7 +234,7 @@ def register(store: Store, faces: Faces, photos: Photos, body: Registration, *, 
     return {"success": True, "name": body.name}
 
 
-def list_faces(store: Store) -> Body:
+def list_faces(store: Store) -> LabFaces:
     """Answer GET /list-collections: every face of everybody, names in order."""
     people = sorted(store.everybody(), key=lambda person: (person.name, person.person_id))
     return {
@@ -221,7 +251,7 @@ def list_faces(store: Store) -> Body:
     }
 
 
-def delete_face(store: Store, faces: Faces, photos: Photos, body: Deletion, *, now: datetime) -> Body:
+def delete_face(store: Store, faces: Faces, photos: Photos, body: Deletion, *, now: datetime) -> LabDeleted:
     """Answer DELETE /delete-face."""
     owner = faces.owner(body.face_id)
     if owner is None:
@@ -230,12 +260,12 @@ def delete_face(store: Store, faces: Faces, photos: Photos, body: Deletion, *, n
     return {"success": True, "message": "Face and image deleted successfully"}
 
 
-def today(store: Store, handle: str, *, now: datetime) -> Body:
+def today(store: Store, handle: str, *, now: datetime) -> LabToday:
     """Answer GET /attendance: whether somebody was there today, and when first, in the site's zone."""
     if not handle:
         raise InvalidRequest("Missing externalImageId")
     mark = attendance.first_today(store, handle.partition("_")[0], now=now)
-    items = []
+    items: list[LabPunch] = []
     if mark:
         at = mark.at.astimezone(ZoneInfo(mark.zone))
         items = [
@@ -248,7 +278,7 @@ def today(store: Store, handle: str, *, now: datetime) -> Body:
     return {"success": True, "count": len(items), "items": items}
 
 
-def check_in(store: Store, faces: Faces, body: Upload, *, now: datetime) -> Body:
+def check_in(store: Store, faces: Faces, body: Upload, *, now: datetime) -> LabCheckIn | LabNotCheckedIn:
     """Answer POST /checkin: a punch by photo alone, where the site allows it."""
     captured = _captured(len(body.photo.content), body.photo.content_type.removeprefix("image/").upper())
     try:
@@ -266,10 +296,10 @@ def check_in(store: Store, faces: Faces, body: Upload, *, now: datetime) -> Body
     }
 
 
-def _captured(size: int | None, kind: str) -> Body:
+def _captured(size: int | None, kind: str) -> LabImage:
     if size is None:
         return {"found": False, "details": None, "previewUrl": None}
-    details = {
+    details: LabImageDetails = {
         "sizeKB": round(size / 1024, 2),
         "sizeMB": round(size / 1024**2, 2),
         "isValid": True,

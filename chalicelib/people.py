@@ -15,25 +15,50 @@ from chalicelib.store import Store, new_id
 
 NAME_LIMIT = 200
 
+KEY_BYTES = 2000
+"""Most bytes that a text may have without accents and ligatures ("ﷺ" becomes 18 letters): codes are keys."""
+
 TRIES = 5
 """How often a change that lost against another of the same person is made again."""
 
-_BIDI = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+_BIDI = "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
+# Soft hyphen, zero-width space, word joiner, invisible operators and Hangul's fillers (letters, by category).
+_EMPTY = "\u00ad\u180e\u200b\u2060\u2061\u2062\u2063\u2064\u115f\u1160\u3164\uffa0"
+_INVISIBLE = frozenset(_BIDI + _EMPTY)
+
+TEXTS = {
+    "name": ("name", NAME_LIMIT),
+    "code": ("code", 64),
+    "group": ("group", 100),
+    "email": ("mail address", 254),
+}
+"""The fields that are cleaned: what messages call them, and their most characters."""
 
 
 def clean(text: str, *, what: str = "name", limit: int = NAME_LIMIT) -> str:
     """Make a name (or code, or group) of what somebody typed: NFC, single spaces, 1..`limit` characters.
 
-    Any script is fine; control and invisible direction characters are refused, for they let one name
+    Any script is fine; control characters and those that show nothing are refused, for they let one name
     look like another. Raises InvalidRequest.
     """
     name = " ".join(unicodedata.normalize("NFC", text).split())
-    if not 1 <= len(name) <= limit or not fold(name):
+    if not 1 <= len(name) <= limit or not 1 <= len(fold(name).encode()) <= KEY_BYTES or not _shows(name):
         raise InvalidRequest(f"A {what} has 1 to {limit} visible characters.")
     # Not all of Cf: the joiners that Persian and Indic names need are in it too.
-    if any(unicodedata.category(c) in ("Cc", "Cs", "Co", "Cn") or c in _BIDI for c in name):
-        raise InvalidRequest(f"A {what} must not contain control characters.")
+    if any(
+        unicodedata.category(c) in ("Cc", "Cs", "Co") or c in _INVISIBLE or _is_noncharacter(c) for c in name
+    ):
+        raise InvalidRequest(f"A {what} must not contain control or invisible characters.")
     return name
+
+
+def _shows(text: str) -> bool:
+    # Unassigned ones ("Cn") are letters and emoji younger than this Python's tables.
+    return any(unicodedata.category(c)[0] in "LNPS" or unicodedata.category(c) == "Cn" for c in text)
+
+
+def _is_noncharacter(c: str) -> bool:
+    return ord(c) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(c) <= 0xFDEF
 
 
 def make(body: NewPerson, settings: Settings, *, now: datetime) -> Person:
@@ -43,14 +68,19 @@ def make(body: NewPerson, settings: Settings, *, now: datetime) -> Person:
     return Person(
         person_id=new_id(),
         name=clean(body.name),
-        code=clean(body.code, what="code", limit=64) if body.code is not None else None,
-        email=body.email,
-        group=clean(body.group, what="group", limit=100) if body.group is not None else None,
+        code=_cleaned("code", body.code),
+        email=_cleaned("email", body.email),
+        group=_cleaned("group", body.group),
         shift=body.shift,
         since=body.since or settings.today(now),
         created_at=now,
         updated_at=now,
     )
+
+
+def _cleaned(field: str, text: str | None) -> str | None:
+    what, limit = TEXTS[field]
+    return clean(text, what=what, limit=limit) if text is not None else None
 
 
 def create(store: Store, body: NewPerson, *, now: datetime) -> PersonView:
@@ -65,9 +95,7 @@ def change(store: Store, person_id: str, body: PersonChange, *, now: datetime) -
     fields = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET}
     if body.shift and body.shift not in store.settings().calendar.shifts:
         raise UnknownShift(body.shift)
-    for name, limit in (("name", NAME_LIMIT), ("code", 64), ("group", 100)):
-        if fields.get(name) is not None:
-            fields[name] = clean(fields[name], what=name, limit=limit)
+    fields |= {field: _cleaned(field, fields[field]) for field in TEXTS if field in fields}
     for _ in range(TRIES):
         person = store.person(person_id)
         after = replace(person, **fields, updated_at=now)
@@ -99,9 +127,10 @@ def search(
 
     Accents and case do not count. Namesakes are in the order of their ids, so pages never overlap.
     """
+    same = " ".join(unicodedata.normalize("NFC", group).split()) if group is not None else None
 
     def wanted(person: Person) -> bool:
-        return (group is None or person.group == group) and (status is None or person.status is status)
+        return (same is None or person.group == same) and (status is None or person.status is status)
 
     found = store.search_people(fold(q), wanted, limit=limit, after=cursor)
     return Page([PersonView.of(person) for person in found.items], found.next_cursor)

@@ -120,6 +120,16 @@ class Photos:
         )
         return Link(url, now + LINK_LIFE)
 
+    def keep_export(self, key: str, content: bytes, *, content_type: str, filename: str) -> None:
+        """Store a file to be fetched by a link, under a name of ASCII letters, digits, `-` and `.`."""
+        self._client.put_object(
+            Bucket=self._bucket,
+            Key=key,
+            Body=content,
+            ContentType=content_type,
+            ContentDisposition=f'attachment; filename="{filename}"',
+        )
+
     def remove(self, key: str) -> None:
         """Delete an object of ours; one that is not there is fine."""
         self._client.delete_object(Bucket=self._bucket, Key=key)

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, timedelta
 
+import msgspec
 from msgspec.structs import replace
 
 from chalicelib import calendars
@@ -13,10 +14,15 @@ from chalicelib.errors import (
     WriteConflict,
 )
 from chalicelib.models import LeaveRecord, NewLeave
+from chalicelib.people import clean
+from chalicelib.periods import one_day
 from chalicelib.settings import Settings
 from chalicelib.store import Store, new_id
 
 LONGEST_LEAVE = timedelta(days=366)
+
+LARGEST = 300_000
+"""Most bytes of settings; an item has room for 400 KB."""
 
 
 def change(store: Store, body: Settings, *, effective_from: date | None, now: datetime) -> Settings:
@@ -27,6 +33,8 @@ def change(store: Store, body: Settings, *, effective_from: date | None, now: da
     """
     if problems := calendars.check(body.calendar):
         raise InvalidSettings(problems)
+    if len(msgspec.json.encode(body)) > LARGEST:
+        raise InvalidRequest(f"The settings are larger than {LARGEST} bytes.")
     before = store.settings()
     if body.version != before.version:
         raise SettingsChanged(before.version)
@@ -43,7 +51,7 @@ def change(store: Store, body: Settings, *, effective_from: date | None, now: da
 
 def add_leave(store: Store, person_id: str, body: NewLeave) -> LeaveRecord:
     """Excuse a person for some days; raises PersonNotFound or InvalidRequest."""
-    if not body.since <= body.until <= body.since + LONGEST_LEAVE:
+    if not timedelta(0) <= one_day(body.until) - one_day(body.since) <= LONGEST_LEAVE:
         raise InvalidRequest("`until` is from 0 to 366 days after `since`.")
     store.person(person_id)
     leave = LeaveRecord(
@@ -51,7 +59,7 @@ def add_leave(store: Store, person_id: str, body: NewLeave) -> LeaveRecord:
         person_id=person_id,
         since=body.since,
         until=body.until,
-        kind=body.kind,
+        kind=clean(body.kind, what="kind", limit=40),
         half=body.half,
     )
     store.add_leave(leave)

@@ -36,7 +36,7 @@ _DAY_MINUTES = 1440
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Mark(Struct, frozen=True):
+class Mark(Struct, frozen=True, omit_defaults=True):
     """A punch as the rules see it. Marks are never changed or taken away.
 
     `at` is UTC; `work_day` and `zone` are those of the moment it was made, so that a site which moves

@@ -1,6 +1,7 @@
 """One embedded AWS for the whole run, emptied before each test that uses it; the app over it by HTTP."""
 
 import json
+import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -8,7 +9,6 @@ from urllib.parse import urlencode
 
 import pytest
 from chalice.test import Client, HTTPResponse
-
 from hypothesis import HealthCheck, settings
 
 from chalicelib import wiring
@@ -16,7 +16,6 @@ from chalicelib.store import Store
 from local.appserver import set_environment, stage_settings
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 from local.rekognition.liveness.verdict import Picture, Verdict
-
 
 # How fast a machine is must not decide whether the tests pass.
 settings.register_profile("rollcall", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -90,8 +89,11 @@ def http(aws: Embedded) -> Iterator[Http]:
     """The app, over the embedded AWS."""
     from app import app  # only now: the environment is the embedded one's
 
+    environ = os.environ
     with Client(app, stage_name="local") as client:
         yield Http(client)
+    # Chalice's client puts a copy in its place for each call; calls in several threads can leave one there.
+    os.environ = environ  # noqa: B003
 
 
 Finish = Callable[..., str]
