@@ -2,7 +2,7 @@
 
     person      PERSON#<id>           PROFILE             listed under PEOPLE#<shard> by folded name
     code        CODE#<folded code>    -                   whose it is; makes codes unique
-    search      NAMES#<letter>        <folded words>#<id>   one for each word that a search may begin with
+    search      NAMES#<letter>        <folded words> tab <id>   one for each word that a search may begin with
     face        PERSON#<id>           FACE#<digest>       listed under UNFINISHED while not active
     leave       PERSON#<id>           LEAVE#<leave id>    listed under LEAVES by last day
     punch       PERSON#<id>           PUNCH#<instant>#<punch id>
@@ -46,6 +46,9 @@ LISTING = "listing"
 """The index on `listing_pk` and `listing_sk`."""
 
 UNFINISHED = "UNFINISHED"
+
+BEFORE_ID = "\t"
+"""Between a name and an id in a sort key: it sorts before a space, so that "Anh" comes before "Anh B"."""
 SETTINGS = ("SETTINGS", "-")
 
 SESSION_KEPT = timedelta(days=1)
@@ -98,7 +101,7 @@ def person(person: Person, shards: int) -> Item:
 
 def listed_name(person: Person) -> str:
     """Give a person's place in the list of people: by name, and for namesakes by id."""
-    return f"{_cut(fold(person.name))}#{person.person_id}"
+    return f"{_cut(fold(person.name))}{BEFORE_ID}{person.person_id}"
 
 
 def _cut(text: str) -> str:
@@ -111,7 +114,7 @@ def search_keys(person: Person) -> dict[tuple[str, str], Item]:
     texts = {" ".join(words[start:]) for start in range(min(len(words), WORDS))}
     if person.code:
         texts.add(fold(person.code))
-    found = {search_key(text, f"#{person.person_id}") for text in texts if text}
+    found = {search_key(text, f"{BEFORE_ID}{person.person_id}") for text in texts if text}
     return {(pk, sk): key(pk, sk) | {"person_id": person.person_id} for pk, sk in found}
 
 

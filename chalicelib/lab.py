@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from chalicelib import attendance, enrolment, forms, liveness
 from chalicelib.errors import (
+    FaceBelongsToAnother,
     FaceNotFound,
     IdempotencyKeyReused,
     InvalidRequest,
@@ -23,9 +24,11 @@ from chalicelib.errors import (
     Refused,
     RollcallError,
     SessionPending,
+    TooManyFaces,
 )
 from chalicelib.faces import Faces
 from chalicelib.http import Answer, Request, status_of
+from chalicelib.items import listed_name
 from chalicelib.lab_shapes import (
     LabCandidate,
     LabCheckIn,
@@ -64,8 +67,12 @@ _FAILED = "Failed to process liveness results. Please try again."
 
 
 def problem(error: RollcallError, request: Request) -> Answer:
-    """Give a refusal the lab's shape; what our rules refuse is a 200 there, and `success` tells."""
-    if isinstance(error, Refused) and not isinstance(error, IdempotencyKeyReused):
+    """Give a refusal the lab's shape; what our rules refuse is a 200 there, and `success` tells.
+
+    Its pages show the reason only of a 200: of all else they know no more than the status.
+    """
+    by_rule = isinstance(error, Refused | FaceBelongsToAnother | TooManyFaces)
+    if by_rule and not isinstance(error, IdempotencyKeyReused):
         return 200, {"success": False, "message": str(error), "error": str(error)}
     return status_of(error), {"success": False, "error": str(error)}
 
@@ -236,7 +243,7 @@ def register(
 
 def list_faces(store: Store) -> LabFaces:
     """Answer GET /list-collections: every face of everybody, names in order."""
-    people = sorted(store.everybody(), key=lambda person: (person.name, person.person_id))
+    people = sorted(store.everybody(), key=listed_name)
     return {
         "success": True,
         "faces": [

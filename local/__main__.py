@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import importlib
 import json
+import logging
 import os
 import signal
 import sys
@@ -130,6 +131,9 @@ def serve(options: argparse.Namespace, stopped: threading.Event) -> None:
         stack.callback(schedules.stop)
         run = Run(server.url, embedded.aws_url, stream_url, embedded.stream_tls_url, REGION, os.getpid(), {})
         stack.callback(_write_run(folder, run).unlink, missing_ok=True)
+        # What came of each liveness check and why: the API tells a caller no more than live or not.
+        logging.getLogger("local").addHandler(logging.StreamHandler())
+        logging.getLogger("local").setLevel(logging.INFO)
         _announce(run, options.state)
         stopped.wait()
         print("Stopping.", flush=True)

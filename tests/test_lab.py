@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -11,6 +12,8 @@ import pytest
 from chalice.test import HTTPResponse
 
 from chalicelib import wiring
+from chalicelib.models import Person
+from chalicelib.store import Store
 from local.embedded import Embedded
 from tests.conftest import Finish, Http, unknown_session
 from tests.faces import group_photo, no_face_photo, photo, photos_of_a
@@ -291,9 +294,21 @@ def test_a_face_is_not_enrolled_under_a_second_name(http: Http) -> None:
     first, second, _ = photos_of_a()
     index(http, "A", first)
     answer = index(http, "B", second)
-    assert answer.status_code == 409
+    assert answer.status_code == 200
     assert answer.json_body["success"] is False
+    assert answer.json_body["error"] == "This face is already enrolled for another person."
     assert len(faces(http)) == 1
+
+
+def test_faces_are_listed_as_people_look_them_up(http: Http, store: Store) -> None:
+    now = datetime.now(UTC)
+    for number, name in enumerate(["Zoe", "Đặng", "anh", "Ánh B", "Em"]):
+        person = Person(
+            person_id=f"p{number}", name=name, created_at=now, updated_at=now, face_ids=(f"f{number}",)
+        )
+        store.add_person(person)
+    names = [face["ExternalImageId"].partition("_")[2] for face in faces(http)]
+    assert names == ["anh", "Ánh B", "Đặng", "Em", "Zoe"]
 
 
 def test_a_group_photo_is_refused_and_leaves_nothing(http: Http, boto: Callable[[str], Any]) -> None:
