@@ -16,13 +16,14 @@ STREAM_PORT ?= 4567
 STATE ?= .local
 HOST ?= 127.0.0.1
 
-.PHONY: help run test check fmt reset clean
+.PHONY: help run test contract check fmt reset clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@echo "make run    serve Rollcall on http://$(HOST):$(PORT), no AWS account needed"
 	@echo "            (PORT= AWS_PORT= STREAM_PORT= STATE= HOST=; port 0 is a free one)"
 	@echo "make test   lint, types and tests"
+	@echo "make contract  calls made up from the OpenAPI document, each answer checked against it"
 	@echo "make check  lint and types only"
 	@echo "make fmt    format the code"
 	@echo "make reset  forget all people, photos and punches (STATE=$(STATE))"
@@ -37,6 +38,10 @@ run: $(VENV)/.run $(WEIGHTS) ## serve
 test: check $(WEIGHTS) ## lint, types, tests
 	@echo "Running the tests ..."
 	@$(PY) -m pytest -n 2 --dist loadfile
+
+contract: $(VENV)/.dev $(WEIGHTS) $(VENV)/.contract ## calls made up from the OpenAPI document
+	@echo "Calling every route with what the OpenAPI document allows, and with what it does not ..."
+	@$(PY) -m tests.contract $(VENV)/contract/bin/st
 
 check: $(VENV)/.dev ## lint and types
 	@echo "Checking style ..."
@@ -77,6 +82,11 @@ $(VENV)/.run: requirements.txt requirements-local.txt | $(VENV)/.made
 $(VENV)/.dev: requirements.txt requirements-local.txt requirements-dev.txt | $(VENV)/.made
 	@echo "Installing requirements-dev.txt ..."
 	@$(PIP) -r requirements-dev.txt && touch $@ $(VENV)/.run
+
+$(VENV)/.contract: requirements-contract.txt | $(VENV)/.made
+	@echo "Installing requirements-contract.txt ..."
+	@$(PY) -m venv $(VENV)/contract
+	@$(VENV)/contract/bin/python -m pip install --quiet --disable-pip-version-check -r $< && touch $@
 
 $(WEIGHTS): | $(VENV)/.made
 	@$(PY) -m local.weights

@@ -3,8 +3,9 @@
 ABOUT = """\
 People are enrolled with photos, prove at a camera that they are there and alive, and a punch is recorded.
 
-**Callers** send `Authorization: Bearer rc_...`. Each operation names the scope that its token needs: \
-`kiosk` (punch only), `viewer` (read attendance), `manager` (people and corrections) or `admin`.
+**Callers** will send `Authorization: Bearer rc_...`. Each operation names the scope that its token will \
+need: `kiosk` (punch only), `viewer` (read attendance), `manager` (people and corrections) or `admin`. \
+This version enforces none of them: keep it off the internet.
 
 **Errors** are `{"Code", "Message", "RequestId", "Details"?}`. Programs go by `Code`, people by `Message`. \
 What the gateway refuses before we see it (an unknown path, too large a body, no answer in time) is \

@@ -130,7 +130,8 @@ def _operation(schemas: Schemas, path: str, method: str, entry: Any) -> Json:
         "summary": summary.replace("\n", " "),
         "tags": [_tag(path, endpoint)],
         "x-scope": endpoint.scope,
-        "security": [] if endpoint.scope == "public" else [{"token": []}],
+        # `{}` is "without a token": scopes are named but not enforced yet, and that should be read here too.
+        "security": [] if endpoint.scope == "public" else [{}, {"token": []}],
     }
     if description:
         made["description"] = description

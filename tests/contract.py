@@ -1,0 +1,46 @@
+"""`python -m tests.contract ST`: serve the app as users do, and let schemathesis (ST, its program) call it.
+
+It makes up calls from /openapi.json, sound and unsound ones, and checks every answer against the document.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+READY_S = 60
+
+
+def main(program: str) -> int:
+    """Run it; gives schemathesis' exit code, 0 when it found nothing."""
+    with tempfile.TemporaryDirectory(prefix="rollcall-contract-") as state:
+        ports = ["--port", "0", "--aws-port", "0", "--stream-port", "0"]
+        server = subprocess.Popen([sys.executable, "-m", "local", *ports, "--state", state])
+        try:
+            url = _url(server, Path(state, "run.json"))
+            # The excluded check wants every sound request to succeed; rules may refuse one (no such person).
+            checks = ["--checks", "all", "--exclude-checks", "positive_data_acceptance"]
+            amount = ["--max-examples", "25", "--seed", "2026"]
+            command = [program, "run", f"{url}/openapi.json", "--url", url, *checks, *amount]
+            return subprocess.run(command, check=False).returncode
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(10)
+
+
+def _url(server: subprocess.Popen[bytes], run: Path) -> str:
+    for _ in range(READY_S * 10):
+        if run.exists():
+            url: str = json.loads(run.read_text())["url"]
+            return url
+        if server.poll() is not None:
+            break
+        time.sleep(0.1)
+    raise SystemExit("error: the server did not start")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
