@@ -2,14 +2,12 @@
 
     RollcallError
     ├── InvalidRequest      400  the request itself cannot be understood
-    ├── Unauthorized        401  who is asking is not known
     ├── Forbidden           403  understood, but not allowed here
     ├── NotFound            404  nothing of that name
     ├── Conflict            409  sound, but it contradicts what is recorded
     ├── Gone                410  it was there and is over
     ├── TooLarge            413  more than the limits allow
     ├── Refused             422  sound, but the rules say no
-    ├── TooMany             429  more often than the limits allow
     └── Unavailable         503  a service we need did not answer; try again
 
 The class name is the `Code` that callers see and may rely on; the message is for people, safe to
@@ -32,13 +30,6 @@ class RollcallError(Exception):
 
 class InvalidRequest(RollcallError):
     """The request cannot be understood."""
-
-
-class Unauthorized(RollcallError):
-    """There is no token, or none that is known."""
-
-    def __init__(self) -> None:
-        super().__init__("A valid token is needed: `Authorization: Bearer rc_...`.")
 
 
 class Forbidden(RollcallError):
@@ -65,46 +56,8 @@ class Refused(RollcallError):
     """The request is sound, but the rules say no."""
 
 
-class TooMany(RollcallError):
-    """More often than the limits allow; `retry_after_s` says when to try again."""
-
-    def __init__(self, message: str, retry_after_s: int) -> None:
-        super().__init__(message, retry_after_s=retry_after_s)
-
-
 class Unavailable(RollcallError):
     """A service we need did not answer in time; the caller may try again."""
-
-
-# --- who may do what ----------------------------------------------------------------------------
-
-
-class ScopeMissing(Forbidden):
-    """The token's role does not include this."""
-
-    def __init__(self, scope: str) -> None:
-        super().__init__("The token's role does not include this.", scope=scope)
-
-
-class TooManyAttempts(TooMany):
-    """Too many wrong tokens from one address."""
-
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__("Too many wrong tokens; wait a minute.", retry_after_s)
-
-
-class TokenNotFound(NotFound):
-    """No token has this id."""
-
-    def __init__(self, token_id: str) -> None:
-        super().__init__("There is no such token.", token_id=token_id)
-
-
-class LastAdmin(Conflict):
-    """The last admin token cannot be revoked: nobody could make another."""
-
-    def __init__(self) -> None:
-        super().__init__("This is the last admin token that does not expire; make another one first.")
 
 
 # --- people and their faces ---------------------------------------------------------------------

@@ -26,14 +26,12 @@ from chalicelib import errors
 
 STATUS = {
     errors.InvalidRequest: 400,
-    errors.Unauthorized: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.Gone: 410,
     errors.TooLarge: 413,
     errors.Refused: 422,
-    errors.TooMany: 429,
     errors.Unavailable: 503,
 }
 
@@ -298,7 +296,7 @@ def _refusal(
     if advice:
         error.details = {**error.details, "advice": advice}
     status, body = problem(error, request)
-    headers = {"Retry-After": str(error.details.get("retry_after_s", 1))} if status in (429, 503) else {}
+    headers = {"Retry-After": "1"} if status == 503 else {}
     if advice:
         headers["Vary"] = "Accept-Language"
     return _response(Reply(status, body, headers), request)

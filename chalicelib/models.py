@@ -327,27 +327,6 @@ class Session(Struct, frozen=True, kw_only=True, omit_defaults=True):
     outcome: Outcome | None = None
 
 
-class Role(StrEnum):
-    """What a token is for."""
-
-    KIOSK = "kiosk"
-    VIEWER = "viewer"
-    MANAGER = "manager"
-    ADMIN = "admin"
-
-
-class Token(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A token as stored: everything but itself."""
-
-    token_id: str
-    digest: str
-    role: Role
-    label: str
-    created_at: datetime
-    expires_at: datetime | None = None
-    last_used_at: datetime | None = None
-
-
 class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A request under way (no status yet), or what it was answered."""
 

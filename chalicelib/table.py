@@ -7,7 +7,6 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -99,11 +98,6 @@ def insert(item: Item) -> Write:
 def put(item: Item) -> Write:
     """Write an item, whatever was there."""
     return Write("Put", {"Item": to_attributes(item)})
-
-
-def overwrite(item: Item) -> Write:
-    """Write an item over one that must be there."""
-    return Write("Put", {"Item": to_attributes(item), "ConditionExpression": "attribute_exists(pk)"})
 
 
 def replace(item: Item, *, version: int) -> Write:
@@ -300,21 +294,6 @@ class Table:
             after = page.last
             if after is None:
                 return
-
-    def increment(self, pk: str, sk: str, *, expires: datetime) -> int:
-        """Add one to the `count` of an item that need not be there; gives the new count."""
-        reply = self._client.update_item(
-            TableName=self._name,
-            Key=to_attributes(key(pk, sk)),
-            UpdateExpression="ADD #count :one SET #expires = :expires",
-            ExpressionAttributeNames={"#count": "count", "#expires": "expires"},
-            ExpressionAttributeValues={
-                ":one": {"N": "1"},
-                ":expires": {"N": str(int(expires.timestamp()))},
-            },
-            ReturnValues="UPDATED_NEW",
-        )
-        return int(reply["Attributes"]["count"]["N"])
 
     def write(self, *writes: Write) -> None:
         """Do all the writes or none.
