@@ -238,7 +238,7 @@ def test_the_clients_own_close_codes_are_answered_with_1000(
     client.hear()
     client.socket.close(code)
     assert client.closed() == 1000
-    until = time.monotonic() + 2
+    until = time.monotonic() + 10
     while sessions.results({"SessionId": session_id})["Status"] != "FAILED" and time.monotonic() < until:
         time.sleep(0.01)
     assert str(code) in sessions.explain(session_id)["reason"]
@@ -338,7 +338,7 @@ def test_a_session_that_runs_out_of_time_ends_its_stream(opened: Opener, state: 
     )  # fmt: skip
     server.start()
     session_id = new(made)
-    offset = timedelta(minutes=2, seconds=59.8)
+    offset = timedelta(minutes=2, seconds=57)  # time to open the stream, also on a slow machine
     client = opened(server.url, session_id, at=datetime.now(UTC) + offset)
     assert client.hear()[0] == "ServerSessionInformationEvent"
     name, body = client.hear()
@@ -352,7 +352,7 @@ def test_another_path_is_not_found(server: StreamServer) -> None:
     assert refused.value.response.status_code == 404
 
 
-def test_stopping_takes_less_than_a_second_even_with_open_streams(opened: Opener, state: Path) -> None:
+def test_stopping_does_not_wait_for_open_streams(opened: Opener, state: Path) -> None:
     made = Sessions()
     server = StreamServer(
         made, clips.engine(), {KEY: CREDENTIALS}.get, REGION, "127.0.0.1", port=0, tls_port=0, state=state
@@ -363,7 +363,7 @@ def test_stopping_takes_less_than_a_second_even_with_open_streams(opened: Opener
         client.hear()
     began = time.monotonic()
     server.stop()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5  # a stream that is waited for takes its three minutes
     assert {client.closed() for client in clients} == {1001}
 
 

@@ -1,7 +1,6 @@
 """What becomes of bytes that anybody may send as a photo."""
 
 import struct
-import time
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -182,11 +181,10 @@ def test_what_is_no_picture_is_refused_as_a_format(data: bytes) -> None:
         pytest.param(b"\xff\xd8\xff" + bytes(images.MAX_BYTES), id="more than 5 MB"),
     ],
 )
-def test_a_bomb_is_refused_at_once(data: bytes) -> None:
-    started = time.perf_counter()
+def test_a_bomb_is_refused_before_it_is_decoded(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(cv2, "imdecode")
     with pytest.raises(ImageTooLargeException):
         decode(data)
-    assert time.perf_counter() - started < 0.5
 
 
 @pytest.mark.parametrize(("width", "height"), [(79, 200), (200, 79), (1, 1), (5000, 1)])
