@@ -11,7 +11,7 @@ from typing import Generic, Literal, TypeVar
 from msgspec import Struct
 
 from chalicelib.errors import ExportTooLarge
-from chalicelib.http import Reply, Request
+from chalicelib.http import Reply, Request, weight
 from chalicelib.photos import Photos
 from chalicelib.spreadsheets import Row, csv_chunks, xlsx
 from chalicelib.store import new_id
@@ -56,9 +56,9 @@ def wanted(request: Request, form: Format | None) -> Format:
     best: tuple[float, Format] = (0.0, "json")
     for wish in request.headers.get("accept", "").split(","):
         kind, *parameters = (part.strip().lower() for part in wish.split(";"))
-        weight = next((_number(text[2:]) for text in parameters if text.startswith("q=")), 1.0)
-        if kind in _FORMATS and weight > best[0]:
-            best = weight, _FORMATS[kind]
+        wish_weight = next((weight(text[2:]) for text in parameters if text.startswith("q=")), 1.0)
+        if kind in _FORMATS and wish_weight > best[0]:
+            best = wish_weight, _FORMATS[kind]
     return best[1]
 
 
@@ -86,10 +86,3 @@ def _stored(photos: Photos, content: bytes, content_type: str, filename: str, no
     photos.keep_export(key, content, content_type=content_type, filename=filename)
     link = photos.link(key, now=now)
     return Reply(303, link, {"Location": link.url})
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0

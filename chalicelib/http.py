@@ -80,7 +80,7 @@ class Request(msgspec.Struct, frozen=True):
         ranked = []
         for wish in self.headers.get("accept-language", "").split(","):
             tag, _, quality = wish.partition(";q=")
-            ranked.append((-_number(quality, 1.0), tag.strip().lower()[:2]))
+            ranked.append((-weight(quality, 1.0), tag.strip().lower()[:2]))
         return next((tag for quality, tag in sorted(ranked) if tag in ("en", "vi") and quality < 0), "en")
 
 
@@ -307,7 +307,8 @@ def _matches(wanted: str, etag: str) -> bool:
     return etag in tags or "*" in tags
 
 
-def _number(text: str, default: float) -> float:
+def weight(text: str, default: float = 0.0) -> float:
+    """Read the weight of a wish in an Accept header; 0 for what is no number, `default` for none."""
     try:
         return float(text) if text else default
     except ValueError:

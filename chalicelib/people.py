@@ -41,7 +41,7 @@ def clean(text: str, *, what: str = "name", limit: int = NAME_LIMIT) -> str:
     Any script is fine; control characters and those that show nothing are refused, for they let one name
     look like another. Raises InvalidRequest.
     """
-    name = " ".join(unicodedata.normalize("NFC", text).split())
+    name = _composed(text)
     if not 1 <= len(name) <= limit or not 1 <= len(fold(name).encode()) <= KEY_BYTES or not _shows(name):
         raise InvalidRequest(f"A {what} has 1 to {limit} visible characters.")
     # Not all of Cf: the joiners that Persian and Indic names need are in it too.
@@ -50,6 +50,10 @@ def clean(text: str, *, what: str = "name", limit: int = NAME_LIMIT) -> str:
     ):
         raise InvalidRequest(f"A {what} must not contain control or invisible characters.")
     return name
+
+
+def _composed(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def _shows(text: str) -> bool:
@@ -127,7 +131,7 @@ def search(
 
     Accents and case do not count. Namesakes are in the order of their ids, so pages never overlap.
     """
-    same = " ".join(unicodedata.normalize("NFC", group).split()) if group is not None else None
+    same = _composed(group) if group is not None else None
 
     def wanted(person: Person) -> bool:
         return (same is None or person.group == same) and (status is None or person.status is status)

@@ -379,8 +379,12 @@ class Store:
 
     def take_upload(self, upload_id: str) -> bool:
         """Use an upload up; says whether it was there to be used."""
+        return self._take(items.upload_key(upload_id))
+
+    def _take(self, place: tuple[str, str]) -> bool:
+        """Remove an item; says whether it was there, to one of many at once only."""
         try:
-            self._table.write(delete(*items.upload_key(upload_id), must_exist=True))
+            self._table.write(delete(*place, must_exist=True))
         except WriteConflict:
             return False
         return True
@@ -529,10 +533,7 @@ class Store:
 
     def remove_leave(self, person_id: str, leave_id: str) -> bool:
         """Take a leave away; says whether it was there."""
-        place = f"PERSON#{person_id}", f"LEAVE#{leave_id}"
-        there = self._table.get(*place) is not None
-        self._table.write(delete(*place))
-        return there
+        return self._take((f"PERSON#{person_id}", f"LEAVE#{leave_id}"))
 
     # --- answers to repeated requests -----------------------------------------------------------
 
