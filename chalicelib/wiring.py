@@ -12,13 +12,17 @@ import msgspec
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 
+from chalicelib.access import Access, Caller
 from chalicelib.errors import LabOff
 from chalicelib.faces import Faces
+from chalicelib.http import Request
 from chalicelib.liveness import Streaming
 from chalicelib.photos import Photos
 from chalicelib.settings import defaults
 from chalicelib.store import Store
 from chalicelib.table import Table
+from chalicelib.tokens import Gate
+from chalicelib.traces import Traces
 
 VERSION = "0.1.0"
 
@@ -74,10 +78,10 @@ def origin() -> str:
     return os.environ.get("ROLLCALL_ORIGIN", "*")
 
 
-def require_lab() -> None:
-    """Refuse the lab's routes on stages where they are off; raises LabOff."""
-    if environment().lab == "off":
-        raise LabOff
+def refuse_open_production() -> None:
+    """Refuse to start a production stage whose lab routes would let everybody in; raises ValueError."""
+    if os.environ.get("ROLLCALL_STAGE", "").startswith("prod") and os.environ.get("ROLLCALL_LAB") == "open":
+        raise ValueError("ROLLCALL_LAB=open lets everybody in: it is not for a production stage")
 
 
 @cache
@@ -86,11 +90,47 @@ def _session() -> boto3.session.Session:
 
 
 @cache
+def table() -> Table:
+    """Give the table."""
+    return Table(_session().client("dynamodb", config=_CONFIG), environment().table)
+
+
+@cache
 def store() -> Store:
-    """Give the table's gateway."""
+    """Give the gateway to what attendance keeps in the table."""
     env = environment()
-    table = Table(_session().client("dynamodb", config=_CONFIG), env.table)
-    return Store(table, shards=env.shards, defaults=defaults(local=env.stage == "local", zone=env.zone))
+    return Store(table(), shards=env.shards, defaults=defaults(local=env.stage == "local", zone=env.zone))
+
+
+@cache
+def access() -> Access:
+    """Give the gateway to what says who may call."""
+    return Access(table())
+
+
+@cache
+def traces() -> Traces:
+    """Give the gateway to all that the table holds on a person."""
+    return Traces(table(), shards=environment().shards)
+
+
+@cache
+def gate() -> Gate:
+    """Give the gate that callers go through."""
+    return Gate(access, lambda: store().settings().limits)
+
+
+def admit(request: Request, scope: str) -> Caller:
+    """Let a caller in by their token; raises TokenMissing, InvalidToken, RoleNotAllowed, TooManyRequests."""
+    return gate().admit(request.headers.get("authorization"), scope, request.address, now=now())
+
+
+def admit_lab(request: Request, scope: str) -> Caller | None:
+    """Let a caller in to the lab's routes: everybody where they are open; raises LabOff where off."""
+    lab = environment().lab
+    if lab == "off":
+        raise LabOff
+    return None if lab == "open" else admit(request, scope)
 
 
 @cache

@@ -4,6 +4,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,7 +13,9 @@ from chalice.test import Client, HTTPResponse
 from hypothesis import HealthCheck, settings
 
 from chalicelib import wiring
+from chalicelib.access import Role
 from chalicelib.store import Store
+from chalicelib.tokens import NewToken, mint
 from local.appserver import set_environment, stage_settings
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 from local.rekognition.liveness.verdict import Picture, Verdict
@@ -47,10 +50,25 @@ def store(aws: Embedded) -> Store:
 
 
 class Http:
-    """Calls the app as API Gateway does."""
+    """Calls the app as API Gateway does, with an admin's token unless it is told otherwise."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, role: str | None = "admin") -> None:
         self._client = client
+        self._tokens: dict[str, str] = {}
+        self._role = role
+
+    def as_(self, role: str | None) -> "Http":
+        """Give one that calls with a token of a role, or with none."""
+        other = Http(self._client, role)
+        other._tokens = self._tokens
+        return other
+
+    def token(self, role: str) -> str:
+        """Give the token of a role, made at its first use."""
+        if role not in self._tokens:
+            body = NewToken(role=Role(role), label=f"the {role} of the tests")
+            self._tokens[role] = mint(wiring.access(), body, now=datetime.now(UTC)).token
+        return self._tokens[role]
 
     def call(
         self,
@@ -67,6 +85,8 @@ class Http:
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
             headers = {"Content-Type": "application/json", **(headers or {})}
+        if self._role and not any(name.lower() == "authorization" for name in headers or {}):
+            headers = {"Authorization": f"Bearer {self.token(self._role)}", **(headers or {})}
         return self._client.http.request(method, path, body=body or b"", headers=dict(headers or {}))
 
     def get(self, path: str, **query: Any) -> HTTPResponse:
@@ -89,6 +109,7 @@ def http(aws: Embedded) -> Iterator[Http]:
     """The app, over the embedded AWS."""
     from app import app  # only now: the environment is the embedded one's
 
+    wiring.gate().forget()
     environ = os.environ
     with Client(app, stage_name="local") as client:
         yield Http(client)
@@ -123,6 +144,10 @@ def finish(aws: Embedded) -> Finish:
 def boto(aws: Embedded) -> Callable[[str], Any]:
     """Makes boto3 clients of the embedded AWS."""
     return aws.client
+
+
+CONSENT = {"text_version": "1", "language": "vi", "method": "signed_paper"}
+"""What a person agreed to, as a manager records it."""
 
 
 def unknown_session() -> str:

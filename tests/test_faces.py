@@ -23,7 +23,7 @@ from chalicelib.errors import PersonNotFound, PoorPhoto
 from chalicelib.models import MAX_FACES, Face, FaceState
 from chalicelib.store import Store
 from local import s3 as local_s3
-from tests.conftest import Http
+from tests.conftest import CONSENT, Http
 from tests.faces import (
     group_photo,
     jpeg,
@@ -41,7 +41,7 @@ COLLECTION = BUCKET = "rollcall-local"
 
 
 def create(http: Http, name: str = "A") -> str:
-    person_id: str = http.post("/v1/people", {"name": name}).json_body["person_id"]
+    person_id: str = http.post("/v1/people", {"name": name, "consent": CONSENT}).json_body["person_id"]
     return person_id
 
 
@@ -320,7 +320,7 @@ def give_faces(store: Store, person_id: str, count: int) -> None:
             since=now,
             face_id=face_id,
         )
-        store.begin_face(face)
+        store.begin_face(face, store.person(person_id))
         store.activate_face(face, store.person(person_id))
 
 

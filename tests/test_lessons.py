@@ -12,15 +12,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app import app
-from chalicelib import enrolment, wiring
+from chalicelib import enrolment, people, wiring
 from chalicelib.calendars import Calendar, Rota
 from chalicelib.errors import SessionNotFound
 from chalicelib.faces import Faces, LivenessResult
-from chalicelib.models import Person
+from chalicelib.models import NewConsent, Person
 from chalicelib.photos import Photo
 from chalicelib.store import Store
 from local.embedded import Embedded
-from tests.conftest import Finish, Http, unknown_session
+from tests.conftest import CONSENT, Finish, Http, unknown_session
 from tests.faces import group_photo, photo, photos_of_a
 from tests.test_lab import faces, index, punches, session
 
@@ -346,6 +346,7 @@ def test_a_crash_in_the_middle_of_enrolment_is_swept(
                 wiring.photos(),
                 "A",
                 Photo(photo("astronaut"), "image/jpeg"),
+                consent=people.consented(NewConsent(**CONSENT), by=None, now=datetime.now(UTC)),
                 now=datetime.now(UTC),
             )
     finally:

@@ -13,7 +13,7 @@ from chalicelib import wiring
 from chalicelib.models import Session, SessionState
 from chalicelib.store import Store
 from local.embedded import REGION, Embedded
-from tests.conftest import Finish, Http, unknown_session
+from tests.conftest import CONSENT, Finish, Http, unknown_session
 from tests.faces import photo_of_c
 
 JPEG = {"Content-Type": "image/jpeg"}
@@ -102,7 +102,7 @@ def test_a_stage_without_a_role_lends_nothing(http: Http, monkeypatch: pytest.Mo
 
 
 def test_a_session_says_where_it_stands(http: Http, aws: Embedded, finish: Finish) -> None:
-    person = http.post("/v1/people", {"name": "A"}).json_body["person_id"]
+    person = http.post("/v1/people", {"name": "A", "consent": CONSENT}).json_body["person_id"]
     http.post(f"/v1/people/{person}/faces", photo_of_c(), JPEG)
     session_id = begin(http)["session_id"]
     assert status(http, session_id) == "waiting"

@@ -20,7 +20,7 @@ from app import app
 from chalicelib import docs_page, openapi
 from chalicelib.http import Endpoint, problem
 from chalicelib.schemas import Schemas
-from tests.conftest import Finish, Http
+from tests.conftest import CONSENT, Finish, Http
 from tests.faces import photo, photos_of_a
 
 ROOT = Path(__file__).parent.parent
@@ -174,7 +174,7 @@ def test_answers_of_the_service_and_of_people_are_as_documented(http: Http) -> N
 
 
 def test_answers_about_faces_and_punches_are_as_documented(http: Http, finish: Finish) -> None:
-    person = http.post("/v1/people", {"name": "Ánh"}).json_body["person_id"]
+    person = http.post("/v1/people", {"name": "Ánh", "consent": CONSENT}).json_body["person_id"]
     enrolled, seen, _ = photos_of_a()
     jpeg = {"Content-Type": "image/jpeg"}
     faces = "/v1/people/{person_id}/faces"
@@ -264,7 +264,7 @@ def test_a_body_that_cannot_be_read_is_named(http: Http, body: bytes, message: s
 
 @pytest.mark.parametrize("face", ["00", "%00", "%FF", "a%2Fb", "á"])
 def test_a_face_that_cannot_be_is_not_there(http: Http, face: str) -> None:
-    person = http.post("/v1/people", {"name": "B"}).json_body["person_id"]
+    person = http.post("/v1/people", {"name": "B", "consent": CONSENT}).json_body["person_id"]
     path = "/v1/people/{person_id}/faces/{face_id}"
     answer = http.delete(f"/v1/people/{person}/faces/{face}")
     assert conforming(answer, "delete", path)["Code"] == "FaceNotFound"
@@ -277,7 +277,7 @@ def test_a_face_that_cannot_be_is_not_there(http: Http, face: str) -> None:
     "change", [{"kind": "\0"}, {"kind": "\u202e"}, {"since": "0001-01-01", "until": "0001-01-02"}]
 )
 def test_a_leave_that_nobody_could_read_or_have_is_refused(http: Http, change: dict[str, str]) -> None:
-    person = http.post("/v1/people", {"name": "B"}).json_body["person_id"]
+    person = http.post("/v1/people", {"name": "B", "consent": CONSENT}).json_body["person_id"]
     body = {"since": "2026-11-23", "until": "2026-11-23", "kind": "annual"} | change
     answer = http.post(f"/v1/people/{person}/leaves", body)
     assert conforming(answer, "post", "/v1/people/{person_id}/leaves")["Code"] == "InvalidRequest"
