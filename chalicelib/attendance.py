@@ -258,8 +258,9 @@ def _decide(
         person, evidence = recognise(matches, snapshot.person, snapshot.settings)
     except (NotLive, NotRecognised, AmbiguousMatch) as refusal:
         outcome = replace(_outcome(check), code=type(refusal).__name__)
-        store.spend_session(_spent(session, outcome))
+        # Counted first: if that fails nothing is recorded, and the caller may try again.
         _note_failure(access, check, matches, snapshot.settings)
+        store.spend_session(_spent(session, outcome))
         return Settled(outcome, first=True)
     return _record(store, check, snapshot, person, evidence, session)
 

@@ -4,6 +4,7 @@ No names, photos or tokens: what leads to a person is masked, the same way each 
 a person's id can ask what was done about them, and the audit alone tells nobody.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -16,6 +17,8 @@ from chalicelib.http import Done, Reply, Request, status_of
 from chalicelib.models import Page
 from chalicelib.periods import period
 from chalicelib.store import new_id
+
+_log = logging.getLogger("rollcall")
 
 PLAIN = {"token_id"}
 """Ids that lead to no person."""
@@ -62,6 +65,16 @@ def _masked(access: Access, ids: Mapping[str, str]) -> dict[str, str]:
     return {name: text if name in PLAIN else access.masked(text) for name, text in ids.items()}
 
 
+def _conclude(
+    access: Access, entry: AuditEntry, status: int, code: str | None, about: dict[str, str]
+) -> None:
+    """Note what came of something. It is done: a note that fails does not change what the caller is told."""
+    try:
+        access.conclude(entry, status=status, code=code, about=about)
+    except Exception as error:
+        _log.error("audit %s stays without its end: %s", entry.entry_id, type(error).__name__)
+
+
 @contextmanager
 def audited(
     access: Access, request: Request, what: str, ids: Mapping[str, str], *, now: datetime
@@ -73,12 +86,12 @@ def audited(
     def done(reply: Reply) -> None:
         made = {name: getattr(reply.body, name, None) for name in ("person_id", "token_id")}
         about = _masked(access, {name: value for name, value in made.items() if value})
-        access.conclude(entry, status=reply.status, code=None, about=about)
+        _conclude(access, entry, reply.status, None, about)
 
     try:
         yield done
     except RollcallError as error:
-        access.conclude(entry, status=status_of(error), code=type(error).__name__, about={})
+        _conclude(access, entry, status_of(error), type(error).__name__, {})
         raise
 
 

@@ -5,6 +5,7 @@ same key may try again. Each caller has keys of their own.
 """
 
 import hashlib
+import logging
 import re
 import string
 import zlib
@@ -17,6 +18,8 @@ from chalicelib.errors import AnswerNotKept, IdempotencyKeyReused, InvalidReques
 from chalicelib.http import MUTATIONS, Reply, Request
 from chalicelib.models import Answer
 from chalicelib.store import Store
+
+_log = logging.getLogger("rollcall")
 
 KEPT = timedelta(hours=24)
 
@@ -65,7 +68,10 @@ def once(
     if reply.status < 300 and len(body) <= LARGEST:
         about = _about(request, reply)
         answer = msgspec.structs.replace(running, status=reply.status, body=body, about=about)
-        store().keep_answer(place, answer, now=now, kept=KEPT)
+        try:
+            store().keep_answer(place, answer, now=now, kept=KEPT)
+        except Exception as error:  # it is done: the caller is told so, and the key stays taken for a while
+            _log.error("an answer could not be kept: %s", type(error).__name__)
     else:
         store().drop_answer(place)
     return reply

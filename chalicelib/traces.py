@@ -84,9 +84,7 @@ class Traces:
         """Keep what an erasure found."""
         item = to_builtins(erasure)
         kept = {name: item[name] for name in ("found", "face_ids")}
-        self._table.set(
-            f"PERSON#{erasure.person_id}", "PROFILE", found | {"face_ids": list(erasure.face_ids)}
-        )
+        self._table.set(f"PERSON#{erasure.person_id}", "PROFILE", kept)
 
     def end(self, erasure: Erasure) -> None:
         """Drop an erasure that is complete; a pseudonym that has punches is noted for the retention."""

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 PARALLEL = 8
@@ -37,6 +37,25 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     rebuild.add_argument("--from", dest="since", type=date.fromisoformat, required=True, metavar="DATE")
     rebuild.add_argument("--to", dest="until", type=date.fromisoformat, required=True, metavar="DATE")
     rebuild.set_defaults(run=rebuild_days)
+
+    token = commands.add_parser("token", help="make, list or revoke tokens")
+    actions = token.add_subparsers(required=True, metavar="action")
+    create = actions.add_parser("create", parents=[stage], help="make one; it is shown this once")
+    create.add_argument("--role", required=True, choices=["kiosk", "viewer", "manager", "admin"])
+    create.add_argument("--label", help="who or what it is for (default: the role)")
+    create.add_argument("--site", help="where that is")
+    create.add_argument("--days", type=int, help="for how many days it holds (default: until revoked)")
+    create.set_defaults(run=create_token)
+    actions.add_parser("list", parents=[stage], help="list those that hold").set_defaults(run=list_tokens)
+    revoke = actions.add_parser("revoke", parents=[stage], help="make one worthless")
+    revoke.add_argument("token_id")
+    revoke.set_defaults(run=revoke_token)
+
+    retain = commands.add_parser(
+        "retain", parents=[stage], help="remove what has been kept for as long as the settings say"
+    )
+    retain.add_argument("--dry-run", action="store_true", help="only say what would go")
+    retain.set_defaults(run=retention)
     return parser.parse_args(words)
 
 
@@ -89,6 +108,61 @@ def rebuild_days(options: argparse.Namespace) -> None:
             if number % 100 == 0 or number == len(people):
                 print(f"{number} of {len(people)} people done", file=sys.stderr, flush=True)
     print(f"{changed} days of people were wrong and are rewritten.")
+
+
+def create_token(options: argparse.Namespace) -> None:
+    """Make a token and print it, alone on the standard output. Raises Failure."""
+    use_stage(options.stage, options.state)
+    from chalicelib import tokens, wiring
+    from chalicelib.access import Role
+    from chalicelib.errors import InvalidRequest
+
+    now = wiring.now()
+    expires_at = now + timedelta(days=options.days) if options.days is not None else None
+    label = options.label or options.role
+    body = tokens.NewToken(role=Role(options.role), label=label, site=options.site, expires_at=expires_at)
+    try:
+        made = tokens.mint(wiring.access(), body, now=now)
+    except InvalidRequest as error:
+        raise Failure(str(error).replace("`", "")) from None
+    print(f"Token {made.token_id} ({made.role}); it is shown this once:", file=sys.stderr)
+    print(made.token)
+
+
+def list_tokens(options: argparse.Namespace) -> None:
+    """Print the tokens that hold, one a line. Raises Failure."""
+    use_stage(options.stage, options.state)
+    from chalicelib import tokens, wiring
+
+    for token in tokens.listed(wiring.access(), now=wiring.now()).items:
+        used = token.last_used_at.isoformat(timespec="minutes") if token.last_used_at else "never"
+        until = token.expires_at.isoformat(timespec="minutes") if token.expires_at else "revoked"
+        print(f"{token.token_id}  {token.role:<8}  used {used}, until {until}  {token.label}")
+
+
+def revoke_token(options: argparse.Namespace) -> None:
+    """Make a token worthless. Raises Failure."""
+    use_stage(options.stage, options.state)
+    from chalicelib import tokens, wiring
+    from chalicelib.errors import LastAdminToken, TokenNotFound
+
+    try:
+        tokens.revoke(wiring.access(), options.token_id, now=wiring.now())
+    except (LastAdminToken, TokenNotFound) as error:
+        raise Failure(str(error)) from None
+    print(f"Token {options.token_id} is revoked; it holds nowhere after a minute.")
+
+
+def retention(options: argparse.Namespace) -> None:
+    """Remove what has been kept for as long as the settings say, or say what that is. Raises Failure."""
+    use_stage(options.stage, options.state)
+    from chalicelib import privacy, wiring
+
+    gateways = wiring.store(), wiring.access(), wiring.traces(), wiring.faces(), wiring.photos()
+    plan = privacy.retain(*gateways, dry_run=options.dry_run, now=wiring.now())
+    print("This would go:" if options.dry_run else "This is gone:")
+    for name, count in plan.counts().items():
+        print(f"  {count:>8} {name.replace('_', ' ')}")
 
 
 def main(words: Sequence[str] | None = None) -> int:

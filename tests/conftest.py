@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from chalicelib import wiring
 from chalicelib.access import Role
 from chalicelib.store import Store
-from chalicelib.tokens import NewToken, mint
+from chalicelib.tokens import NewToken, digest_of, mint
 from local.appserver import set_environment, stage_settings
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 from local.rekognition.liveness.verdict import Picture, Verdict
@@ -56,11 +56,15 @@ class Http:
         self._client = client
         self._tokens: dict[str, str] = {}
         self._role = role
+        if role:
+            self.token(role)
 
     def as_(self, role: str | None) -> "Http":
         """Give one that calls with a token of a role, or with none."""
-        other = Http(self._client, role)
-        other._tokens = self._tokens
+        if role:
+            self.token(role)
+        other = Http(self._client, None)
+        other._tokens, other._role = self._tokens, role
         return other
 
     def token(self, role: str) -> str:
@@ -69,6 +73,12 @@ class Http:
             body = NewToken(role=Role(role), label=f"the {role} of the tests")
             self._tokens[role] = mint(wiring.access(), body, now=datetime.now(UTC)).token
         return self._tokens[role]
+
+    def token_id(self, role: str) -> str:
+        """Give the id of the token of a role."""
+        found = wiring.access().token(digest_of(self.token(role)))
+        assert found
+        return found.token_id
 
     def call(
         self,
@@ -145,6 +155,9 @@ def boto(aws: Embedded) -> Callable[[str], Any]:
     """Makes boto3 clients of the embedded AWS."""
     return aws.client
 
+
+SERVICE = ("AUDIT#", "IDEMPOTENCY#", "LIMIT#", "SECRET", "TOKEN#")
+"""Partition keys of what is not about attendance."""
 
 CONSENT = {"text_version": "1", "language": "vi", "method": "signed_paper"}
 """What a person agreed to, as a manager records it."""

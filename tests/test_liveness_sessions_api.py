@@ -124,7 +124,8 @@ def test_a_failed_session_is_finished_too(http: Http, finish: Finish) -> None:
 def test_a_session_that_rekognition_has_forgotten_is_expired(http: Http, store: Store) -> None:
     session_id = unknown_session()
     long_ago = datetime.now(UTC) - timedelta(minutes=10)
-    store.add_session(Session(session_id=session_id, created_at=long_ago, state=SessionState.ISSUED))
+    by = http.token_id("admin")
+    store.add_session(Session(session_id=session_id, created_at=long_ago, by=by, state=SessionState.ISSUED))
     assert status(http, session_id) == "expired"
     answer = http.post("/v1/punches", {"liveness_session_id": session_id})
     assert (answer.status_code, answer.json_body["Code"]) == (410, "SessionExpired")
