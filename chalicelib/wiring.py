@@ -144,7 +144,9 @@ def faces() -> Faces:
 @cache
 def photos() -> Photos:
     """Give the bucket's gateway."""
-    return Photos(_session().client("s3", config=_CONFIG), environment().bucket)
+    # boto3 would sign links the old way in the oldest regions.
+    config = _CONFIG.merge(Config(signature_version="s3v4"))
+    return Photos(_session().client("s3", config=config), environment().bucket)
 
 
 @cache
