@@ -214,7 +214,9 @@ class Endpoints:
                     return _refusal(problem, errors.Busy(), request)
                 return _response(reply, request)
 
-            handle.endpoint = Endpoint(scope, status, answers, refuses, problem, remember)  # type: ignore[attr-defined]
+            handle.endpoint = Endpoint(  # type: ignore[attr-defined]
+                scope, status, answers, refuses, problem, remember, admit is not None
+            )
             return handle
 
         return decorate
@@ -260,6 +262,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     refuses: tuple[type[errors.RollcallError], ...]
     problem: Callable[[errors.RollcallError, Request], Answer]
     remember: bool
+    may_be_open: bool
 
 
 OF_THE_REQUEST = ("body", "request", "caller")
