@@ -12,6 +12,7 @@ from chalicelib import (
     cursors,
     enrolment,
     exports,
+    health,
     imports,
     lab,
     limits,
@@ -44,6 +45,7 @@ from chalicelib.errors import (
     InvalidImport,
     InvalidPhoto,
     InvalidSettings,
+    InvalidToken,
     LabOff,
     LastAdminToken,
     LeaveNotFound,
@@ -59,12 +61,14 @@ from chalicelib.errors import (
     PoorPhoto,
     PunchNotFound,
     PunchSuperseded,
+    RoleNotAllowed,
     SessionExpired,
     SessionNotFound,
     SessionPending,
     SessionUsed,
     SettingsChanged,
     SeveralFaces,
+    TokenMissing,
     TokenNotFound,
     TooManyFaces,
     TooManyRequests,
@@ -73,7 +77,7 @@ from chalicelib.errors import (
 )
 from chalicelib.exports import Format
 from chalicelib.forms import PhotoBody
-from chalicelib.health import Health, health
+from chalicelib.health import Health
 from chalicelib.http import Endpoints, Hooks, Reply, Request
 from chalicelib.idempotency import once
 from chalicelib.imports import ImportResult, Mode, Sheet
@@ -126,6 +130,8 @@ from chalicelib.wiring import (
     origin,
     photos,
     refuse_open_production,
+    report,
+    scheduled,
     store,
     streaming,
     traces,
@@ -183,6 +189,7 @@ endpoint = Endpoints(
         refused=lambda request, what, error: audit.refused(access(), request, what, error, now=now()),
         seal=lambda request, place: cursors.seal(access(), request, place),
         unseal=lambda request, text: cursors.unseal(access(), request, text),
+        report=report,
         is_busy=is_busy,
         advise=advice,
     ),
@@ -190,10 +197,16 @@ endpoint = Endpoints(
 
 
 @app.route("/health", methods=["GET"])
-@endpoint(scope="public")
-def show_health() -> Health:
-    """Say that the service is up, and how it is set up."""
-    return health(environment(), now=now())
+@endpoint(
+    scope="public", answers={200: Health, 503: Health}, refuses=(TokenMissing, InvalidToken, RoleNotAllowed)
+)
+def show_health(request: Request, deep: bool = False) -> Health | Reply:
+    """Say that the service is up, and how it is set up; `deep` (for admins) whether all it needs answers."""
+    shallow = health.health(environment(), now=now())
+    if not deep:
+        return shallow
+    admit(request, "admin")
+    return health.deep(shallow, store(), photos(), faces())
 
 
 @app.route("/openapi.json", methods=["GET"])
@@ -675,10 +688,11 @@ def show_retention() -> RetentionPlan:
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sweep(event: object) -> dict[str, int]:
     """Finish or undo what a crash left half-done: enrolments, removals, uploads, erasures."""
-    return privacy.sweep(store(), traces(), faces(), photos(), now=now())
+    return scheduled("sweep", lambda: privacy.sweep(store(), traces(), faces(), photos(), now=now()))
 
 
 @app.schedule(Cron(17, 19, "*", "*", "?", "*"))
 def retain(event: object) -> dict[str, int]:
     """Remove what has been kept for as long as the settings say; every night in Vietnam."""
-    return privacy.retain(store(), access(), traces(), faces(), photos(), dry_run=False, now=now()).counts()
+    gateways = store(), access(), traces(), faces(), photos()
+    return scheduled("retain", lambda: privacy.retain(*gateways, dry_run=False, now=now()).counts())

@@ -46,6 +46,7 @@ PARAMETERS = {
     "bom": "Begin a CSV with a byte order mark, which Excel needs to read UTF-8.",
     "cursor": "`next_cursor` of the page before.",
     "date": "The work day; left out, today's.",
+    "deep": "Look whether the table, the bucket and the collection answer; needs an admin's token.",
     "dry_run": "Only say what would become of each row.",
     "effective_from": "From which work day on the calendar counts; left out, today's.",
     "format": "The form of the answer; it counts for more than `Accept`.",

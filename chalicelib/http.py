@@ -17,6 +17,7 @@ import typing
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from time import perf_counter
 from typing import Any
 from urllib.parse import unquote
 
@@ -24,7 +25,7 @@ import msgspec
 from chalice.app import Chalice, Response
 from chalice.app import Request as ChaliceRequest
 
-from chalicelib import errors
+from chalicelib import errors, telemetry
 from chalicelib.access import Caller
 
 MUTATIONS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -129,7 +130,8 @@ class Hooks(msgspec.Struct, frozen=True):
     `admit` lets callers in; `once` runs a mutation that came with an Idempotency-Key at most once (and
     remembers its answer, or with False only that there was one); `audited` notes what managers do, before
     and after (given the route and the ids in its path), and `refused` what limits refuse; `seal` and `unseal`
-    make cursors that only we can make; `is_busy` says of an unexpected exception whether it is AWS being
+    make cursors that only we can make; `report` writes down what was measured of a request (and its
+    milliseconds); `is_busy` says of an unexpected exception whether it is AWS being
     slow, throttled or down; `advise` says, in a language, what a caller may do about a refusal.
     """
 
@@ -139,6 +141,7 @@ class Hooks(msgspec.Struct, frozen=True):
     refused: Callable[[Request, str, errors.TooMany], None]
     seal: Callable[[Request, str], str]
     unseal: Callable[[Request, str], str]
+    report: Callable[[telemetry.Meter, float, dict[str, Any]], None]
     is_busy: Callable[[Exception], bool]
     advise: Callable[[errors.RollcallError, str], list[str]]
 
@@ -204,12 +207,14 @@ class Endpoints:
                         request = msgspec.structs.replace(request, caller=caller)
                     reply = hooks.once(request, lambda: run(request, path), remember)
                 except errors.RollcallError as error:
+                    telemetry.observe(type(error).__name__)
                     if isinstance(error, errors.TooMany) and not error.repeated:
                         hooks.refused(request, f"{request.method} {request.route}", error)
                     return _refusal(problem, error, request, hooks.advise(error, request.language))
                 except Exception as error:
                     if not hooks.is_busy(error):
                         raise
+                    telemetry.observe("Busy")
                     self._app.log.warning("AWS is busy: %s", type(error).__name__)
                     return _refusal(problem, errors.Busy(), request)
                 return _response(reply, request)
@@ -238,9 +243,13 @@ class Endpoints:
         )
 
     def _finish(self, request: ChaliceRequest, get_response: Callable[[Any], Response]) -> Response:
-        """Give every answer, Chalice's own 405, 415 and 500 too, the headers and the error shape."""
-        response = get_response(request)
+        """Give every answer, Chalice's own 405, 415 and 500 too, headers and the error shape; measure it."""
         request_id = _request_id(request)
+        with telemetry.measuring() as meter:
+            began = perf_counter()
+            response = get_response(request)
+            said = {"route": f"{request.method} {request.path}", "status": response.status_code}
+            self._hooks.report(meter, 1000 * (perf_counter() - began), said | {"RequestId": request_id})
         if isinstance(response.body, dict) and "Code" in response.body:
             response.body["RequestId"] = request_id
             response.headers.setdefault("Content-Type", "application/json")
