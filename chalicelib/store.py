@@ -498,12 +498,13 @@ class Store:
         session = found.get((f"SESSION#{session_id}", "-"))
         person = found.get((f"PERSON#{person_id}", "PROFILE"))
         days = [items.read_day(item) for (pk, _), item in found.items() if pk.startswith("DAY#")]
+        locks = [item["until"] for (pk, _), item in found.items() if pk.startswith("LOCK#")]
         return Snapshot(
             settings=self._settings(found.get(SETTINGS)),
             session=struct(session, Session) if session else None,
             person=items.read_person(person),
             days={day.work_day: day for day in days},
-            locked_until=max((item["until"] for item in found.values() if "until" in item), default=0),
+            locked_until=max(locks, default=0),
         )
 
     def add_punch(self, punch: Punch, days: list[DayRecord], spent: Session | None = None) -> None:
