@@ -17,6 +17,7 @@ import typing
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from time import perf_counter
 from typing import Any
 from urllib.parse import unquote
@@ -38,6 +39,7 @@ STATUS = {
     errors.Conflict: 409,
     errors.Gone: 410,
     errors.TooLarge: 413,
+    errors.UnsupportedMediaType: 415,
     errors.Refused: 422,
     errors.TooMany: 429,
     errors.Unavailable: 503,
@@ -49,6 +51,9 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Strict-Transport-Security": "max-age=31536000",
 }
+
+_serving: ContextVar[ChaliceRequest] = ContextVar("request")
+"""What this thread serves; Chalice's own `current_request` is one for all threads."""
 
 Answer = tuple[int, Any]
 """A status and a body that msgspec can encode (None: no body)."""
@@ -99,6 +104,10 @@ def problem(error: errors.RollcallError, request: Request) -> Answer:
     """Turn a refusal into the one error shape of the API."""
     body = {"Code": type(error).__name__, "Message": str(error), "RequestId": request.request_id}
     return status_of(error), body | ({"Details": error.details} if error.details else {})
+
+
+_as_chalice = problem
+"""Chalice refuses media types itself where all are of one kind; it knows no other shape."""
 
 
 def status_of(error: errors.RollcallError) -> int:
@@ -162,6 +171,7 @@ class Endpoints:
         answers: Mapping[int, Any] | None = None,
         refuses: tuple[type[errors.RollcallError], ...] = (),
         problem: Callable[[errors.RollcallError, Request], Answer] = problem,
+        takes: Sequence[str] = ("application/json",),
         admit: Admit | None = None,
         audit: bool | None = None,
         remember: bool = True,
@@ -170,9 +180,9 @@ class Endpoints:
 
         For the OpenAPI document, `answers` says what a view that returns a Reply sends by status (a
         type, a media type such as "text/csv", or a tuple of those), and `refuses` which errors it has.
-        `problem` gives refusals their shape, `admit` replaces the service's own. What managers and admins
-        do is audited if it is a mutation, or as `audit` says. With `remember` False the answer is a secret
-        and an Idempotency-Key only keeps it from being given twice.
+        `takes` are the media types of the body. `problem` gives refusals their shape, `admit` replaces the
+        service's own. What managers and admins do is audited if it is a mutation, or as `audit` says. With
+        `remember` False the answer is a secret and an Idempotency-Key only keeps it from being given twice.
         """
         hooks = self._hooks
 
@@ -180,6 +190,7 @@ class Endpoints:
             arguments = _Arguments(view)
 
             def run(request: Request, path: Mapping[str, str]) -> Reply:
+                _require_media(request, takes)
                 given = arguments.read(path, request, hooks.unseal)
                 caller, what = request.caller, f"{request.method} {request.route}"
                 noted = request.method in MUTATIONS if audit is None else audit
@@ -210,7 +221,8 @@ class Endpoints:
                     telemetry.observe(type(error).__name__)
                     if isinstance(error, errors.TooMany) and not error.repeated:
                         hooks.refused(request, f"{request.method} {request.route}", error)
-                    return _refusal(problem, error, request, hooks.advise(error, request.language))
+                    shape = _as_chalice if isinstance(error, errors.UnsupportedMediaType) else problem
+                    return _refusal(shape, error, request, hooks.advise(error, request.language))
                 except Exception as error:
                     if not hooks.is_busy(error):
                         raise
@@ -220,15 +232,14 @@ class Endpoints:
                 return _response(reply, request)
 
             handle.endpoint = Endpoint(  # type: ignore[attr-defined]
-                scope, status, answers, refuses, problem, remember, admit is not None
+                scope, status, answers, refuses, problem, remember, admit is not None, tuple(takes)
             )
             return handle
 
         return decorate
 
     def _request(self) -> Request:
-        request = self._app.current_request
-        assert request is not None  # noqa: S101 - a view runs inside a request
+        request = _serving.get()
         params = request.query_params
         raw = request.raw_body
         return Request(
@@ -245,6 +256,7 @@ class Endpoints:
     def _finish(self, request: ChaliceRequest, get_response: Callable[[Any], Response]) -> Response:
         """Give every answer, Chalice's own 405, 415 and 500 too, headers and the error shape; measure it."""
         request_id = _request_id(request)
+        _serving.set(request)
         with telemetry.measuring() as meter:
             began = perf_counter()
             response = get_response(request)
@@ -272,6 +284,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     problem: Callable[[errors.RollcallError, Request], Answer]
     remember: bool
     may_be_open: bool
+    takes: tuple[str, ...]
 
 
 OF_THE_REQUEST = ("body", "request", "caller")
@@ -327,6 +340,11 @@ class _Arguments:
         if hasattr(into, "from_request"):
             return into.from_request(request)
         return decode(request.body, into)
+
+
+def _require_media(request: Request, takes: Sequence[str]) -> None:
+    if request.method in MUTATIONS and request.content_type not in takes:
+        raise errors.UnsupportedMediaType(request.content_type)
 
 
 def without_none(kind: Any) -> Any:
