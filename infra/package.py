@@ -161,6 +161,13 @@ def trim(folder: Path) -> None:
                 shutil.rmtree(service)
         for examples in data.rglob("examples-1.json*"):
             examples.unlink()
+    # The regions of every service of AWS; reading them took most of the time of the first client.
+    endpoints = folder / "botocore" / "data" / "endpoints.json"
+    content = json.loads(endpoints.read_text(encoding="utf-8"))
+    for partition in content["partitions"]:
+        services = partition["services"]
+        partition["services"] = {name: services[name] for name in SERVICES if name in services}
+    endpoints.write_text(json.dumps(content), encoding="utf-8")
     for info in folder.glob("*.dist-info"):
         for name in _NOTES:
             (info / name).unlink(missing_ok=True)

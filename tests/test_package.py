@@ -163,6 +163,30 @@ def test_the_zip_alone_calls_every_service(task: Path, aws: Embedded) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+ENDPOINTS = """
+    import itertools, os, sys
+    sys.path.insert(0, os.getcwd())
+    import boto3
+
+    regions = ["us-east-1", "ap-southeast-1", "eu-central-1", "us-gov-west-1", "cn-north-1", "xx-nowhere-7"]
+    for service, region in itertools.product(sys.argv[1:], regions):
+        client = boto3.client(service, region, aws_access_key_id="a", aws_secret_access_key="b")
+        print(service, region, client.meta.endpoint_url, client.meta.config.signature_version)
+        if service == "s3":
+            print(client.generate_presigned_url("get_object", {"Bucket": "a", "Key": "b"}).partition("?")[0])
+"""
+
+
+def test_every_region_is_reached_as_with_the_whole_of_botocore(task: Path, tmp_path: Path) -> None:
+    def ask(folder: Path, *isolation: str) -> str:
+        command = [sys.executable, "-I", "-B", *isolation, "-c", textwrap.dedent(ENDPOINTS), *SERVICES]
+        return subprocess.run(
+            command, cwd=folder, env={}, stdout=subprocess.PIPE, text=True, check=True
+        ).stdout
+
+    assert ask(task, "-S") == ask(tmp_path)
+
+
 def names(path: Path) -> list[str]:
     with zipfile.ZipFile(path) as archive:
         return archive.namelist()
