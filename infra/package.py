@@ -40,6 +40,9 @@ PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 # Amazon Linux 2 up to Python 3.11, Amazon Linux 2023 from 3.12 on.
 _GLIBC_MINOR: Final = 26 if sys.version_info < (3, 12) else 34
 
+_NOTHING: Final = "# Everything is in vendor/.\n"
+"""The project's requirements.txt, by which a project folder is known to be ours."""
+
 # What pip notes of an installation: it names the folder, and files that are not shipped.
 _NOTES: Final = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
 
@@ -53,7 +56,7 @@ def package(
 ) -> Path:
     """Write deployment.zip and sam.json for a stage into `out`; gives the zip's path.
 
-    The project folder stays in `out/project`: `chalice deploy --project-dir out/project` ships the same zip.
+    The project folder stays in `out/project`: `chalice --project-dir out/project deploy` ships the same zip.
     `architecture` (arm64 or x86_64) is used instead of the stage's, to run the zip here. Needs a region
     (AWS_DEFAULT_REGION), but no credentials. Raises PackageError.
     """
@@ -71,11 +74,16 @@ def package(
 
 def project(stage: str, folder: Path, *, architecture: str | None = None) -> Path:
     """Make the project folder anew for a stage; gives its absolute path. Raises PackageError."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder = folder.resolve()
+    folder, own = folder.resolve(), lambda_architecture(ROOT, stage)
+    listed = folder / "requirements.txt"
+    if folder.exists():
+        if not listed.exists() or listed.read_text(encoding="utf-8") != _NOTHING:
+            raise PackageError(f"{folder} was not made by this, so it is not deleted")
+        shutil.rmtree(folder)
     ignore = shutil.ignore_patterns("deployments", "deployed", "__pycache__")
+    folder.mkdir(parents=True)
+    listed.write_text(_NOTHING, encoding="utf-8")
     shutil.copytree(ROOT / ".chalice", folder / ".chalice", ignore=ignore)
-    (folder / "requirements.txt").write_text("# Everything is in vendor/.\n")
     if architecture:
         _set_architecture(folder, stage, architecture)
     # What is deployed is noted in one place, whichever folder it was deployed from.
@@ -84,7 +92,7 @@ def project(stage: str, folder: Path, *, architecture: str | None = None) -> Pat
     (folder / ".chalice" / "deployed").symlink_to(deployed)
 
     vendor = folder / "vendor"
-    install(vendor, lambda_architecture(folder, stage), "-r", str(ROOT / "requirements.txt"))
+    install(vendor, architecture or own, "-r", str(ROOT / "requirements.txt"))
     trim(vendor)
     # All that will lie in /var/task is compiled in one place, then put where Chalice wants it.
     shutil.copy(ROOT / "app.py", vendor)

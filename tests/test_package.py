@@ -242,6 +242,14 @@ def test_a_source_distribution_is_not_built_for_this_machine(tmp_path: Path) -> 
     assert not (tmp_path / "to").exists()
 
 
+def test_a_folder_of_somebody_else_is_not_deleted(tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "thesis.txt").write_text("years of work")
+    with pytest.raises(PackageError, match="not deleted"):
+        package("dev", tmp_path)
+    assert (tmp_path / "project" / "thesis.txt").exists()
+
+
 def test_a_stage_that_is_not_there_is_named_with_those_that_are(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
