@@ -1,6 +1,7 @@
 """The zip that goes to Lambda: small, whole, the same each time, at work where nothing else is installed."""
 
 import ast
+import contextlib
 import importlib.util
 import json
 import os
@@ -25,8 +26,9 @@ UNCHECKED = 0b01
 """Flags in the head of bytecode that is valid by a hash, but never compared with its source."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def region() -> Iterator[None]:
+@contextlib.contextmanager
+def no_credentials() -> Iterator[None]:
+    """A region, but nobody's account; only for the time of a build, because other tests have theirs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_DEFAULT_REGION", REGION)
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
@@ -34,11 +36,16 @@ def region() -> Iterator[None]:
         yield
 
 
+def build(out: Path, architecture: str | None = None) -> Path:
+    with no_credentials():
+        return package("dev", out, architecture=architecture)
+
+
 @pytest.fixture(scope="module")
 def dev(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `make package STAGE=dev` writes."""
     out = tmp_path_factory.mktemp("dev")
-    package("dev", out)
+    build(out)
     return out
 
 
@@ -47,7 +54,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The zip for this machine, unpacked as Lambda does."""
     out = tmp_path_factory.mktemp("here")
     folder = out / "task"
-    shutil.unpack_archive(package("dev", out, architecture=HERE), folder)
+    shutil.unpack_archive(build(out, HERE), folder)
     return folder
 
 
@@ -72,7 +79,7 @@ def test_the_zip_is_small_and_has_nothing_of_the_laptop(dev: Path) -> None:
 def test_two_runs_make_the_same_bytes(dev: Path, tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
-        again = package("dev", tmp_path)
+        again = build(tmp_path)
     finally:
         os.umask(before)
     assert again.read_bytes() == (dev / "deployment.zip").read_bytes()
@@ -81,7 +88,8 @@ def test_two_runs_make_the_same_bytes(dev: Path, tmp_path: Path) -> None:
 def test_chalice_ships_the_checked_zip_when_it_works_in_the_project_folder(dev: Path, tmp_path: Path) -> None:
     chalice = str(Path(sys.executable).with_name("chalice"))
     command = [chalice, "--project-dir", str(dev / "project"), "package", "--stage", "dev", str(tmp_path)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    with no_credentials():
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     assert (tmp_path / "deployment.zip").read_bytes() == (dev / "deployment.zip").read_bytes()
     assert (dev / "project" / ".chalice" / "deployed").resolve() == ROOT / ".chalice" / "deployed"
 
