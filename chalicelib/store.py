@@ -46,6 +46,7 @@ from chalicelib.table import (
     replace,
     replace_if,
 )
+from chalicelib.telemetry import unhurried
 from chalicelib.workdays import merge
 
 A = TypeVar("A")
@@ -204,9 +205,10 @@ class Store:
 
         One who was changed since stays: somebody has begun to work with them.
         """
-        there = self.people(person.person_id for person in people).values()
-        new = [person for person in there if person.version == 1]
-        outcomes = self._write_packed((person, self._unmake(person)) for person in new)
+        with unhurried():
+            there = self.people(person.person_id for person in people).values()
+            new = [person for person in there if person.version == 1]
+            outcomes = self._write_packed((person, self._unmake(person)) for person in new)
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
+from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -22,8 +23,14 @@ UNITS = {"MatchMargin": "Percent", "Similarity": "Percent", "Ms": "Milliseconds"
 
 
 class Meter(msgspec.Struct):
-    """What is measured of one request or run of a schedule: AWS calls, marks and metrics by name."""
+    """What is measured of one request or run of a schedule: AWS calls, marks and metrics by name.
 
+    `patience_s` is after how many seconds no more calls to AWS are begun; None for a schedule, which may take
+    its time.
+    """
+
+    began: float = msgspec.field(default_factory=perf_counter)
+    patience_s: float | None = None
     aws_calls: int = 0
     aws_ms: float = 0.0
     marks: dict[str, str] = {}
@@ -35,14 +42,36 @@ _runs = itertools.count()
 
 
 @contextmanager
-def measuring() -> Iterator[Meter]:
+def measuring(patience_s: float | None = None) -> Iterator[Meter]:
     """Measure what happens inside, in this thread and those it hands its context to."""
-    meter = Meter()
+    meter = Meter(patience_s=patience_s)
     token = _current.set(meter)
     try:
         yield meter
     finally:
         _current.reset(token)
+
+
+@contextmanager
+def unhurried() -> Iterator[None]:
+    """Let calls be begun however late it is: those that take back what was half-done."""
+    meter = _current.get()
+    before = meter.patience_s if meter else None
+    if meter:
+        meter.patience_s = None
+    try:
+        yield
+    finally:
+        if meter:
+            meter.patience_s = before
+
+
+def too_late() -> bool:
+    """Say whether the request has taken so long that no more calls should be begun for it."""
+    meter = _current.get()
+    if meter is None or meter.patience_s is None:
+        return False
+    return perf_counter() - meter.began > meter.patience_s
 
 
 def aws_call(ms: float) -> None:

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError, HTTPClientError
 
 from chalicelib import telemetry
 from chalicelib.access import Access, Caller
-from chalicelib.errors import LabOff
+from chalicelib.errors import Busy, LabOff
 from chalicelib.faces import Faces
 from chalicelib.http import Request
 from chalicelib.liveness import Streaming
@@ -32,7 +32,7 @@ VERSION = "0.1.0"
 
 C = TypeVar("C", bound=Any)
 
-# API Gateway gives up at 29 s: one attempt of at most 8 s and two more leave room for an answer.
+# API Gateway gives up at 29 s. An attempt takes 10 s at most, and after 18 s of a request none is begun.
 _CONFIG = Config(
     connect_timeout=2,
     read_timeout=8,
@@ -105,7 +105,12 @@ def _watched(client: C) -> C:
     def end(context: dict[str, Any], **_: Any) -> None:
         telemetry.aws_call(1000 * (perf_counter() - context.get("rollcall_began", perf_counter())))
 
+    def send(**_: Any) -> None:  # before each attempt
+        if telemetry.too_late():
+            raise Busy
+
     events = client.meta.events
+    events.register("before-send", send, "watch-send")
     events.register("before-call", begin, "watch-begin")
     events.register("after-call", end, "watch-end")
     events.register("after-call-error", end, "watch-error")
@@ -190,14 +195,13 @@ def report(meter: telemetry.Meter, ms: float, said: dict[str, Any]) -> None:
 def scheduled(name: str, run: Callable[[], dict[str, int]]) -> dict[str, int]:
     """Run a schedule's work; what it found are metrics, and one line of the log."""
     with telemetry.measuring() as meter:
-        began = perf_counter()
         found: dict[str, int] = {}
         try:
             found = run()
         finally:
             for what, count in found.items():
                 telemetry.observe(f"{name.capitalize()}{what.title().replace('_', '')}", count)
-            report(meter, 1000 * (perf_counter() - began), {"schedule": name, "done": bool(found)})
+            report(meter, 1000 * (perf_counter() - meter.began), {"schedule": name, "done": bool(found)})
         return found
 
 

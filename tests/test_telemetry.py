@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from app import app
-from chalicelib import wiring
+from chalicelib import telemetry, wiring
 from chalicelib.faces import Faces
 from tests.conftest import CONSENT, Finish, Http
 from tests.faces import photos_of_a
@@ -116,3 +116,18 @@ def test_deep_health_is_for_admins_and_names_what_fails(http: Http, monkeypatch:
     failing = http.get("/health", deep="true")
     assert (failing.status_code, failing.json_body["status"]) == (503, "failed")
     assert failing.json_body["checks"] == {"table": "ok", "bucket": "ok", "collection": "failed"}
+
+
+# --- in time --------------------------------------------------------------------------------------
+
+
+def test_a_request_that_has_taken_too_long_begins_no_more_calls(
+    http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    http.get("/v1/people", limit=1)
+    monkeypatch.setattr("chalicelib.http.PATIENCE_S", -1.0)
+    answer = http.get("/v1/people", limit=1)
+    assert (answer.status_code, answer.json_body["Code"]) == (503, "Busy")
+    assert fire("sweep")["swept"] == 0, "a schedule may take its time"
+    with telemetry.measuring(-1.0), telemetry.unhurried():
+        assert wiring.store().settings().version == 0, "and so may what takes back"
