@@ -1,0 +1,75 @@
+"""API Gateway, where Chalice has no words for it: which API is a stage's, its throttling, traces and access logs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from infra import stack, template
+from infra.progress import say
+from infra.stage import APP, ROOT, Stage
+
+ACCOUNT_STACK = f"{APP}-account"
+
+
+def apis(stage: Stage) -> list[str]:
+    """Find the ids of the APIs that call the stage's function; Chalice names those of all stages alike."""
+    client = stage.client("apigateway")
+    called = f":{stage.prefix}/invocations"
+    found = []
+    for page in client.get_paginator("get_rest_apis").paginate():
+        for api in page["items"]:
+            if api["name"] == APP and _calls(client, api["id"], called):
+                found.append(api["id"])
+    return found
+
+
+def _calls(client: Any, api: str, called: str) -> bool:
+    pages = client.get_paginator("get_resources").paginate(restApiId=api, embed=["methods"])
+    methods = (
+        method
+        for page in pages
+        for resource in page["items"]
+        for method in resource.get("resourceMethods", {}).values()
+    )
+    return any(method.get("methodIntegration", {}).get("uri", "").endswith(called) for method in methods)
+
+
+def allow_logs(stage: Stage) -> None:
+    """See to it that API Gateway may write logs in this account and Region: it has one role for all APIs."""
+    client = stage.client("apigateway")
+    if client.get_account().get("cloudwatchRoleArn"):
+        return
+    stack.apply(stage, ACCOUNT_STACK, ROOT / "infra" / "account.yaml", {}, dry_run=False)
+    role = stack.outputs(stage, ACCOUNT_STACK)["RoleArn"]
+    client.update_account(patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": role}])
+
+
+def forbid_logs(stage: Stage) -> None:
+    """Take the role away that `allow_logs` made, if it did; for when the last stage goes."""
+    if stack.describe(stage, ACCOUNT_STACK) is None:
+        return
+    client = stage.client("apigateway")
+    role = stack.outputs(stage, ACCOUNT_STACK)["RoleArn"]
+    if client.get_account().get("cloudwatchRoleArn") == role:
+        client.update_account(patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": ""}])
+    stack.delete(stage, ACCOUNT_STACK)
+
+
+def patches(settings: Mapping[str, Any], access_logs: str) -> list[dict[str, str]]:
+    """Say the settings of merge.yaml's RestAPI as operations of UpdateStage."""
+    found = {
+        "/tracingEnabled": str(settings["TracingEnabled"]).lower(),
+        "/accessLogSettings/destinationArn": access_logs,
+        "/accessLogSettings/format": settings["AccessLogSetting"]["Format"],
+    }
+    for limit in settings["MethodSettings"]:
+        place = f"{limit['ResourcePath']}/{limit['HttpMethod']}/throttling"
+        found[f"{place}/rateLimit"] = str(limit["ThrottlingRateLimit"])
+        found[f"{place}/burstLimit"] = str(limit["ThrottlingBurstLimit"])
+    return [{"op": "replace", "path": path, "value": value} for path, value in found.items()]
+
+
+def configure(stage: Stage, api: str, access_logs: str) -> None:
+    """Set throttling, traces and access logs of the stage's API; `access_logs` is a log group's ARN."""
+    operations = patches(template.rest_api(), access_logs)
+    stage.client("apigateway").update_stage(restApiId=api, stageName=stage.name, patchOperations=operations)
+    say(f"  {len(operations)} settings of API {api}")

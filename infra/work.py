@@ -1,0 +1,70 @@
+"""What an administrator has a stage do from outside: rebuild, sweep, index anew."""
+
+import argparse
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from infra.progress import counted, say
+from infra.stage import Failure, use
+
+PARALLEL = 8
+"""How many people are worked on at a time."""
+
+
+def rebuild_days(options: argparse.Namespace) -> None:
+    """Write everybody's work days anew from the punches where they differ. Raises Failure."""
+    use(options.stage, options.state)
+    from chalicelib import corrections, wiring
+    from chalicelib.errors import InvalidRequest
+    from chalicelib.periods import period
+
+    try:
+        days = len(period(options.since, options.until))
+    except InvalidRequest as error:
+        raise Failure(str(error).replace("`", "")) from None
+    store = wiring.store()
+    people = sorted(person.person_id for person in store.everybody())
+    say(f"{len(people)} people, {days} days each")
+
+    def rebuild(person_id: str) -> int:
+        return corrections.rebuild(store, person_id, options.since, options.until)
+
+    changed = 0
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        for found in counted(pool.map(rebuild, people), len(people), "people"):
+            changed += found
+    print(f"{changed} days of people were wrong and are rewritten.")
+
+
+def sweep(options: argparse.Namespace) -> None:
+    """Undo and finish what a crash left half-done, as the schedule does each minute. Raises Failure."""
+    use(options.stage, options.state)
+    from chalicelib import enrolment, wiring
+
+    swept = enrolment.sweep(wiring.store(), wiring.faces(), wiring.photos(), now=wiring.now())
+    print(f"{swept} unfinished enrolments and removals were undone or finished.")
+
+
+def reindex(options: argparse.Namespace) -> None:
+    """Put everybody's faces that the collection lacks back into it, from their photos. Raises Failure."""
+    use(options.stage, options.state)
+    from chalicelib import reindexing, wiring
+
+    store, faces, photos = wiring.store(), wiring.faces(), wiring.photos()
+    faces.make_collection()
+    people = [person for person in store.everybody() if person.face_ids]
+    say(f"{len(people)} people with faces")
+
+    def of_one(person_id: str) -> reindexing.Reindexed:
+        return reindexing.reindex(store, faces, photos, person_id)
+
+    total = reindexing.Reindexed()
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        done: Iterator[reindexing.Reindexed] = pool.map(of_one, [person.person_id for person in people])
+        for found in counted(done, len(people), "people"):
+            total += found
+            for lost in found.lost:
+                say(f"  lost: {lost}")
+    print(f"{total.kept} faces were there, {total.restored} are back, {len(total.lost)} are lost.")
+    if total.lost:
+        raise Failure("the people of the lost faces must be enrolled anew")
