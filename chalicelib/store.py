@@ -358,7 +358,7 @@ class Store:
     def move_face(self, face: Face, face_id: str, model: str) -> None:
         """Make an active face count under the new id that the collection gave it.
 
-        Raises PersonNotFound, or WriteConflict when the person changed meanwhile or the face is being removed.
+        Raises PersonNotFound, or WriteConflict when the person changed meanwhile or the face is going.
         """
         assert face.face_id is not None  # noqa: S101 - it is active
         person = self.person(face.person_id)

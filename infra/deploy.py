@@ -4,12 +4,14 @@ import argparse
 import json
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from infra import build, gateway, stack, template
+from infra import build, gateway, stack
 from infra.progress import Steps, say, until
 from infra.stage import LIVENESS_REGIONS, ROOT, Failure, Stage, find
+from local.resources import TEMPLATE
 
 DEPLOYED_KEY = "deploy/deployed.json"
 """Where in the bucket Chalice's note of what it deployed is kept, so that any machine can go on."""
@@ -36,7 +38,7 @@ def up(options: argparse.Namespace) -> None:
     for option, parameter in _PARAMETERS.items():
         if (value := getattr(options, option)) is not None:
             given[parameter] = str(value)
-    stack.apply(stage, stage.prefix, template.TEMPLATE, given, dry_run=options.dry_run)
+    stack.apply(stage, stage.prefix, TEMPLATE, given, dry_run=options.dry_run)
     if options.dry_run:
         say("  would then run `chalice deploy`, configure its API and queue, and smoke-test the URL")
         return
@@ -59,7 +61,6 @@ def up(options: argparse.Namespace) -> None:
         Bucket=made["BucketName"],
         Key=DEPLOYED_KEY,
         Body=note(stage).read_bytes(),
-        ContentType="application/json",
     )
     api = next(resource for resource in deployed if resource["resource_type"] == "rest_api")
 
@@ -103,10 +104,8 @@ def fetch_deployed(stage: Stage, bucket: str) -> None:
     kept = note(stage)
     kept.parent.mkdir(exist_ok=True)
     notes = [kept.read_text(encoding="utf-8")] if kept.exists() else []
-    try:
+    with suppress(s3.exceptions.NoSuchKey, s3.exceptions.NoSuchBucket):
         notes.insert(0, s3.get_object(Bucket=bucket, Key=DEPLOYED_KEY)["Body"].read().decode())
-    except (s3.exceptions.NoSuchKey, s3.exceptions.NoSuchBucket):
-        pass
     for text in notes:
         if any(resource.get("rest_api_id") in there for resource in json.loads(text)["resources"]):
             kept.write_text(text, encoding="utf-8")
@@ -159,7 +158,7 @@ def catch_dead_letters(stage: Stage, function: str, queue: str) -> None:
 
 
 def first_admin_token(stage: Stage) -> str | None:
-    """Make the first admin token of a stage that has none yet; None when it has, or before there are tokens."""
+    """Make the first admin token of a stage; None when it has one already, or there are no tokens yet."""
     say(f"  {stage.prefix}: this version has no tokens yet")
     return None
 

@@ -54,9 +54,7 @@ def _ask(stage: Stage) -> None:
         raise Failure("prod is only removed with CONFIRM=prod in the environment")
     if confirmed:
         return
-    say(
-        f"All people, photos, punches and backups of {stage.name} will be gone. Type the stage's name to go on:"
-    )
+    say(f"All people, photos, punches and backups of {stage.name} will be gone. Type its name to go on:")
     if sys.stdin.readline().strip() != stage.name:
         raise Failure("nothing was removed")
 
@@ -210,7 +208,7 @@ def faces(stage: Stage) -> int | None:
     """Count the faces in the collection; None when there is none."""
     client = stage.client("rekognition")
     try:
-        faces: int = client.describe_collection(CollectionId=stage.prefix)["FaceCount"]
+        count: int = client.describe_collection(CollectionId=stage.prefix)["FaceCount"]
     except client.exceptions.ResourceNotFoundException:
         return None
     return count

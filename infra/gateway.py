@@ -1,4 +1,4 @@
-"""API Gateway, where Chalice has no words for it: which API is a stage's, its throttling, traces and access logs."""
+"""API Gateway beyond Chalice's words: which API is a stage's; throttling, traces and access logs."""
 
 from collections.abc import Mapping
 from typing import Any

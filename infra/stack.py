@@ -54,7 +54,9 @@ def apply(stage: Stage, name: str, template: Path, given: Mapping[str, str], *, 
     cloudformation = stage.client("cloudformation")
     new = found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS"
     kept = {} if new else parameters(stage, name)
-    values = [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()]
+    values: list[dict[str, Any]] = [
+        {"ParameterKey": key, "ParameterValue": value} for key, value in given.items()
+    ]
     values += [
         {"ParameterKey": key, "UsePreviousValue": True}
         for key in kept
