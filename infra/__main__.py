@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from infra.stage import Failure
 
 
@@ -71,7 +73,7 @@ def main(words: Sequence[str] | None = None) -> int:
     options = arguments(words)
     try:
         options.run(options)
-    except Failure as failure:
+    except (Failure, BotoCoreError, ClientError) as failure:
         print(f"error: {failure}", file=sys.stderr)
         return 2
     return 0

@@ -20,6 +20,14 @@ _SHIPPED = ("app.py", "chalicelib", "requirements.txt", "vendor")
 _SECRET = re.compile("secret|password|token|api_?key", re.IGNORECASE)
 
 
+OUT = ROOT / "out"
+
+
+def note(stage: Stage) -> Path:
+    """Say where Chalice notes what it has deployed of a stage."""
+    return OUT / f"deploy-{stage.name}" / ".chalice" / "deployed" / f"{stage.name}.json"
+
+
 def source() -> Path:
     """Give the folder whose app.py, chalicelib and requirements.txt (and vendor, if any) are deployed."""
     return ROOT
@@ -28,12 +36,15 @@ def source() -> Path:
 def folder(stage: Stage, settings: Mapping[str, str]) -> Path:
     """Lay out the folder to deploy a stage from, anew; `settings` go over its environment variables.
 
-    Chalice's note of what it has deployed stays in the project: the folder has a link to it.
+    Chalice's note of what it has deployed, if it is there, stays.
     """
-    place = ROOT / "out" / f"deploy-{stage.name}"
+    place = OUT / f"deploy-{stage.name}"
+    noted = note(stage).read_bytes() if note(stage).exists() else None
     shutil.rmtree(place, ignore_errors=True)
     hidden = place / ".chalice"
-    hidden.mkdir(parents=True)
+    note(stage).parent.mkdir(parents=True)
+    if noted is not None:
+        note(stage).write_bytes(noted)
     for name in _SHIPPED:
         found = source() / name
         if found.is_dir():
@@ -49,8 +60,6 @@ def folder(stage: Stage, settings: Mapping[str, str]) -> Path:
         if value and _SECRET.search(name):
             raise Failure(f"{name} in .chalice/config.json looks like a secret; keep it in SSM")
     (hidden / "config.json").write_text(json.dumps(config, indent=2))
-    (ROOT / ".chalice" / "deployed").mkdir(exist_ok=True)
-    (hidden / "deployed").symlink_to(ROOT / ".chalice" / "deployed")
     return place
 
 

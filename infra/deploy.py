@@ -5,12 +5,11 @@ import json
 import urllib.error
 import urllib.request
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from infra import build, gateway, stack
 from infra.progress import Steps, say, until
-from infra.stage import LIVENESS_REGIONS, ROOT, Failure, Stage, find
+from infra.stage import LIVENESS_REGIONS, Failure, Stage, find
 from local.resources import TEMPLATE
 
 DEPLOYED_KEY = "deploy/deployed.json"
@@ -42,36 +41,35 @@ def up(options: argparse.Namespace) -> None:
     if options.dry_run:
         say("  would then run `chalice deploy`, configure its API and queue, and smoke-test the URL")
         return
-    made = stack.outputs(stage, stage.prefix)
     keep_table_safe(stage)
 
     steps.next("Folder to deploy")
     settings = {
-        "ROLLCALL_BUCKET": made["BucketName"],
+        "ROLLCALL_BUCKET": stage.bucket,
         "ROLLCALL_ORIGIN": stack.parameters(stage, stage.prefix)["AllowedOrigin"],
-        "ROLLCALL_STREAMING_ROLE": made["StreamingRoleArn"],
+        "ROLLCALL_STREAMING_ROLE": stage.streaming_role,
     }
     place = build.folder(stage, settings)
-    fetch_deployed(stage, made["BucketName"])
+    fetch_deployed(stage)
 
     steps.next("Functions, routes and schedules (chalice deploy)")
     build.chalice(place, ["deploy"], stage)
-    deployed = json.loads(note(stage).read_text(encoding="utf-8"))["resources"]
+    deployed = json.loads(build.note(stage).read_text(encoding="utf-8"))["resources"]
     stage.client("s3").put_object(
-        Bucket=made["BucketName"],
+        Bucket=stage.bucket,
         Key=DEPLOYED_KEY,
-        Body=note(stage).read_bytes(),
+        Body=build.note(stage).read_bytes(),
     )
     api = next(resource for resource in deployed if resource["resource_type"] == "rest_api")
 
     steps.next("Throttling, traces, access logs")
     gateway.allow_logs(stage)
-    gateway.configure(stage, api["rest_api_id"], made["AccessLogsArn"].removesuffix(":*"))
+    gateway.configure(stage, api["rest_api_id"])
 
     steps.next("Dead letters")
     for resource in deployed:
         if resource["resource_type"] == "lambda_function" and resource["name"] != "api_handler":
-            catch_dead_letters(stage, resource["lambda_arn"], made["DeadLettersArn"])
+            catch_dead_letters(stage, resource["lambda_arn"])
 
     steps.next("First admin token")
     token = first_admin_token(stage)
@@ -88,12 +86,7 @@ def up(options: argparse.Namespace) -> None:
     print(url)
 
 
-def note(stage: Stage) -> Path:
-    """Say where Chalice notes what it has deployed of a stage."""
-    return ROOT / ".chalice" / "deployed" / f"{stage.name}.json"
-
-
-def fetch_deployed(stage: Stage, bucket: str) -> None:
+def fetch_deployed(stage: Stage) -> None:
     """Put Chalice's note in its place: the bucket's (any machine's last deploy), else ours, else a new one.
 
     A note counts if its API exists and calls our function. A deploy that died may have made an API without
@@ -101,11 +94,11 @@ def fetch_deployed(stage: Stage, bucket: str) -> None:
     """
     there = gateway.apis(stage)
     s3 = stage.client("s3")
-    kept = note(stage)
-    kept.parent.mkdir(exist_ok=True)
+    kept = build.note(stage)
+    kept.parent.mkdir(parents=True, exist_ok=True)
     notes = [kept.read_text(encoding="utf-8")] if kept.exists() else []
     with suppress(s3.exceptions.NoSuchKey, s3.exceptions.NoSuchBucket):
-        notes.insert(0, s3.get_object(Bucket=bucket, Key=DEPLOYED_KEY)["Body"].read().decode())
+        notes.insert(0, s3.get_object(Bucket=stage.bucket, Key=DEPLOYED_KEY)["Body"].read().decode())
     for text in notes:
         if any(resource.get("rest_api_id") in there for resource in json.loads(text)["resources"]):
             kept.write_text(text, encoding="utf-8")
@@ -136,8 +129,9 @@ def keep_table_safe(stage: Stage) -> None:
         )
 
 
-def catch_dead_letters(stage: Stage, function: str, queue: str) -> None:
+def catch_dead_letters(stage: Stage, function: str) -> None:
     """Send what a function could not do in three attempts to the queue."""
+    queue = stage.arn("sqs", f"{stage.prefix}-dead-letters")
     client = stage.client("lambda")
 
     def done() -> bool | None:

@@ -22,9 +22,12 @@ def down(options: argparse.Namespace) -> None:
     _ask(stage)
     steps = Steps(6)
     steps.next("Functions, routes and schedules (chalice delete)")
-    deploy.fetch_deployed(stage, stage.bucket)
-    if deploy.note(stage).exists():
-        build.chalice(build.folder(stage, {}), ["delete"], stage)
+    deploy.fetch_deployed(stage)
+    if build.note(stage).exists():
+        try:
+            build.chalice(build.folder(stage, {}), ["delete"], stage)
+        except Failure as failure:  # it stumbles over what an earlier run has removed
+            say(f"  {failure}; going on by name")
     steps.next("What a crash left of them")
     for remove in (_apis, _rules, _functions, _roles):
         remove(stage)
@@ -40,7 +43,7 @@ def down(options: argparse.Namespace) -> None:
         say("  stays: there are other stages")
     else:
         gateway.forbid_logs(stage)
-    deploy.note(stage).unlink(missing_ok=True)
+    build.note(stage).unlink(missing_ok=True)
     left = inventory(stage)
     if left:
         raise Failure(f"still there: {', '.join(left)}; run the command again")

@@ -39,7 +39,7 @@ def allow_logs(stage: Stage) -> None:
     if client.get_account().get("cloudwatchRoleArn"):
         return
     stack.apply(stage, ACCOUNT_STACK, ROOT / "infra" / "account.yaml", {}, dry_run=False)
-    role = stack.outputs(stage, ACCOUNT_STACK)["RoleArn"]
+    role = _logs_role(stage)
     client.update_account(patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": role}])
 
 
@@ -48,14 +48,17 @@ def forbid_logs(stage: Stage) -> None:
     if stack.describe(stage, ACCOUNT_STACK) is None:
         return
     client = stage.client("apigateway")
-    role = stack.outputs(stage, ACCOUNT_STACK)["RoleArn"]
-    if client.get_account().get("cloudwatchRoleArn") == role:
+    if client.get_account().get("cloudwatchRoleArn") == _logs_role(stage):
         client.update_account(patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": ""}])
     stack.delete(stage, ACCOUNT_STACK)
 
 
+def _logs_role(stage: Stage) -> str:
+    return f"arn:{stage.partition}:iam::{stage.account}:role/{APP}-gateway-logs-{stage.region}"
+
+
 def patches(settings: Mapping[str, Any], access_logs: str) -> list[dict[str, str]]:
-    """Say the settings of merge.yaml's RestAPI as operations of UpdateStage."""
+    """Say the settings of merge.yaml's RestAPI as operations of UpdateStage; logs go to that group."""
     found = {
         "/tracingEnabled": str(settings["TracingEnabled"]).lower(),
         "/accessLogSettings/destinationArn": access_logs,
@@ -68,8 +71,9 @@ def patches(settings: Mapping[str, Any], access_logs: str) -> list[dict[str, str
     return [{"op": "replace", "path": path, "value": value} for path, value in found.items()]
 
 
-def configure(stage: Stage, api: str, access_logs: str) -> None:
-    """Set throttling, traces and access logs of the stage's API; `access_logs` is a log group's ARN."""
+def configure(stage: Stage, api: str) -> None:
+    """Set throttling, traces and access logs of the stage's API."""
+    access_logs = stage.arn("logs", f"log-group:/{APP}/{stage.name}/access")
     operations = patches(template.rest_api(), access_logs)
     stage.client("apigateway").update_stage(restApiId=api, stageName=stage.name, patchOperations=operations)
     say(f"  {len(operations)} settings of API {api}")

@@ -26,14 +26,6 @@ def describe(stage: Stage, name: str) -> dict[str, Any] | None:
     return stacks[0] if stacks and stacks[0]["StackStatus"] != "DELETE_COMPLETE" else None
 
 
-def outputs(stage: Stage, name: str) -> dict[str, str]:
-    """Read a stack's outputs; raises Failure when there is none."""
-    found = describe(stage, name)
-    if found is None:
-        raise Failure(f"there is no stack {name}: `python -m infra up --stage {stage.name}` makes it")
-    return {entry["OutputKey"]: entry["OutputValue"] for entry in found.get("Outputs", [])}
-
-
 def parameters(stage: Stage, name: str) -> dict[str, str]:
     """Read a stack's parameters; empty when there is none."""
     found = describe(stage, name) or {}
@@ -63,15 +55,21 @@ def apply(stage: Stage, name: str, template: Path, given: Mapping[str, str], *, 
         if key not in given and f"\n  {key}:\n" in body
     ]
     change_set = f"up-{time.time_ns()}"
-    cloudformation.create_change_set(
-        StackName=name,
-        ChangeSetName=change_set,
-        ChangeSetType="CREATE" if new else "UPDATE",
-        TemplateBody=body,
-        Parameters=values,
-        Capabilities=["CAPABILITY_NAMED_IAM"],
-        Tags=[{"Key": "rollcall:stage", "Value": stage.name}],
-    )
+    try:
+        cloudformation.create_change_set(
+            StackName=name,
+            ChangeSetName=change_set,
+            ChangeSetType="CREATE" if new else "UPDATE",
+            TemplateBody=body,
+            Parameters=values,
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+            Tags=[{"Key": "rollcall:stage", "Value": stage.name}],
+        )
+    except cloudformation.exceptions.ClientError as error:
+        if not _nothing_new(str(error)):
+            raise
+        say("  nothing to change")  # moto says so at once, AWS in the change set's status
+        return
     changes = _changes(stage, name, change_set)
     for change in changes:
         say(f"  {change['Action'].lower()} {change['LogicalResourceId']} ({change['ResourceType']})")
@@ -115,6 +113,10 @@ def _settled(stage: Stage, name: str) -> dict[str, Any] | None:
     return found
 
 
+def _nothing_new(reason: str) -> bool:
+    return "didn't contain changes" in reason or "No updates are to be performed" in reason
+
+
 def _changes(stage: Stage, name: str, change_set: str) -> list[dict[str, Any]]:
     """Wait for a change set; gives its changes, none when there is nothing to change."""
     cloudformation = stage.client("cloudformation")
@@ -126,7 +128,7 @@ def _changes(stage: Stage, name: str, change_set: str) -> list[dict[str, Any]]:
             reply = cloudformation.describe_change_set(StackName=name, ChangeSetName=change_set, **token)
             reason = reply.get("StatusReason") or ""
             if reply["Status"] == "FAILED":
-                if "didn't contain changes" in reason or "No updates are to be performed" in reason:
+                if _nothing_new(reason):
                     return []
                 raise Failure(f"CloudFormation refuses the template: {reason}")
             if not reply["Status"].endswith("COMPLETE"):

@@ -42,6 +42,10 @@ class Stage:
         """The bucket's name, which no other account can have."""
         return f"{self.prefix}-{self.account}"
 
+    def arn(self, service: str, resource: str) -> str:
+        """Name something of this account and Region."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
     @property
     def streaming_role(self) -> str:
         """The ARN of the role whose credentials a camera gets."""
