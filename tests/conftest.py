@@ -16,10 +16,34 @@ from chalicelib.store import Store
 from local.appserver import set_environment, stage_settings
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 from local.rekognition.liveness.verdict import Picture, Verdict
+from tests import policies, recorder
 
 # How fast a machine is must not decide whether the tests pass.
 settings.register_profile("rollcall", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("rollcall")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker of xdist recorded."""
+    recorder.calls.update(recorder.Call(*call) for call in getattr(node, "workeroutput", {}).get("calls", []))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run if any test had the app ask AWS for something that no function may do."""
+    workeroutput = getattr(session.config, "workeroutput", None)
+    if workeroutput is not None:
+        workeroutput["calls"] = [list(call) for call in recorder.calls]
+    elif recorder.calls:
+        granted = [
+            grant
+            for stage in ("dev", "prod")
+            for function in policies.functions()
+            for grant in policies.grants(stage, function, of="local")
+        ]
+        if missing := policies.refused(recorder.calls, granted):
+            print(f"\nNo policy in .chalice allows what the app did: {missing}")  # noqa: T201
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +53,7 @@ def embedded() -> Iterator[Embedded]:
     aws.start()
     variables = stage_settings()["environment_variables"]
     set_environment(aws.aws_url, aws.stream_url, REGION, ACCESS_KEY, SECRET_KEY, variables)
+    recorder.listen(wiring._session())
     yield aws
     aws.stop()
 
