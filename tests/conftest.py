@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -119,6 +121,16 @@ def http(aws: Embedded) -> Iterator[Http]:
         yield Http(client)
     # Chalice's client puts a copy in its place for each call; calls in several threads can leave one there.
     os.environ = environ  # noqa: B003
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    """A moto in a process of its own: in this one it would share its memory with the embedded AWS."""
+    command = [sys.executable, "-m", "tests.cloud"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        process.kill()
 
 
 Finish = Callable[..., str]

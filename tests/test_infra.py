@@ -1,9 +1,7 @@
 """`python -m infra up`, `status` and `down` against moto: made once, safe to repeat, nothing left."""
 
 import json
-import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +19,6 @@ from tests.chalice_stand_in import Chalice, PowerLost
 
 ACCOUNT = "123456789012"
 BUCKET = f"rollcall-dev-{ACCOUNT}"
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    """A moto in a process of its own: in this one it would share its memory with the embedded AWS."""
-    command = [sys.executable, "-m", "tests.cloud"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
-        process.kill()
 
 
 @pytest.fixture
