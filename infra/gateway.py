@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from infra import stack, template
-from infra.progress import say
+from infra.progress import say, until
 from infra.stage import APP, ROOT, Stage
 
 ACCOUNT_STACK = f"{APP}-account"
@@ -39,8 +39,18 @@ def allow_logs(stage: Stage) -> None:
     if client.get_account().get("cloudwatchRoleArn"):
         return
     stack.apply(stage, ACCOUNT_STACK, ROOT / "infra" / "account.yaml", {}, dry_run=False)
-    role = _logs_role(stage)
-    client.update_account(patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": role}])
+    role = [{"op": "replace", "path": "/cloudwatchRoleArn", "value": _logs_role(stage)}]
+
+    def done() -> bool | None:
+        try:
+            client.update_account(patchOperations=role)
+        except client.exceptions.BadRequestException as error:
+            if "role" not in str(error).lower():
+                raise
+            return None  # IAM tells all its servers of a new role only by and by
+        return True
+
+    until(done, "IAM to let API Gateway write logs", tries=15)
 
 
 def forbid_logs(stage: Stage) -> None:

@@ -10,6 +10,9 @@ from infra.stage import Failure, use
 PARALLEL = 8
 """How many people are worked on at a time."""
 
+PATIENCE = 30
+"""How often a person whom AWS is too busy for is tried: half a minute."""
+
 
 def rebuild_days(options: argparse.Namespace) -> None:
     """Write everybody's work days anew from the punches where they differ. Raises Failure."""
@@ -49,6 +52,8 @@ def reindex(options: argparse.Namespace) -> None:
     """Put everybody's faces that the collection lacks back into it, from their photos. Raises Failure."""
     use(options.stage, options.state)
     from chalicelib import reindexing, wiring
+    from chalicelib.errors import Busy
+    from chalicelib.table import pause
 
     store, faces, photos = wiring.store(), wiring.faces(), wiring.photos()
     faces.make_collection()
@@ -56,7 +61,14 @@ def reindex(options: argparse.Namespace) -> None:
     say(f"{len(people)} people with faces")
 
     def of_one(person_id: str) -> reindexing.Reindexed:
-        return reindexing.reindex(store, faces, photos, person_id)
+        for attempt in range(PATIENCE):
+            try:
+                return reindexing.reindex(store, faces, photos, person_id)
+            except Exception as error:
+                if not (isinstance(error, Busy) or wiring.is_busy(error)):
+                    raise
+                pause(attempt)  # many at once are over Rekognition's quota
+        raise Failure("AWS is too busy; run the command again later, it goes on from here")
 
     total = reindexing.Reindexed()
     with ThreadPoolExecutor(PARALLEL) as pool:

@@ -334,3 +334,11 @@ def test_a_secret_may_not_stand_in_the_configuration() -> None:
     for stage in config["stages"].values():
         for name in stage["environment_variables"]:
             assert not build._SECRET.search(name), name
+
+
+def test_the_runbook_says_what_each_alarm_means() -> None:
+    runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    for resource in read(TEMPLATE)["Resources"].values():
+        if resource["Type"] == "AWS::CloudWatch::Alarm":
+            name = resource["Properties"]["AlarmName"]["Fn::Sub"].removeprefix("rollcall-${Stage}-")
+            assert f"| `{name}` |" in runbook

@@ -143,6 +143,30 @@ def test_a_reindex_that_died_anywhere_is_resumed(
     assert recognised(http, people) == [True, True, True]
 
 
+def test_a_reindex_that_is_throttled_waits_and_goes_on(
+    http: Http, store: Store, state: Path, boto: Callable[[str], Any], people: dict[str, bytes]
+) -> None:
+    lose_the_collection(boto)
+    client, event, refused = wiring.faces()._client, "before-call.rekognition.IndexFaces", [0]
+
+    def refuse(**_: Any) -> Any:
+        refused[0] += 1
+        if refused[0] % 3 == 0:
+            return None
+        metadata = {"HTTPStatusCode": 400}
+        answer = {"Error": {"Code": "ThrottlingException", "Message": "Slow"}, "ResponseMetadata": metadata}
+        return type("Reply", (), {"status_code": 400, "headers": {}})(), answer
+
+    client.meta.events.register(event, refuse, unique_id=event)
+    try:
+        assert reindex(state) == 0
+    finally:
+        client.meta.events.unregister(event, refuse, unique_id=event)
+
+    assert refused[0] == 12
+    assert consistent(store, boto)
+
+
 def test_a_face_without_its_photo_is_named_and_the_others_come_back(
     http: Http,
     store: Store,
