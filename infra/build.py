@@ -28,7 +28,7 @@ def note(stage: Stage) -> Path:
     return OUT / f"deploy-{stage.name}" / ".chalice" / "deployed" / f"{stage.name}.json"
 
 
-def source() -> Path:
+def source(stage: Stage) -> Path:
     """Give the folder whose app.py, chalicelib and requirements.txt (and vendor, if any) are deployed."""
     return ROOT
 
@@ -45,8 +45,9 @@ def folder(stage: Stage, settings: Mapping[str, str]) -> Path:
     note(stage).parent.mkdir(parents=True)
     if noted is not None:
         note(stage).write_bytes(noted)
+    shipped = source(stage)
     for name in _SHIPPED:
-        found = source() / name
+        found = shipped / name
         if found.is_dir():
             shutil.copytree(found, place / name, ignore=shutil.ignore_patterns("__pycache__"))
         elif found.exists():

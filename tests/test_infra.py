@@ -342,3 +342,29 @@ def test_the_runbook_says_what_each_alarm_means() -> None:
         if resource["Type"] == "AWS::CloudWatch::Alarm":
             name = resource["Properties"]["AlarmName"]["Fn::Sub"].removeprefix("rollcall-${Stage}-")
             assert f"| `{name}` |" in runbook
+
+
+def test_the_real_chalice_takes_the_folder(cloud: Stage) -> None:
+    place = build.folder(cloud, {"ROLLCALL_BUCKET": BUCKET})
+    (place / "requirements.txt").write_text("")  # packaging dependencies is tested elsewhere
+
+    build.chalice(place, ["package", "packaged"], cloud)
+
+    template = json.loads((place / "packaged" / "sam.json").read_text())
+    resources = template["Resources"]
+    assert resources["APIHandler"]["Properties"]["MemorySize"] == 1024
+    sweep = resources["Sweep"]["Properties"]
+    assert (sweep["MemorySize"], sweep["Timeout"], sweep["Architectures"]) == (256, 50, ["arm64"])
+    assert sweep["Environment"]["Variables"]["ROLLCALL_BUCKET"] == BUCKET
+    [policy] = resources["SweepRole"]["Properties"]["Policies"]
+    named = json.dumps(policy)
+    assert f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/rollcall-dev" in named
+    assert f"arn:aws:s3:::{BUCKET}/photos/*" in named
+
+
+def test_a_chalice_that_fails_is_a_failure(cloud: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    place = build.folder(cloud, {})
+    (place / "app.py").write_text("import no_such_module")
+    with pytest.raises(Failure, match=r"chalice package out. failed"):
+        build.chalice(place, ["package", "out"], cloud)
+    assert "no_such_module" in capsys.readouterr().err, "what Chalice said is shown"
