@@ -79,6 +79,10 @@ class Request(msgspec.Struct, frozen=True):
     address: str = ""
     caller: Caller | None = None
 
+    def __repr__(self) -> str:
+        """Keep tokens, names and photos out of logs and traces."""
+        return f"Request({self.method} {self.route}, {self.request_id})"
+
     @property
     def content_type(self) -> str:
         """The media type, in lower case and without parameters; JSON when none is said."""
@@ -204,7 +208,7 @@ class Endpoints:
                         request = msgspec.structs.replace(request, caller=caller)
                     reply = hooks.once(request, lambda: run(request, path), remember)
                 except errors.RollcallError as error:
-                    if isinstance(error, errors.TooMany) and not error.repeated:
+                    if isinstance(error, errors.TooMany):
                         hooks.refused(request, f"{request.method} {request.route}", error)
                     return _refusal(problem, error, request, hooks.advise(error, request.language))
                 except Exception as error:

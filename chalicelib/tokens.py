@@ -179,7 +179,5 @@ class Gate:
 
     def _count_wrong(self, address: str, now: datetime) -> None:
         count, left = self._access().count("wrong-token", address, 60, now)
-        limit = self._limits().wrong_tokens_per_minute
-        if count > limit:
-            # A stranger must not fill the audit: the first refusal of a minute says enough.
-            raise TooManyRequests(left, repeated=count > limit + 1)
+        if count > self._limits().wrong_tokens_per_minute:
+            raise TooManyRequests(left)

@@ -113,16 +113,19 @@ def rebuild_days(options: argparse.Namespace) -> None:
 def create_token(options: argparse.Namespace) -> None:
     """Make a token and print it, alone on the standard output. Raises Failure."""
     use_stage(options.stage, options.state)
-    from chalicelib import tokens, wiring
+    from chalicelib import audit, tokens, wiring
     from chalicelib.access import Role
     from chalicelib.errors import InvalidRequest
+    from chalicelib.http import Reply
 
     now = wiring.now()
     expires_at = now + timedelta(days=options.days) if options.days is not None else None
     label = options.label or options.role
     body = tokens.NewToken(role=Role(options.role), label=label, site=options.site, expires_at=expires_at)
     try:
-        made = tokens.mint(wiring.access(), body, now=now)
+        with audit.audited(wiring.access(), audit.OUTSIDE, "infra token create", {}, now=now) as done:
+            made = tokens.mint(wiring.access(), body, now=now)
+            done(Reply(201, made))
     except InvalidRequest as error:
         raise Failure(str(error).replace("`", "")) from None
     print(f"Token {made.token_id} ({made.role}); it is shown this once:", file=sys.stderr)
@@ -143,11 +146,15 @@ def list_tokens(options: argparse.Namespace) -> None:
 def revoke_token(options: argparse.Namespace) -> None:
     """Make a token worthless. Raises Failure."""
     use_stage(options.stage, options.state)
-    from chalicelib import tokens, wiring
+    from chalicelib import audit, tokens, wiring
     from chalicelib.errors import LastAdminToken, TokenNotFound
+    from chalicelib.http import Reply
 
+    ids, now = {"token_id": options.token_id}, wiring.now()
     try:
-        tokens.revoke(wiring.access(), options.token_id, now=wiring.now())
+        with audit.audited(wiring.access(), audit.OUTSIDE, "infra token revoke", ids, now=now) as done:
+            tokens.revoke(wiring.access(), options.token_id, now=now)
+            done(Reply(204))
     except (LastAdminToken, TokenNotFound) as error:
         raise Failure(str(error)) from None
     print(f"Token {options.token_id} is revoked; it holds nowhere after a minute.")

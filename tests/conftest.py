@@ -1,8 +1,10 @@
 """One embedded AWS for the whole run, emptied before each test that uses it; the app over it by HTTP."""
 
+import contextlib
 import json
 import os
 import uuid
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -154,6 +156,30 @@ def finish(aws: Embedded) -> Finish:
 def boto(aws: Embedded) -> Callable[[str], Any]:
     """Makes boto3 clients of the embedded AWS."""
     return aws.client
+
+
+Scan = Callable[[], str]
+
+
+@pytest.fixture
+def scan(aws: Embedded) -> Scan:
+    """Gives all that the table holds as one text, with what is kept compressed unpacked."""
+
+    def text(value: Any) -> Any:
+        if isinstance(value, bytes):
+            with contextlib.suppress(zlib.error):
+                value = zlib.decompress(value)
+            return value.decode(errors="replace")
+        if isinstance(value, dict):
+            return {name: text(one) for name, one in value.items()}
+        return [text(one) for one in value] if isinstance(value, list) else value
+
+    def scan() -> str:
+        pages = aws.client("dynamodb").get_paginator("scan").paginate(TableName="rollcall-local")
+        found = [text(item) for page in pages for item in page["Items"]]
+        return json.dumps(found, ensure_ascii=False)
+
+    return scan
 
 
 SERVICE = ("AUDIT#", "IDEMPOTENCY#", "LIMIT#", "SECRET", "TOKEN#")
