@@ -3,10 +3,11 @@
 import contextlib
 import json
 import os
+import sys
 import uuid
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -156,6 +157,45 @@ def finish(aws: Embedded) -> Finish:
 def boto(aws: Embedded) -> Callable[[str], Any]:
     """Makes boto3 clients of the embedded AWS."""
     return aws.client
+
+
+Lab = Callable[[str], None]
+
+
+@pytest.fixture
+def lab(http: Http, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    """Sets how the stage offers the lab's routes: `off`, `on` or `open`."""
+
+    def lab(mode: str) -> None:
+        before = wiring.environment()
+        fields = {name: getattr(before, name) for name in before.__struct_fields__}
+        after = wiring.Environment(**fields | {"lab": mode})
+        for module in (wiring, sys.modules["app"]):
+            monkeypatch.setattr(module, "environment", lambda: after)
+
+    return lab
+
+
+class Clock:
+    """The service's clock, which stands until it is moved on."""
+
+    def __init__(self) -> None:
+        minute = datetime.now(UTC).replace(second=0, microsecond=0)
+        self.now = minute  # limits count by the minutes of the clock
+
+    def forward(self, **by: float) -> None:
+        """Move it on."""
+        self.now += timedelta(**by)
+
+
+@pytest.fixture
+def clock(http: Http, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Stops the service's clock, at the beginning of a minute."""
+    clock = Clock()
+    for module in (wiring, sys.modules["app"]):
+        monkeypatch.setattr(module, "now", lambda: clock.now)
+    wiring.gate().forget()
+    return clock
 
 
 Scan = Callable[[], str]

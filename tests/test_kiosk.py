@@ -12,10 +12,10 @@ from chalicelib import wiring
 from chalicelib.access import Role
 from chalicelib.tokens import NewToken, mint
 from tests.attendance_http import add_person, change_settings
-from tests.conftest import Finish, Http, unknown_session
+from tests.conftest import Finish, Http, Lab, unknown_session
 from tests.faces import no_face_photo, photo_of_b, photos_of_a
 from tests.test_punches import enrol, punch
-from tests.test_roles import DOCUMENT, Lab, lab  # noqa: F401 - a fixture
+from tests.test_roles import DOCUMENT
 
 NAME = "Nguyễn Văn Ánh"
 
@@ -229,7 +229,7 @@ def test_in_the_lab_too_a_kiosk_sees_a_first_name_and_no_score(
     door: Kiosk,
     finish: Finish,
     anh: str,
-    lab: Lab,  # noqa: F811
+    lab: Lab,
 ) -> None:
     lab("on")
     started = door.get("/session").json_body["sessionId"]

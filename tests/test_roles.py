@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from chalicelib.access import SCOPES, Role
 from chalicelib.http import Endpoint, Endpoints
 from chalicelib.tokens import NewToken, digest_of, mint
 from tests.attendance_http import change_settings
-from tests.conftest import Http
+from tests.conftest import Http, Lab
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = openapi.document(application.app)
@@ -92,24 +92,6 @@ def patient(http: Http) -> Http:
     limits = {"wrong_tokens_per_minute": 100_000}
     assert change_settings(http, limits=limits).status_code == 200
     return http
-
-
-Lab = Callable[[str], None]
-
-
-@pytest.fixture
-def lab(monkeypatch: pytest.MonkeyPatch, http: Http) -> Lab:
-    """Sets how the stage offers the lab's routes."""
-
-    def lab(mode: str) -> None:
-        environment = wiring.environment()
-        changed = type(environment)(
-            **{name: getattr(environment, name) for name in environment.__struct_fields__} | {"lab": mode}
-        )
-        for module in (wiring, application):
-            monkeypatch.setattr(module, "environment", lambda: changed)
-
-    return lab
 
 
 @pytest.fixture
