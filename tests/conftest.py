@@ -22,6 +22,13 @@ from chalicelib.tokens import NewToken, digest_of, mint
 from local.appserver import set_environment, stage_settings
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 from local.rekognition.liveness.verdict import Picture, Verdict
+from tests import leaks
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch what the suite logs."""
+    config.pluginmanager.register(leaks)
+
 
 # How fast a machine is must not decide whether the tests pass.
 settings.register_profile("rollcall", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -95,6 +102,7 @@ class Http:
         named = {name.rstrip("_"): value for name, value in query.items() if value is not None}
         if named:
             path += "?" + urlencode(named)
+        leaks.sent(body)
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
             headers = {"Content-Type": "application/json", **(headers or {})}
