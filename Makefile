@@ -15,8 +15,11 @@ AWS_PORT ?= 4566
 STREAM_PORT ?= 4567
 STATE ?= .local
 HOST ?= 127.0.0.1
+TIMES ?= 20
+STAGE ?= dev
+OUT ?= out/$(STAGE)
 
-.PHONY: help run test contract check fmt reset clean
+.PHONY: help run test contract kills check fmt reset clean package
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -24,6 +27,9 @@ help: ## list the targets
 	@echo "            (PORT= AWS_PORT= STREAM_PORT= STATE= HOST=; port 0 is a free one)"
 	@echo "make test   lint, types and tests"
 	@echo "make contract  calls made up from the OpenAPI document, each answer checked against it"
+	@echo "make kills     kill -9 in the middle of enrolments and erasures, then look for harm (TIMES=$(TIMES))"
+	@echo "make package  the app as it goes to Lambda: OUT/deployment.zip and OUT/sam.json"
+	@echo "            (STAGE=dev OUT=out/STAGE; AWS_DEFAULT_REGION must name a region)"
 	@echo "make check  lint and types only"
 	@echo "make fmt    format the code"
 	@echo "make reset  forget all people, photos and punches (STATE=$(STATE))"
@@ -42,6 +48,13 @@ test: check $(WEIGHTS) ## lint, types, tests
 contract: $(VENV)/.dev $(WEIGHTS) $(VENV)/.contract ## calls made up from the OpenAPI document
 	@echo "Calling every route with what the OpenAPI document allows, and with what it does not ..."
 	@$(PY) -m tests.contract $(VENV)/contract/bin/st
+
+kills: $(VENV)/.dev $(WEIGHTS) ## kill -9 in the middle of enrolments and erasures
+	@echo "Killing a process that enrols and erases people, $(TIMES) times ..."
+	@$(PY) -m tests.kills $(TIMES)
+
+package: $(VENV)/.dev ## the zip that goes to Lambda
+	@$(PY) -m infra.package --stage $(STAGE) --out "$(OUT)"
 
 check: $(VENV)/.dev ## lint and types
 	@echo "Checking style ..."

@@ -50,7 +50,7 @@ def main(rounds: int) -> None:
 def _measure(rounds: int) -> list[list[float]]:
     now = datetime.now(UTC)
     real = mint(wiring.access(), NewToken(role=Role.ADMIN, label="real"), now=now).token
-    gate = Gate(wiring.access, lambda: Limits(wrong_tokens_per_minute=100_000))
+    gate = Gate(wiring.access, lambda: Limits(unknown_tokens_per_minute=100_000))
     gate.admit(f"Bearer {real}", "admin", "192.0.2.1", now=now)
     times: list[list[float]] = [[] for _ in KINDS]
     for _ in range(rounds):

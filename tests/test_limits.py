@@ -248,7 +248,7 @@ def test_an_address_with_many_wrong_tokens_waits_and_its_good_ones_do_not(http: 
 
 
 def test_addresses_are_counted_apart(http: Http) -> None:
-    now, gate = datetime.now(UTC), Gate(wiring.access, lambda: Limits(wrong_tokens_per_minute=2))
+    now, gate = datetime.now(UTC), Gate(wiring.access, lambda: Limits(unknown_tokens_per_minute=2))
     wrong = "Bearer rc_" + "A" * 43
     for _ in range(2):
         with pytest.raises(InvalidToken):
@@ -279,7 +279,7 @@ def test_counts_and_locks_go_by_themselves(http: Http, clock: Clock, door: Kiosk
         "session",
         "failed-kiosk",
         "kiosk",
-        "wrong-token",
+        "unknown-token",
     }
     latest = (clock.now + timedelta(days=1)).timestamp()
     assert all(clock.now.timestamp() < int(item["expires"]["N"]) < latest for item in kept)

@@ -89,7 +89,7 @@ def check_refusal(answer: HTTPResponse, operation: dict[str, Any], status: int, 
 @pytest.fixture
 def patient(http: Http) -> Http:
     """The app with room for wrong tokens."""
-    limits = {"wrong_tokens_per_minute": 100_000}
+    limits = {"unknown_tokens_per_minute": 100_000}
     assert change_settings(http, limits=limits).status_code == 200
     return http
 

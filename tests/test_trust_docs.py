@@ -31,7 +31,7 @@ def test_the_tests_that_security_names_are_there() -> None:
 
 def test_the_limits_are_the_settings_defaults() -> None:
     limits = Limits()
-    for name in ("sessions_per_minute", "enrolments_per_minute", "wrong_tokens_per_minute"):
+    for name in ("sessions_per_minute", "enrolments_per_minute", "unknown_tokens_per_minute"):
         assert f"| `{name}` | {getattr(limits, name)} |" in SECURITY
     for who in ("kiosk", "person"):
         failures, window, lock = (
