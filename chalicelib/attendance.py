@@ -268,9 +268,9 @@ def _decide(
         person, evidence = recognise(matches, snapshot.person, snapshot.settings)
     except (NotLive, NotRecognised, AmbiguousMatch) as refusal:
         outcome = replace(_outcome(check), code=type(refusal).__name__)
-        # Counted first: if that fails nothing is recorded, and the caller may try again.
-        _note_failure(access, check, matches, snapshot.settings)
         store.spend_session(_spent(session, outcome))
+        # Only by the call that spent it: however often it is asked for, one failure counts once.
+        _note_failure(access, check, matches, snapshot.settings)
         return Settled(outcome, first=True)
     return _record(store, check, snapshot, person, evidence, session)
 

@@ -1,7 +1,11 @@
 """How often is too often: counted in the table, so that it holds across all Lambdas."""
 
+import itertools
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +15,7 @@ from chalicelib import limits, wiring
 from chalicelib.access import Access, Caller, Role
 from chalicelib.errors import InvalidToken, TooManyRequests
 from chalicelib.settings import Limits
-from chalicelib.store import Store
+from chalicelib.store import Snapshot, Store
 from chalicelib.table import Table
 from chalicelib.tokens import Gate
 from tests.attendance_http import add_person, change_settings, stamp
@@ -206,6 +210,29 @@ def test_asking_again_for_one_failure_is_one_failure(
     assert honest(door).status_code == 201
 
 
+def test_asking_twice_at_once_for_one_failure_is_one_failure(
+    http: Http, door: Kiosk, finish: Finish, anh: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As between two processes: both have read that the session is not spent before either spends it.
+    read, meet, calls = Store.snapshot, threading.Barrier(2), itertools.count()
+
+    def snapshot(*arguments: Any, **named: Any) -> Snapshot:
+        found = read(*arguments, **named)
+        if next(calls) < 2:
+            meet.wait(30)
+        return found
+
+    monkeypatch.setattr(Store, "turn", lambda *_: threading.Lock())
+    monkeypatch.setattr(Store, "snapshot", snapshot)
+    session_id = finish(door.session(), photos_of_a()[1], confidence=5.0)
+    with ThreadPoolExecutor(2) as pool:
+        codes = [answer.json_body["Code"] for answer in pool.map(door.punch, [session_id] * 2)]
+    assert sorted(codes) == ["NotLive", "SessionUsed"]
+    items = wiring.store()._table._client.scan(TableName=wiring.environment().table)["Items"]
+    counts = {item["pk"]["S"].split("#")[1]: item["count"]["N"] for item in items if "count" in item}
+    assert (counts["failed-kiosk"], counts["failed-person"]) == ("1", "1")
+
+
 def test_a_session_refused_by_a_lock_is_not_spent(
     http: Http, clock: Clock, door: Kiosk, finish: Finish, anh: str, stranger: Fails
 ) -> None:
@@ -232,10 +259,13 @@ def test_locks_hold_in_the_lab_too(
 # --- wrong tokens, per address --------------------------------------------------------------------
 
 
-def test_an_address_with_many_wrong_tokens_waits_and_its_good_ones_do_not(http: Http, clock: Clock) -> None:
-    def wrong(number: int) -> HTTPResponse:
-        return http.call("GET", "/v1/people", headers={"Authorization": f"Bearer rc_{number:043}"})
+def guess(http: Http, number: int) -> HTTPResponse:
+    return http.call("GET", "/v1/people", headers={"Authorization": f"Bearer rc_{number:043}"})
 
+
+def test_an_address_with_many_unknown_tokens_waits_and_its_good_ones_do_not(http: Http, clock: Clock) -> None:
+    limited(http, unknown_tokens_per_minute=20)
+    wrong = partial(guess, http)
     assert [wrong(number).status_code for number in range(20)] == [401] * 20
     clock.forward(seconds=30)
     for number in range(20, 25):
@@ -254,16 +284,20 @@ def test_addresses_are_counted_apart(http: Http) -> None:
         with pytest.raises(InvalidToken):
             gate.admit(wrong, "admin", "192.0.2.1", now=now)
     with pytest.raises(TooManyRequests):
-        gate.admit("nonsense", "admin", "192.0.2.1", now=now)
+        gate.admit(wrong, "admin", "192.0.2.1", now=now)
+    with pytest.raises(InvalidToken):  # what cannot be a token is no guess
+        gate.admit("Bearer nonsense", "admin", "192.0.2.1", now=now)
     with pytest.raises(InvalidToken):
         gate.admit(wrong, "admin", "192.0.2.2", now=now)
 
 
 def test_guessing_fills_neither_the_memory_of_a_process_nor_the_audit(http: Http, clock: Clock) -> None:
+    limited(http, unknown_tokens_per_minute=20)
+    clock.forward(seconds=1)
     for number in range(60):
-        http.call("GET", "/v1/people", headers={"Authorization": f"Bearer rc_{number:043}"})
+        guess(http, number)
     assert len(wiring.gate()._known) <= 1
-    noted = http.get("/v1/audit").json_body["items"]
+    noted = http.get("/v1/audit").json_body["items"][:-1]  # but for the change of the settings
     assert [(one["what"], one["code"]) for one in noted] == [("GET /v1/people", "TooManyRequests")]
     assert (noted[0]["by"], noted[0]["status"]) == (None, 429)
 
@@ -271,7 +305,7 @@ def test_guessing_fills_neither_the_memory_of_a_process_nor_the_audit(http: Http
 def test_counts_and_locks_go_by_themselves(http: Http, clock: Clock, door: Kiosk, stranger: Fails) -> None:
     limited(http, kiosk_failures=1)
     stranger(door)
-    http.call("GET", "/v1/people", headers={"Authorization": "Bearer nonsense"})
+    guess(http, 1)
     client = wiring.store()._table._client
     left = client.scan(TableName=wiring.environment().table)["Items"]
     kept = [item for item in left if item["pk"]["S"].startswith(("LIMIT#", "LOCK#"))]
