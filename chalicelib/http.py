@@ -88,6 +88,10 @@ class Request(msgspec.Struct, frozen=True):
     address: str = ""
     caller: Caller | None = None
 
+    def __repr__(self) -> str:
+        """Keep tokens, names and photos out of logs and traces."""
+        return f"Request({self.method} {self.route}, {self.request_id})"
+
     @property
     def content_type(self) -> str:
         """The media type, in lower case and without parameters; JSON when none is said."""
@@ -222,7 +226,7 @@ class Endpoints:
                     reply = hooks.once(request, lambda: run(request, path), remember)
                 except errors.RollcallError as error:
                     telemetry.observe(type(error).__name__)
-                    if isinstance(error, errors.TooMany) and not error.repeated:
+                    if isinstance(error, errors.TooMany):
                         hooks.refused(request, f"{request.method} {request.route}", error)
                     shape = _as_chalice if isinstance(error, errors.UnsupportedMediaType) else problem
                     return _refusal(shape, error, request, hooks.advise(error, request.language))
