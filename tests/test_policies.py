@@ -232,7 +232,7 @@ def test_the_retention_asks_for_what_its_policy_allows_and_for_all_of_it(
     enrol(http, left, photo_of_b())
     http.call("PATCH", f"/v1/people/{left}", {"status": "inactive"})
     stamped(http, left, "2026-08-11T01:00:00Z")
-    wiring.photos().keep("liveness/x/audit.jpg", photo(photo_of_b()))
+    leave_stray(left, "x")
     long_after = datetime.now(UTC) + timedelta(days=20 * 366)
     monkeypatch.setattr("app.now", lambda: long_after)
 
