@@ -177,7 +177,11 @@ class Gateway:
         family = "DEFAULT_4XX" if status < 500 else "DEFAULT_5XX"
         headers = {"Content-Type": "application/json", "x-amzn-ErrorType": kind}
         headers |= self._template.errors.get(family, {})
-        return Answer(status, list(headers.items()), json.dumps({"message": message}).encode())
+        return Answer(status, list(headers.items()), _compact({"message": message}))
+
+
+def _compact(value: dict[str, str]) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _many(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
