@@ -44,10 +44,8 @@ def packaged(
     package: Package, embedded: Embedded, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Emulator]:
     """The package behind the emulated API Gateway."""
-    emulator = Emulator(package.sam, tmp_path_factory.mktemp("task"), variables(embedded))
-    emulator.start()
-    yield emulator
-    emulator.stop()
+    with Emulator(package.sam, tmp_path_factory.mktemp("task"), variables(embedded)) as emulator:
+        yield emulator
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from tests.e2e.gateway import INTEGRATION_S, Gateway
 from tests.e2e.runtime import Environment, FunctionError, Pool, unpack
@@ -31,7 +33,8 @@ class DeadLetter:
 class Emulator:
     """Runs a package; `variables` are put over every function's own (where AWS is, whose credentials).
 
-    `environments` is how many of one function may run at once.
+    `environments` is how many of one function may run at once; `change` may declare a function otherwise
+    than the template does. Inside `with` it serves.
     """
 
     def __init__(
@@ -45,16 +48,16 @@ class Emulator:
         change: Callable[[Function], Function] = lambda function: function,
     ) -> None:
         self.template = read(sam)
+        self._functions = {name: change(function) for name, function in self.template.functions.items()}
         self.dead_letters: list[DeadLetter] = []
         self._unpacked: dict[Path, Path] = {}
         scratch.mkdir(parents=True, exist_ok=True)
         self.log = scratch / "functions.log"
         self.pools = {
             name: Pool(
-                change(function),
                 partial(
                     Environment,
-                    change(function),
+                    function,
                     self._task(function.code, scratch),
                     RUNTIME,
                     variables,
@@ -62,7 +65,7 @@ class Emulator:
                 ),
                 environments,
             )
-            for name, function in self.template.functions.items()
+            for name, function in self._functions.items()
         }
         self._gateway = Gateway(self.template, self.pools, integration_s)
 
@@ -71,12 +74,14 @@ class Emulator:
         """Where the API answers, with the stage."""
         return self._gateway.url
 
-    def start(self) -> None:
+    def __enter__(self) -> Self:
         """Serve the API; functions start when they are called, as on Lambda."""
         self._gateway.start()
+        return self
 
-    def stop(self) -> None:
-        """Stop everything."""
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._gateway.stop()
         for pool in self.pools.values():
             pool.close()
@@ -88,7 +93,7 @@ class Emulator:
         that Lambda lets pass in between are left out. Then the event goes to the function's dead-letter
         queue if it has one. Gives what the function returned; None if it was given up.
         """
-        function = self.template.functions[schedule.function]
+        function = self._functions[schedule.function]
         event = json.dumps(scheduled_event(schedule)).encode()
         for attempt in range(1 + function.retries):
             try:

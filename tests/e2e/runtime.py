@@ -26,6 +26,8 @@ PAYLOAD_BYTES: Final = 6 * 1024 * 1024
 INIT_S: Final = 10
 """How long an environment may take to be ready; on Lambda longer ones start anew within the time-out."""
 
+TOO_LARGE: Final = "Function.ResponseSizeTooLarge"
+
 _API = "/2018-06-01/runtime/"
 
 
@@ -123,7 +125,10 @@ class Environment:
             self.kill()
         self._current = None
         if invocation.answer is None:
-            raise invocation.error or self._exited()
+            error = invocation.error or self._exited()
+            if error.kind == TOO_LARGE:
+                self.kill()  # the runtime client gives up on being told so
+            raise error
         return invocation.answer
 
     def kill(self) -> None:
@@ -184,7 +189,7 @@ class Environment:
             invocation.end(error=FunctionError(str(report["errorType"]), str(report["errorMessage"])))
         elif len(body) > PAYLOAD_BYTES:
             message = f"Response payload size exceeded maximum allowed payload size ({PAYLOAD_BYTES} bytes)."
-            invocation.end(error=FunctionError("Function.ResponseSizeTooLarge", message))
+            invocation.end(error=FunctionError(TOO_LARGE, message))
             return _refuse(413, message)
         else:
             invocation.end(answer=body)
@@ -199,8 +204,8 @@ def _refuse(status: int, message: str) -> Answer:
 class Pool:
     """The environments of one function: made when needed, at most `most`, one request each at a time."""
 
-    def __init__(self, function: Function, make: Callable[[], Environment], most: int) -> None:
-        self.function = function
+    def __init__(self, make: Callable[[], Environment], most: int) -> None:
+        self.most = most
         self._make = make
         self._free = threading.Semaphore(most)
         self._lock = threading.Lock()
