@@ -1,4 +1,4 @@
-"""An AWS that fails: in front of the embedded one, as a network and a busy service are in front of the real."""
+"""An AWS that fails: before the embedded one, as a network and a busy service are before the real one."""
 
 import contextlib
 import json
@@ -104,7 +104,10 @@ class _Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(ConnectionError):
             self._serve()
 
-    do_GET = do_PUT = do_DELETE = do_HEAD = do_POST
+    do_GET = do_POST  # noqa: N815 - the names are http.server's
+    do_PUT = do_POST  # noqa: N815
+    do_DELETE = do_POST  # noqa: N815
+    do_HEAD = do_POST  # noqa: N815
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
@@ -152,7 +155,9 @@ def _refusal(kind: Literal["throttled", "failed", "expired"], operation: str) ->
             "expired": "ExpiredTokenException",
         }
         body = json.dumps({"__type": codes[kind], "message": kind}).encode()
-        return Answer(500 if kind == "failed" else 400, [("Content-Type", "application/x-amz-json-1.1")], body)
+        return Answer(
+            500 if kind == "failed" else 400, [("Content-Type", "application/x-amz-json-1.1")], body
+        )
     codes = {"throttled": "SlowDown", "failed": "InternalError", "expired": "ExpiredToken"}
     text = f"<Error><Code>{codes[kind]}</Code><Message>{kind}</Message></Error>"
     if operation == "POST ":  # STS, by its query protocol

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from moto.apigateway.models import apigateway_backends
-from moto.server import DomainDispatcherApplication, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
 from tests.e2e.template import ACCOUNT, REGION
@@ -74,5 +74,6 @@ if __name__ == "__main__":
         "127.0.0.1", 0, SwaggerBridge(DomainDispatcherApplication(create_backend_app)), threaded=True
     )
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(f"http://127.0.0.1:{server.server_port}", flush=True)
+    sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")
+    sys.stdout.flush()
     sys.stdin.read()

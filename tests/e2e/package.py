@@ -23,7 +23,7 @@ class Package(NamedTuple):
 
 def build(stage: str, out: Path) -> Package:
     """Package a stage as it is deployed. Raises AssertionError with what the packager said."""
-    command = [Path(sys.executable).with_name("chalice"), "package", "--stage", stage]
+    command: list[str | Path] = [Path(sys.executable).with_name("chalice"), "package", "--stage", stage]
     if MERGE.exists():
         command += ["--merge-template", MERGE]
     environment = os.environ | {"AWS_DEFAULT_REGION": "us-east-1"}

@@ -1,7 +1,6 @@
 """The contract's scenarios: the same of the packaged app as of `make run`, and of `make run` itself."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -41,7 +40,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """`python -m local` as a process of its own, known only by the run.json that it writes."""
     state = tmp_path_factory.mktemp("state")
     ports = ["--port", "0", "--aws-port", "0", "--stream-port", "0"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ROLLCALL_"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ROLLCALL_"))
+    }
     process = subprocess.Popen(
         [sys.executable, "-m", "local", *ports, "--state", state], env=environment, stdout=subprocess.DEVNULL
     )
@@ -55,7 +56,15 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         shown = state / "shown.jpg"
         shown.write_bytes(photo)
         how = [] if live else ["--flat"]
-        camera = [sys.executable, "-m", "local.camera", "--state", state, "--session", session_id]
+        camera: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "local.camera",
+            "--state",
+            state,
+            "--session",
+            session_id,
+        ]
         done = subprocess.run([*camera, "--photo", shown, *how], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 

@@ -4,7 +4,7 @@ import itertools
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ from tests.e2e.gateway import INTEGRATION_S
 from tests.e2e.package import Package
 from tests.faces import photo_of_b, photo_of_c, photos_of_a, shrunk
 
-KIOSKS = 10
+KIOSKS = 6
 SLACK_S = 1.0
 """What the way to the gateway and back may add on a busy machine."""
 
@@ -50,9 +50,7 @@ def faults(aws: Embedded) -> Iterator[Faults]:
 
 
 @pytest.fixture
-def failing(
-    package: Package, aws: Embedded, faults: Faults, tmp_path: Path
-) -> Iterator[Emulator]:
+def failing(package: Package, aws: Embedded, faults: Faults, tmp_path: Path) -> Iterator[Emulator]:
     """The packaged app over an AWS that fails when told to."""
     over = variables(aws, faults.url)
     with Emulator(package.sam, tmp_path, over, environments=KIOSKS) as emulator:
@@ -152,14 +150,16 @@ def test_every_punch_is_answered_in_time_and_recorded_once(
     failing: Emulator,
     site: MakeSite,
     request: pytest.FixtureRequest,
+    record_property: Callable[[str, object], None],
 ) -> None:
     count = round(request.config.getoption("--punches") * share)
     shown = enrol_three(site(failing.url))
     tally = Tally()
+    sites = [site(failing.url) for _ in range(KIOSKS)]
     faults.inject(kinds, rate)
 
     def kiosk(number: int) -> None:
-        own = site(failing.url)
+        own = sites[number]
         for turn, photo in zip(range(number, count, KIOSKS), itertools.cycle(shown.values())):
             # Every other punch comes with a key, as from a kiosk that keeps one for its retries.
             key = {"Idempotency-Key": f"{uuid.uuid4()}"} if turn % 2 else {}
@@ -169,7 +169,9 @@ def test_every_punch_is_answered_in_time_and_recorded_once(
         list(pool.map(kiosk, range(KIOSKS)))
     faults.inject((), 0)
 
-    print(dict(tally.answers), f"{tally.longest_s:.1f} s", sum(faults.injected.values()), "faults")
+    record_property("answers", dict(tally.answers))
+    record_property("longest_s", round(tally.longest_s, 1))
+    record_property("faults", sum(faults.injected.values()))
     assert sum(faults.injected.values()) > count * rate
     assert tally.longest_s < INTEGRATION_S + SLACK_S
     calm = site(failing.url)

@@ -19,21 +19,24 @@ def staged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return build(request.param, tmp_path_factory.mktemp(f"package-{request.param}"))
 
 
-def test_cfn_lint_finds_nothing_wrong_with_the_template(staged: Package) -> None:
-    command = [TOOLS / "cfn-lint", "--regions", "us-east-1", "--", staged.sam]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def tool(name: str, *words: str | Path) -> str:
+    """Run a tool that must succeed; gives what it printed."""
+    done = subprocess.run([TOOLS / name, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def lint(template: Path) -> None:
+    tool("cfn-lint", "--regions", "us-east-1", "--", template)
+
+
+def test_cfn_lint_finds_nothing_wrong_with_the_template(staged: Package) -> None:
+    lint(staged.sam)
 
 
 def test_awss_translator_makes_cloudformation_of_it(staged: Package, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [TOOLS / "python", Path(__file__).with_name("translate.py"), staged.sam],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    resources = json.loads(done.stdout)["Resources"]
+    written = tool("python", Path(__file__).with_name("translate.py"), staged.sam)
+    resources = json.loads(written)["Resources"]
     kinds = {resource["Type"] for resource in resources.values()}
     assert not any(kind.startswith("AWS::Serverless") for kind in kinds)
     assert {"AWS::ApiGateway::RestApi", "AWS::ApiGateway::Stage", "AWS::Events::Rule"} <= kinds
@@ -41,10 +44,8 @@ def test_awss_translator_makes_cloudformation_of_it(staged: Package, tmp_path: P
     declared = json.loads(staged.sam.read_text())["Resources"].values()
     assert len(functions) == len([one for one in declared if one["Type"] == "AWS::Serverless::Function"])
     translated = tmp_path / "cloudformation.json"
-    translated.write_text(done.stdout)
-    lint = [TOOLS / "cfn-lint", "--regions", "us-east-1", "--", translated]
-    found = subprocess.run(lint, capture_output=True, text=True, check=False)
-    assert found.returncode == 0, found.stdout
+    translated.write_text(written)
+    lint(translated)
 
 
 def test_every_compiled_wheel_is_one_that_lambda_can_load(staged: Package) -> None:

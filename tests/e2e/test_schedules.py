@@ -5,8 +5,6 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
 from chalicelib.models import Face, FaceState
 from chalicelib.store import Store
 from local.embedded import Embedded
@@ -29,7 +27,11 @@ def abandon(store: Store) -> Face:
     """Leave behind what an enrolment leaves that crashed a minute ago."""
     since = datetime.now(UTC) - timedelta(minutes=1)
     face = Face(
-        person_id="nobody", digest="d" * 32, photo_key="photos/nobody/d.jpg", state=FaceState.PENDING, since=since
+        person_id="nobody",
+        digest="d" * 32,
+        photo_key="photos/nobody/d.jpg",
+        state=FaceState.PENDING,
+        since=since,
     )
     store.begin_face(face)
     return face
@@ -38,9 +40,8 @@ def abandon(store: Store) -> Face:
 def test_every_schedule_of_the_app_is_in_the_package_and_runs(packaged: Emulator, aws: Embedded) -> None:
     from app import app
 
-    declared = {source.name: source.schedule_expression for source in app.event_sources}
     fired = packaged.template.schedules
-    assert len(fired) == len(declared)
+    assert len(fired) == len(app.event_sources)
     for one in fired:
         assert following(one.expression)(datetime.now(UTC)) > datetime.now(UTC)
         assert packaged.fire(one) is not None, packaged.log.read_text()[-2000:]
@@ -89,5 +90,3 @@ def test_a_sweep_that_keeps_failing_ends_in_the_dead_letter_queue_with_its_event
         assert json.loads(letter.event)["detail-type"] == "Scheduled Event"
         # Nothing is lost by it: the next minute's sweep finds what is still there.
         assert json.loads(emulator.fire(schedule(emulator, "Sweep")) or b"") == {"swept": 1}
-
-

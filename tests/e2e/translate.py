@@ -1,4 +1,4 @@
-"""`python translate.py sam.json`, in the environment of AWS's SAM translator: prints the CloudFormation of it.
+"""`python translate.py sam.json`, where AWS's SAM translator is: prints the CloudFormation of a template.
 
 This is the code that CloudFormation itself runs for `Transform: AWS::Serverless-2016-10-31`.
 """

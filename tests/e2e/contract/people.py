@@ -110,7 +110,9 @@ def recognises_without_recording(site: Site) -> None:
     verified = site.call("POST", f"/v1/people/{person_id}/verify", second, jpeg)
     assert verified.status_code == 200, verified.text
     assert verified.json()["same_person"] is True
-    assert site.call("POST", f"/v1/people/{person_id}/verify", photo_of_b(), jpeg).json()["same_person"] is False
+    assert (
+        site.call("POST", f"/v1/people/{person_id}/verify", photo_of_b(), jpeg).json()["same_person"] is False
+    )
 
 
 def imports_what_spreadsheets_write(site: Site) -> None:
