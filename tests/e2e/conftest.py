@@ -2,11 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from chalicelib import wiring
+from chalicelib.access import Role
+from chalicelib.tokens import NewToken, mint
 from local.appserver import AppServer
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 from local.rekognition.liveness.verdict import Picture, Verdict
@@ -69,12 +72,13 @@ def site(aws: Embedded) -> MakeSite:
         picture = Picture(photo, (0.2, 0.2, 0.5, 0.5))
         aws.sessions.finish(session_id, Verdict(True, live, confidence, "as told", reference=picture))
 
-    return lambda url: Site(url, tokens(aws), finish)
+    return lambda url: Site(url, tokens(), finish)
 
 
-def tokens(aws: Embedded) -> dict[str, Any]:
-    """Give a token for each role, where the app asks for one. Today it asks for none."""
-    return {}
+def tokens() -> dict[str, str]:
+    """Make a token of each role."""
+    access, now = wiring.access(), datetime.now(UTC)
+    return {role: mint(access, NewToken(role=role, label=f"the {role}"), now=now).token for role in Role}
 
 
 @pytest.fixture

@@ -52,6 +52,14 @@ def refuses_in_one_shape(site: Site) -> None:
     assert code(site.call("POST", "/v1/people", b"<name/>", {"Content-Type": "text/xml"}))[0] == 415
 
 
+def asks_for_a_token_that_may(site: Site) -> None:
+    unknown = {"Authorization": "Bearer rc_unknown"}
+    assert code(site.call("GET", "/v1/people", headers=unknown)) == (401, "InvalidToken")
+    assert code(site.call("GET", "/v1/people", role="kiosk")) == (403, "RoleNotAllowed")
+    assert code(site.call("PUT", "/v1/settings", {}, role="viewer"))[0] == 403
+    assert code(site.call("GET", "/v1/people", role="nobody")) == (401, "TokenMissing")
+
+
 def knows_its_paths(site: Site) -> None:
     unknown = site.call("GET", "/v1/nothing")
     assert (unknown.status_code, unknown.json()) == (403, {"message": "Missing Authentication Token"})
@@ -111,6 +119,7 @@ SCENARIOS: list[Scenario] = [
     answers_only_what_changed,
     lets_browsers_in,
     refuses_in_one_shape,
+    asks_for_a_token_that_may,
     knows_its_paths,
     takes_paths_as_they_are_written,
     repeats_a_mutation_once,
