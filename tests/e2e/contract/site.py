@@ -154,7 +154,9 @@ def recorded(request: str, answer: requests.Response) -> Exchange:
     """Record an answer. An ETag is kept where nothing in the body is random."""
     text = answer.content.decode("utf-8", "backslashreplace")
     body = masked(text)
-    headers = {name.lower(): value for name, value in answer.headers.items() if name.lower() not in _UNTOLD}
+    # API Gateway renames what it keeps for itself, WWW-Authenticate for one.
+    named = {name.lower().removeprefix("x-amzn-remapped-"): value for name, value in answer.headers.items()}
+    headers = {name: value for name, value in named.items() if name not in _UNTOLD}
     if "etag" in headers and body != text:
         headers["etag"] = "<of what is masked>"
     if not text:
