@@ -161,6 +161,8 @@ def test_an_environment_that_dies_costs_one_request(package: Package, aws: Embed
         emulator.pools["APIHandler"].kill()
         assert requests.get(emulator.url + "/health", timeout=35).status_code == 200
         with ThreadPoolExecutor(8) as pool:
-            found = list(pool.map(lambda _: requests.get(emulator.url + "/openapi.json", timeout=35), range(24)))
+            found = list(
+                pool.map(lambda _: requests.get(emulator.url + "/openapi.json", timeout=35), range(24))
+            )
         assert {answer.status_code for answer in found} == {200}
         assert emulator.pools["APIHandler"].started == 2
