@@ -400,7 +400,7 @@ class ExportTooLarge(TooLarge):
 
 
 class Busy(Unavailable):
-    """AWS throttled us, timed out or failed; nothing was recorded."""
+    """AWS throttled us, timed out or failed; the same request may be made again."""
 
     def __init__(self) -> None:
         super().__init__("The service is busy; try again in a moment.")

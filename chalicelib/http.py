@@ -93,6 +93,25 @@ class Request(msgspec.Struct, frozen=True):
         return f"Request({self.method} {self.route}, {self.request_id})"
 
     @property
+    def seed(self) -> str | None:
+        """Give 96 bits that are the same whenever this caller sends this request with this Idempotency-Key.
+
+        What is made under an id of them is made once, also when the answer to the first time was lost and
+        nothing else remembers it. None without a key.
+        """
+        key = self.headers.get("idempotency-key")
+        if key is None:
+            return None
+        said = (self.caller and self.caller.token_id, key, self.fingerprint)
+        return hashlib.sha256(repr(said).encode()).hexdigest()[:24]
+
+    @property
+    def fingerprint(self) -> str:
+        """Give a digest of what is asked for: method, path, query and body."""
+        said = (self.method, self.path, sorted(self.query.items()), self.body)
+        return hashlib.sha256(repr(said).encode()).hexdigest()
+
+    @property
     def content_type(self) -> str:
         """The media type, in lower case and without parameters; JSON when none is said."""
         return self.headers.get("content-type", "application/json").partition(";")[0].strip().lower()

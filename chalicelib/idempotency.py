@@ -48,7 +48,7 @@ def once(
         raise InvalidRequest("Idempotency-Key has 1 to 255 visible ASCII characters.")
     caller = request.caller.token_id if request.caller else ""
     place = hashlib.sha256(f"{caller} {key}".encode()).hexdigest()
-    running = Answer(fingerprint=_fingerprint(request), started_at=now)
+    running = Answer(fingerprint=request.fingerprint, started_at=now)
     before = store().claim_answer(place, running, now=now, kept=KEPT, abandoned=ABANDONED_AFTER)
     if before:
         if before.fingerprint != running.fingerprint:
@@ -78,11 +78,6 @@ def once(
 
 
 _JSON = {"Content-Type": "application/json", "Idempotency-Replayed": "true"}
-
-
-def _fingerprint(request: Request) -> str:
-    said = (request.method, request.path, sorted(request.query.items()), request.body)
-    return hashlib.sha256(repr(said).encode()).hexdigest()
 
 
 def _about(request: Request, reply: Reply) -> str | None:

@@ -43,6 +43,8 @@ _CONFIG = Config(
 
 _BUSY_STATUS = {429, 500, 502, 503, 504}
 _BUSY_CODES = {
+    "ExpiredToken",
+    "ExpiredTokenException",
     "LimitExceededException",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",

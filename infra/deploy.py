@@ -64,7 +64,7 @@ def up(options: argparse.Namespace) -> None:
 
     steps.next("Throttling, traces, access logs")
     gateway.allow_logs(stage)
-    gateway.configure(stage, api["rest_api_id"])
+    gateway.configure(stage, api["rest_api_id"], settings["ROLLCALL_ORIGIN"])
 
     steps.next("Dead letters")
     for resource in deployed:

@@ -118,6 +118,11 @@ def test_up_sets_what_chalice_cannot(cloud: Stage, chalice: Chalice) -> None:
     assert stage["methodSettings"]["*/*"]["throttlingBurstLimit"] == 200
     assert stage["accessLogSettings"]["destinationArn"].endswith("log-group:/rollcall/dev/access")
     assert "$context.requestId" in stage["accessLogSettings"]["format"]
+    [api] = gateway.apis(cloud)
+    for kind in ("DEFAULT_4XX", "DEFAULT_5XX"):
+        refusal = client.get_gateway_response(restApiId=api, responseType=kind)
+        header = "gatewayresponse.header.Access-Control-Allow-Origin"
+        assert refusal["responseParameters"] == {header: "'*'"}
     assert client.get_account()["cloudwatchRoleArn"].startswith(f"arn:aws:iam::{ACCOUNT}:role/")
 
 

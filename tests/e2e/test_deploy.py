@@ -139,10 +139,6 @@ def config_of(project: Path) -> dict[str, Any]:
     return {**config, **config["stages"]["dev"]}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="routes that take JSON and photos: Chalice deploys none that mix text and binary types",
-)
 def test_chalice_takes_the_app_as_it_is(make_run: AppServer) -> None:
     from app import app
 

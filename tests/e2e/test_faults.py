@@ -186,11 +186,6 @@ def test_every_punch_is_answered_in_time_and_recorded_once(
 
 WRITE = "DynamoDB_20120810.TransactWriteItems"
 
-doubles = pytest.mark.xfail(
-    strict=True,
-    reason="an Idempotency-Key whose write took effect while its answers were lost is run anew",
-)
-
 
 def stamp(site: Site, person_id: str, key: str) -> int:
     """Record a manual punch as a careful client does: again with the same key until it is settled."""
@@ -205,7 +200,6 @@ def stamp(site: Site, person_id: str, key: str) -> int:
     return len(found)
 
 
-@doubles
 def test_a_manual_punch_whose_answer_was_lost_for_good_is_recorded_once(
     faults: Faults, failing: Emulator, site: MakeSite
 ) -> None:

@@ -149,7 +149,6 @@ def test_what_is_not_there_is_a_403(probe: Emulator, path: str, message: str) ->
 # --- the app ------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="needs GatewayResponses in infra/merge.yaml, and put by `up`")
 def test_browsers_may_read_the_gateways_own_errors(packaged: Emulator) -> None:
     answer = requests.get(packaged.url + "/nowhere", timeout=35)
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
