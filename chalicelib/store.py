@@ -367,6 +367,22 @@ class Store:
         owners = [self._save(owner)] if person.version else self.new_person(owner)
         self._table.write(*owners, replace_if(active, attribute="state", value=FaceState.PENDING))
 
+    def move_face(self, face: Face, face_id: str, model: str) -> None:
+        """Make an active face count under the new id that the collection gave it.
+
+        Raises PersonNotFound, or WriteConflict when the person changed meanwhile or the face is going.
+        """
+        assert face.face_id is not None  # noqa: S101 - it is active
+        person = self.person(face.person_id)
+        if face.face_id not in person.face_ids:
+            raise WriteConflict(frozenset())
+        owned = tuple(face_id if known == face.face_id else known for known in person.face_ids)
+        moved = items.face(changed(face, face_id=face_id, model=model))
+        self._table.write(
+            self._save(changed(person, face_ids=owned)),
+            replace_if(moved, attribute="face_id", value=face.face_id),
+        )
+
     def begin_removal(self, face: Face, person: Person, now: datetime) -> Face:
         """Make a face count no longer, and note that its photo and vector must go.
 

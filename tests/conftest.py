@@ -3,6 +3,10 @@
 import contextlib
 import json
 import os
+<<<<<<< HEAD
+import subprocess
+=======
+>>>>>>> refs/heads/trust
 import sys
 import uuid
 import zlib
@@ -22,6 +26,9 @@ from chalicelib.tokens import NewToken, digest_of, mint
 from local.appserver import set_environment, stage_settings
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 from local.rekognition.liveness.verdict import Picture, Verdict
+<<<<<<< HEAD
+from tests import policies, recorder
+=======
 from tests import leaks
 
 
@@ -29,10 +36,34 @@ def pytest_configure(config: pytest.Config) -> None:
     """Watch what the suite logs."""
     config.pluginmanager.register(leaks)
 
+>>>>>>> refs/heads/trust
 
 # How fast a machine is must not decide whether the tests pass.
 settings.register_profile("rollcall", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("rollcall")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker of xdist recorded."""
+    recorder.calls.update(recorder.Call(*call) for call in getattr(node, "workeroutput", {}).get("calls", []))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run if any test had the app ask AWS for something that no function may do."""
+    workeroutput = getattr(session.config, "workeroutput", None)
+    if workeroutput is not None:
+        workeroutput["calls"] = [list(call) for call in recorder.calls]
+    elif recorder.calls:
+        granted = [
+            grant
+            for stage in ("dev", "prod")
+            for function in policies.functions()
+            for grant in policies.grants(stage, function, of="local")
+        ]
+        if missing := policies.refused(recorder.calls, granted):
+            print(f"\nNo policy in .chalice allows what the app did: {missing}")  # noqa: T201
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +73,7 @@ def embedded() -> Iterator[Embedded]:
     aws.start()
     variables = stage_settings()["environment_variables"]
     set_environment(aws.aws_url, aws.stream_url, REGION, ACCESS_KEY, SECRET_KEY, variables)
+    recorder.listen(wiring._session())
     yield aws
     aws.stop()
 
@@ -136,6 +168,16 @@ def http(aws: Embedded) -> Iterator[Http]:
         yield Http(client)
     # Chalice's client puts a copy in its place for each call; calls in several threads can leave one there.
     os.environ = environ  # noqa: B003
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    """A moto in a process of its own: in this one it would share its memory with the embedded AWS."""
+    command = [sys.executable, "-m", "tests.cloud"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        process.kill()
 
 
 Finish = Callable[..., str]
