@@ -703,7 +703,7 @@ def sweep(event: object) -> dict[str, int]:
 
 
 @app.schedule(Cron(17, 19, "*", "*", "?", "*"))
-def retain(event: object) -> dict[str, int]:
+def retention(event: object) -> dict[str, int]:
     """Remove what has been kept for as long as the settings say; every night in Vietnam."""
     gateways = store(), access(), traces(), faces(), photos()
-    return scheduled("retain", lambda: privacy.retain(*gateways, dry_run=False, now=now()).counts())
+    return scheduled("retention", lambda: privacy.retain(*gateways, dry_run=False, now=now()).counts())

@@ -67,7 +67,9 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     rebuild.set_defaults(run=work.rebuild_days)
 
     retain = commands.add_parser(
-        "retain", parents=[stage, dry, state], help="remove what has been kept for as long as the settings say"
+        "retain",
+        parents=[stage, dry, state],
+        help="remove what has been kept for as long as the settings say",
     )
     retain.set_defaults(run=work.retain)
 

@@ -29,7 +29,7 @@ def main() -> None:
         return chosen(environ, start_response)
 
     server = make_server("127.0.0.1", 0, answer, threaded=True, request_handler=MotoRequestHandler)
-    print(server.server_address[1], flush=True)  # noqa: T201
+    print(server.server_address[1], flush=True)
     server.serve_forever()
 
 

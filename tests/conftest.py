@@ -3,10 +3,7 @@
 import contextlib
 import json
 import os
-<<<<<<< HEAD
 import subprocess
-=======
->>>>>>> refs/heads/trust
 import sys
 import uuid
 import zlib
@@ -26,17 +23,13 @@ from chalicelib.tokens import NewToken, digest_of, mint
 from local.appserver import set_environment, stage_settings
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 from local.rekognition.liveness.verdict import Picture, Verdict
-<<<<<<< HEAD
-from tests import policies, recorder
-=======
-from tests import leaks
+from tests import leaks, policies, recorder
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Watch what the suite logs."""
     config.pluginmanager.register(leaks)
 
->>>>>>> refs/heads/trust
 
 # How fast a machine is must not decide whether the tests pass.
 settings.register_profile("rollcall", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -62,7 +55,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             for grant in policies.grants(stage, function, of="local")
         ]
         if missing := policies.refused(recorder.calls, granted):
-            print(f"\nNo policy in .chalice allows what the app did: {missing}")  # noqa: T201
+            print(f"\nNo policy in .chalice allows what the app did: {missing}")
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -21,6 +21,7 @@ _SECRET = re.compile(
     r"|\\xff\\xd8\\xff|\\x89PNG"  # a photo as Python shows bytes
     r"|(?i:bearer )[^ .`]{8}"
 )
+_ON_PURPOSE = re.compile("token rc_[A-Za-z0-9_-]{43}")  # what `python -m infra up` shows once
 _FIELDS = {"name", "email", "code"}
 _LOGGERS = (None, "rollcall", "local")  # Chalice's own, named after the app, tells the root nothing
 
@@ -36,6 +37,10 @@ def sent(body: Any) -> None:
 def found(text: str) -> list[str]:
     """List what must not be in a line of a log or of the output of the service."""
     return _SECRET.findall(text) + [name for name in NAMES if name in text]
+
+
+def _leaks(line: str) -> bool:
+    return bool(found(line)) and not _ON_PURPOSE.fullmatch(line)
 
 
 def check(text: str) -> None:
@@ -74,7 +79,7 @@ def pytest_runtest_makereport(
     """Fail what logged something that it must not."""
     report = yield
     leaks, WATCH.leaks = WATCH.leaks, []
-    leaks += [line for _, text in report.sections for line in text.splitlines() if found(line)]
+    leaks += [line for _, text in report.sections for line in text.splitlines() if _leaks(line)]
     if leaks:
         report.outcome = "failed"
         report.longrepr = "A token, a name or a photo was logged:\n" + "\n".join(leaks)
