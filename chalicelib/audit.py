@@ -18,6 +18,7 @@ from chalicelib.http import Done, Reply, Request, status_of
 from chalicelib.models import Page
 from chalicelib.periods import period
 from chalicelib.store import new_id
+from chalicelib.telemetry import unhurried
 
 _log = logging.getLogger("rollcall")
 
@@ -74,7 +75,8 @@ def _conclude(
 ) -> None:
     """Note what came of something. It is done: a note that fails does not change what the caller is told."""
     try:
-        access.conclude(entry, status=status, code=code, about=_masked(access, ids))
+        with unhurried():
+            access.conclude(entry, status=status, code=code, about=_masked(access, ids))
     except Exception as error:
         _log.error("audit %s stays without its end: %s", entry.entry_id, type(error).__name__)
 

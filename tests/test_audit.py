@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import app as application
-from chalicelib import people, wiring
+from chalicelib import people, telemetry, wiring
 from chalicelib.access import Access, AuditEntry
 from tests.attendance_http import add_person, change_settings, stamped
 from tests.conftest import CONSENT, Clock, Finish, Http, Lab
@@ -395,3 +395,23 @@ def test_a_month_is_shown_when_no_days_are_given(http: Http, clock: Clock) -> No
         entry = AuditEntry(entry_id=str(ago), at=at, what="x", request_id="r", address="a")
         wiring.access().note(entry)
     assert [entry["entry_id"] for entry in entries(http)] == ["0", "30"]
+
+
+def test_what_took_too_long_is_noted_to_its_end_and_remembered(
+    http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # After 18 s of a request no more calls are begun for it, but for those that say that it is done.
+    create, made = people.create, []
+
+    def slow(*arguments: Any, **named: Any) -> Any:
+        made.append(create(*arguments, **named))
+        telemetry._current.get().patience_s = 0  # type: ignore[union-attr]
+        return made[-1]
+
+    monkeypatch.setattr(people, "create", slow)
+    body, key = {"name": "Somebody Else"}, {"Idempotency-Key": "one"}
+    assert http.post("/v1/people", body, key).status_code == 201
+    assert [entry["status"] for entry in entries(http)] == [201]
+    again = http.post("/v1/people", body, key)
+    assert (again.status_code, again.json_body["person_id"]) == (201, made[0].person_id)
+    assert len(made) == 1
