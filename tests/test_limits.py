@@ -18,6 +18,7 @@ from chalicelib.settings import Limits
 from chalicelib.store import Snapshot, Store
 from chalicelib.table import Table
 from chalicelib.tokens import Gate
+from local.embedded import Embedded
 from tests.attendance_http import add_person, change_settings, stamp
 from tests.conftest import Clock, Finish, Http, Lab
 from tests.faces import no_face_photo, photo_of_b, photos_of_a
@@ -211,7 +212,7 @@ def test_asking_again_for_one_failure_is_one_failure(
 
 
 def test_asking_twice_at_once_for_one_failure_is_one_failure(
-    http: Http, door: Kiosk, finish: Finish, anh: str, monkeypatch: pytest.MonkeyPatch
+    aws: Embedded, door: Kiosk, finish: Finish, anh: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As between two processes: both have read that the session is not spent before either spends it.
     read, meet, calls = Store.snapshot, threading.Barrier(2), itertools.count()
@@ -228,7 +229,7 @@ def test_asking_twice_at_once_for_one_failure_is_one_failure(
     with ThreadPoolExecutor(2) as pool:
         codes = [answer.json_body["Code"] for answer in pool.map(door.punch, [session_id] * 2)]
     assert sorted(codes) == ["NotLive", "SessionUsed"]
-    items = wiring.store()._table._client.scan(TableName=wiring.environment().table)["Items"]
+    items = aws.client("dynamodb").scan(TableName="rollcall-local")["Items"]
     counts = {item["pk"]["S"].split("#")[1]: item["count"]["N"] for item in items if "count" in item}
     assert (counts["failed-kiosk"], counts["failed-person"]) == ("1", "1")
 
@@ -302,12 +303,13 @@ def test_guessing_fills_neither_the_memory_of_a_process_nor_the_audit(http: Http
     assert (noted[0]["by"], noted[0]["status"]) == (None, 429)
 
 
-def test_counts_and_locks_go_by_themselves(http: Http, clock: Clock, door: Kiosk, stranger: Fails) -> None:
+def test_counts_and_locks_go_by_themselves(
+    aws: Embedded, http: Http, clock: Clock, door: Kiosk, stranger: Fails
+) -> None:
     limited(http, kiosk_failures=1)
     stranger(door)
     guess(http, 1)
-    client = wiring.store()._table._client
-    left = client.scan(TableName=wiring.environment().table)["Items"]
+    left = aws.client("dynamodb").scan(TableName="rollcall-local")["Items"]
     kept = [item for item in left if item["pk"]["S"].startswith(("LIMIT#", "LOCK#"))]
     assert {item["pk"]["S"].split("#")[1] for item in kept} >= {
         "session",
