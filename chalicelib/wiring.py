@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 
 from chalicelib.errors import LabOff
-from chalicelib.faces import Faces
+from chalicelib.faces import Challenge, Faces
 from chalicelib.liveness import Streaming
 from chalicelib.photos import Photos
 from chalicelib.settings import defaults
@@ -55,6 +55,7 @@ class Environment(msgspec.Struct, frozen=True, rename=lambda name: f"ROLLCALL_{n
     streaming_role: str = ""
     stream_url: str = ""
     lab: Literal["off", "on", "open"] = "off"
+    challenge: Challenge = "FaceMovementAndLightChallenge"
 
 
 @cache
@@ -97,7 +98,10 @@ def store() -> Store:
 def faces() -> Faces:
     """Give Rekognition's gateway."""
     return Faces(
-        _session().client("rekognition", config=_CONFIG), environment().collection, environment().bucket
+        _session().client("rekognition", config=_CONFIG),
+        environment().collection,
+        environment().bucket,
+        environment().challenge,
     )
 
 
