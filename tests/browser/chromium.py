@@ -1,0 +1,67 @@
+"""Which browser to test with: `python -m tests.browser.chromium` finds one, or installs Debian's."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+class NoBrowser(Exception):
+    """There is no browser to be had; the message says what the user can do."""
+
+
+def find() -> Path | None:
+    """CHROMIUM from the environment, else one on the PATH, else the one Playwright has fetched.
+
+    Raises NoBrowser if CHROMIUM is not a program.
+    """
+    if named := os.environ.get("CHROMIUM"):
+        if not (program := shutil.which(named)):
+            raise NoBrowser(f"CHROMIUM={named} is not a program")
+        return Path(program)
+    for name in NAMES:
+        if program := shutil.which(name):
+            return Path(program)
+    with sync_playwright() as playwright:
+        fetched = Path(playwright.chromium.executable_path)
+    return fetched if fetched.exists() else None
+
+
+def install() -> None:
+    """Install Debian's; raises NoBrowser where that cannot be done."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise NoBrowser(
+            "a Chromium is needed: install one (Debian: apt install chromium; or "
+            f"{sys.executable} -m playwright install chromium), or name one: make browser CHROMIUM=/path"
+        )
+    print("Installing chromium by apt-get ...", flush=True)
+    quiet = ["apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for words in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
+        done = subprocess.run([*quiet, *words], env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise NoBrowser(f"apt-get {words[0]} failed: {done.stderr.strip()}")
+
+
+def main() -> int:
+    """Say which browser it will be; 2 if there is none."""
+    try:
+        if find() is None:
+            install()
+        if (program := find()) is None:
+            raise NoBrowser("chromium was installed but is not on the PATH")
+    except NoBrowser as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    print(f"The browser is {program}: {version.strip()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
