@@ -32,34 +32,33 @@ def find() -> Path | None:
     return fetched if fetched.exists() else None
 
 
-def install() -> None:
+def install() -> Path:
     """Install Debian's; raises NoBrowser where that cannot be done."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise NoBrowser(
             "a Chromium is needed: install one (Debian: apt install chromium; or "
             f"{sys.executable} -m playwright install chromium), or name one: make browser CHROMIUM=/path"
         )
-    print("Installing chromium by apt-get ...", flush=True)
+    sys.stdout.write("Installing chromium by apt-get ...\n")
+    sys.stdout.flush()
     quiet = ["apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for words in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
         done = subprocess.run([*quiet, *words], env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise NoBrowser(f"apt-get {words[0]} failed: {done.stderr.strip()}")
+    return Path("/usr/bin/chromium")
 
 
 def main() -> int:
     """Say which browser it will be; 2 if there is none."""
     try:
-        if find() is None:
-            install()
-        if (program := find()) is None:
-            raise NoBrowser("chromium was installed but is not on the PATH")
+        program = find() or install()
     except NoBrowser as error:
-        print(f"error: {error}", file=sys.stderr)
+        sys.stderr.write(f"error: {error}\n")
         return 2
     version = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
-    print(f"The browser is {program}: {version.strip()}")
+    sys.stdout.write(f"The browser is {program}: {version.strip()}\n")
     return 0
 
 

@@ -66,6 +66,11 @@ def sheet() -> Reel:
 
 
 @pytest.fixture(scope="session")
+def stranger() -> Reel:
+    return person(photo_of_b())
+
+
+@pytest.fixture(scope="session")
 def two() -> Reel:
     return two_people(photo_of_c(), photo_of_b())
 
@@ -93,9 +98,7 @@ def _launched(playwright: Playwright, servers: list[Rollcall], *arguments: str) 
 
 
 @pytest.fixture(scope="session")
-def browser(
-    playwright: Playwright, light: Rollcall, movement: Rollcall, camera: Camera
-) -> Iterator[Browser]:
+def browser(playwright: Playwright, light: Rollcall, movement: Rollcall, camera: Camera) -> Iterator[Browser]:
     """A browser whose camera is ours."""
     film = f"--use-file-for-fake-video-capture={camera.path}"
     with _launched(playwright, [light, movement], "--use-fake-device-for-media-stream", film) as browser:

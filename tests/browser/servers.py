@@ -103,8 +103,8 @@ class PageServer:
         """`reachable`: the origins that the page may connect to."""
         connect = " ".join(("'self'", *reachable))
         policy = (
-            "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; "
-            f"font-src 'self'; connect-src {connect}; media-src 'self' blob:; worker-src 'self' blob:"
+            "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; font-src 'self'; "
+            f"img-src 'self' data:; media-src 'self' blob:; worker-src 'self' blob:; connect-src {connect}"
         )
 
         class Files(SimpleHTTPRequestHandler):

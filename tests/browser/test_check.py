@@ -22,11 +22,12 @@ AGAIN = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def forgotten(browser: Browser, page_url: str, light: Rollcall) -> Iterator[Desk]:
-    """A page whose visitor has started and then gone for a coffee, before all other tests."""
+def forgotten(browser: Browser, page_url: str, light: Rollcall) -> Iterator[tuple[Desk, str]]:
+    """A page that was opened and started before all other tests, and left; the session's id."""
     with Desk(browser, page_url, light) as desk:
-        desk.open().press("Start")
-        yield desk
+        with desk.open().page.expect_response("**/v1/liveness-sessions") as answer:
+            desk.press("Start")
+        yield desk, answer.value.json()["session_id"]
 
 
 def through(desk: Desk, visitor: Reel, scenario: str, *, start: str = "Start") -> list[str]:
@@ -37,7 +38,6 @@ def through(desk: Desk, visitor: Reel, scenario: str, *, start: str = "Start") -
         attempts[scenario] += 1
         if said[0] not in AGAIN:
             return said
-        print(scenario, said, desk.server.log().splitlines()[-1])
         start = "Try again"
     return said
 
@@ -83,6 +83,25 @@ def test_a_photo_is_refused_and_a_new_session_lets_the_person_in(
     assert title == f"Welcome, {NAME}"
     assert len(punches(desk.server)) == before + 1
     assert len(set(desk.sessions)) == len(desk.sessions) >= 2
+
+
+def test_a_film_that_does_not_reflect_the_screen_is_refused(desk: Desk, visitor: Reel) -> None:
+    """It differs from who is let in above by the screen's light alone."""
+    before = len(punches(desk.server))
+    title, *_ = desk.open().check(Person(Reel(visitor.dark, visitor.dark)))
+    assert title == "We could not confirm that you are really here"
+    assert len(punches(desk.server)) == before
+
+
+def test_a_stranger_is_not_recognised(
+    browser: Browser, page_url: str, movement: Rollcall, camera: Camera, stranger: Reel
+) -> None:
+    before = len(punches(movement))
+    with Desk(browser, page_url, movement, camera) as desk:
+        title, text, button = through(desk.open(), stranger, "stranger")
+    assert (title, button) == ("We do not recognise you", "Try again")
+    assert "enrolment" in text
+    assert len(punches(movement)) == before
 
 
 def test_two_people_are_told_to_be_alone(desk: Desk, two: Reel) -> None:
@@ -145,12 +164,14 @@ def test_a_camera_that_is_not_allowed(browser: Browser, page_url: str, light: Ro
     assert "browser's settings" in text
 
 
-def test_a_page_for_another_region(desk: Desk, visitor: Reel) -> None:
+def test_a_page_for_another_region(desk: Desk) -> None:
     def elsewhere(route: Route) -> None:
-        route.fulfill(json={**route.fetch().json(), "region": "eu-west-1"}, status=201)
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "region": "eu-west-1"})
 
     desk.page.route("**/v1/liveness-sessions", elsewhere)
-    title, text, _ = desk.open().check(Person(visitor))
+    desk.open().press("Start")
+    title, text, _ = desk.outcome()
     assert title == "This camera page is set up for the wrong region"
     assert "region" in text
 
@@ -165,12 +186,22 @@ def test_a_wrong_clock_is_told_before_the_check(desk: Desk, minutes: int, said: 
     assert desk.sessions == []
 
 
-def test_a_visitor_who_waited_too_long_starts_again(forgotten: Desk, camera: Camera, visitor: Reel) -> None:
-    """Its session really is three minutes old: all other tests ran meanwhile, and the rest is waited for."""
-    raise NotImplementedError
+def test_a_visitor_who_waited_too_long_starts_again(forgotten: tuple[Desk, str]) -> None:
+    """The session really is three minutes old: all tests above ran meanwhile, and the rest is waited for."""
+    desk, session_id = forgotten
+    while desk.server.call("GET", f"/v1/liveness-sessions/{session_id}", "kiosk")["status"] != "expired":
+        desk.page.wait_for_timeout(1000)
+    title, text, button = desk.outcome()
+    assert title == "You waited too long"
+    assert "within three minutes" in text
+    desk.press(button)
+    desk.page.get_by_role("button", name="Start video check").wait_for(timeout=60_000)
+    assert desk.sessions[0] == session_id != desk.sessions[-1]
 
 
-def test_a_server_that_dies(browser: Browser, page_url: str, movement: Rollcall, camera: Camera, visitor: Reel) -> None:
+def test_a_server_that_dies(
+    browser: Browser, page_url: str, movement: Rollcall, camera: Camera, visitor: Reel
+) -> None:
     with Desk(browser, page_url, movement, camera) as desk:
         desk.open().sit(Person(visitor, listens=False))
         desk.press("Start")

@@ -9,13 +9,22 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import cv2
 import numpy as np
-from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, Request, WebSocket
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    CDPSession,
+    Page,
+    Request,
+    TimeoutError,
+    ViewportSize,
+    WebSocket,
+)
 
 from tests.browser.camera import Camera, Person
 from tests.browser.servers import Rollcall
 
 CLOSER = ("Move closer", "Lại gần hơn")
-PATIENCE_S = 120.0
+PRESS_S, PATIENCE_S = 60.0, 120.0
 """Only to end a test that hangs; what the page's own limits are, the page must say."""
 
 
@@ -42,10 +51,8 @@ class Desk(AbstractContextManager["Desk"]):
         self.hosts: set[str | None] = set()
         self.sessions: list[str] = []
         """Those whose video was streamed, in order."""
-        size = {"width": 640, "height": 760}
         self.context: BrowserContext = browser.new_context(
-            viewport=size,  # type: ignore[arg-type]
-            permissions=list(permissions),
+            viewport=ViewportSize(width=640, height=760), permissions=list(permissions)
         )
         self.page: Page = self.context.new_page()
         self._devtools: CDPSession | None = None
@@ -68,7 +75,12 @@ class Desk(AbstractContextManager["Desk"]):
         return self
 
     def press(self, label: str) -> None:
-        self.page.get_by_role("button", name=label, exact=True).click(timeout=PATIENCE_S * 1000)
+        """Press a button of the page or of AWS's component, once it is there."""
+        button = self.page.get_by_role("button", name=label, exact=True)
+        try:
+            button.click(timeout=PRESS_S * 1000)
+        except TimeoutError:
+            raise AssertionError(f"no button {label!r}; the page says: {self.said()}") from None
 
     def sit(self, person: Person) -> None:
         """Let somebody sit down before the camera."""
@@ -97,7 +109,7 @@ class Desk(AbstractContextManager["Desk"]):
 
     def said(self) -> str:
         """All the text on the page."""
-        return self.page.locator("main").inner_text()
+        return str(self.page.locator("main").inner_text())
 
     def _note_stream(self, socket: WebSocket) -> None:
         url = urlsplit(socket.url)

@@ -196,7 +196,7 @@ def verify(
 
 def _scope_problem(claimed: str, scope: Scope) -> str:
     """AWS's words for a wrong region: by them its browser component knows that mistake."""
-    region = (claimed.split("/") + [""])[1]
+    region = [*claimed.split("/"), ""][1]
     if region != scope.region:
         return f"Credential should be scoped to a valid region, not '{region}'. "
     return f"Credential should be scoped to {scope}."

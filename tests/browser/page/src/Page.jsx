@@ -22,7 +22,7 @@ export function Page({ settings }) {
     setStep({ name: "starting" });
     try {
       const session = await begin(settings.api, token);
-      const wrong = clockOutcome(session);
+      const wrong = session.streaming ? clockOutcome(session) : { code: "NoStreaming" };
       setStep(wrong ? { name: "ended", outcome: wrong } : { name: "checking", session });
     } catch (refusal) {
       setStep({ name: "ended", outcome: { code: refusal.code } });
