@@ -49,7 +49,7 @@ contract: $(VENV)/.dev $(WEIGHTS) $(VENV)/.contract ## calls made up from the Op
 browser: $(VENV)/.browser $(WEIGHTS) $(PAGE)/out/index.html ## AWS's liveness component in a real browser
 	@$(PY) -m tests.browser.chromium
 	@echo "Checking in before a camera that sees the screen; about four minutes ..."
-	@$(PY) -m pytest -o norecursedirs=node_modules -v tests/browser
+	@$(PY) -m pytest -v --browser tests/browser
 
 check: $(VENV)/.dev ## lint and types
 	@echo "Checking style ..."

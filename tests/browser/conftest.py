@@ -1,6 +1,5 @@
 """Two runs of Rollcall (one a challenge), the page, a browser with a camera, and one without."""
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from tests.browser.visit import Desk
 from tests.faces import photo_of_b, photo_of_c
 
 NAME = "Visitor"
-attempts: Counter[str] = Counter()
-"""How many sessions the people who should get through needed, by scenario."""
+attempts: dict[str, list[str]] = {}
+"""What came of each session of those who may try again, by scenario."""
 
 
 @pytest.fixture(scope="session")
@@ -121,4 +120,6 @@ def desk(browser: Browser, camera: Camera, page_url: str, light: Rollcall) -> It
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for scenario, sessions in attempts.items():
-        terminalreporter.line(f"{scenario}: {sessions} session{'s' * (sessions > 1)} until the punch")
+        terminalreporter.line(f"{scenario}: {'; then '.join(sessions)}")
+    total = sum(map(len, attempts.values()))
+    terminalreporter.line(f"{total - len(attempts)} of {total} sessions had to be repeated")

@@ -107,6 +107,11 @@ class Desk(AbstractContextManager["Desk"]):
             self.page.wait_for_timeout(50)
         raise AssertionError(f"the page still says: {self.said()}\n{self.server.log()}")
 
+    def reason(self) -> str:
+        """What the server noted of the last session."""
+        ended = [line for line in self.server.log().splitlines() if self.sessions[-1] in line]
+        return ended[-1].partition(": ")[2] if ended else "no reason noted"
+
     def said(self) -> str:
         """All the text on the page."""
         return str(self.page.locator("main").inner_text())
