@@ -22,7 +22,7 @@ from local.rekognition.liveness import certificate
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = Path(__file__).resolve().parent / "page" / "out"
-START_S = 60.0
+START_S, ANSWER_S = 60.0, 60.0
 _PORTS = ["--port", "0", "--aws-port", "0", "--stream-port", "0"]
 
 
@@ -63,13 +63,13 @@ class Rollcall:
         return str(self.run["tokens"].get(role, ""))
 
     def call(self, method: str, path: str, role: str, body: Any = None) -> Any:
-        """Call the API and give its JSON."""
+        """Call the API and give its JSON; raises HTTPError for a refusal."""
         headers = {"Content-Type": "application/json"}
         if token := self.token(role):
             headers["Authorization"] = f"Bearer {token}"
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, headers, method=method)  # noqa: S310
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:  # noqa: S310
             return json.load(answer)
 
     def enrol(self, name: str, photo: bytes) -> None:
