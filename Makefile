@@ -16,8 +16,12 @@ AWS_PORT ?= 4566
 STREAM_PORT ?= 4567
 STATE ?= .local
 HOST ?= 127.0.0.1
+TIMES ?= 20
+STAGE ?= dev
+OUT ?= out/$(STAGE)
+ARGS ?=
 
-.PHONY: help run test contract browser check fmt reset clean
+.PHONY: help run test contract browser kills check fmt reset clean package lint-infra deploy destroy
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -27,9 +31,15 @@ help: ## list the targets
 	@echo "make contract  calls made up from the OpenAPI document, each answer checked against it"
 	@echo "make browser  AWS's liveness component in a real browser, to the punch and to every other end"
 	@echo "            (needs node and npm; CHROMIUM=/path names the browser)"
+	@echo "make kills     kill -9 in the middle of enrolments and erasures, then look for harm (TIMES=$(TIMES))"
+	@echo "make package  the app as it goes to Lambda: OUT/deployment.zip and OUT/sam.json"
+	@echo "            (STAGE=dev OUT=out/STAGE; AWS_DEFAULT_REGION must name a region)"
 	@echo "make check  lint and types only"
+	@echo "make lint-infra  the CloudFormation templates, also as one stack"
 	@echo "make fmt    format the code"
 	@echo "make reset  forget all people, photos and punches (STATE=$(STATE))"
+	@echo "make deploy STAGE=dev   make a stage in AWS, or bring it up to date (ARGS='--alarm-email ...')"
+	@echo "make destroy STAGE=dev  remove it with all its data, after asking"
 	@echo "make clean  remove what the other targets made, except the data"
 	@echo "PYTHON=/path/to/python3 chooses the Python (>= 3.11) of $(VENV)"
 
@@ -51,6 +61,13 @@ browser: $(VENV)/.browser $(WEIGHTS) $(PAGE)/out/index.html ## AWS's liveness co
 	@echo "Checking in before a camera that sees the screen; about four minutes ..."
 	@$(PY) -m pytest -v --browser tests/browser
 
+kills: $(VENV)/.dev $(WEIGHTS) ## kill -9 in the middle of enrolments and erasures
+	@echo "Killing a process that enrols and erases people, $(TIMES) times ..."
+	@$(PY) -m tests.kills $(TIMES)
+
+package: $(VENV)/.dev ## the zip that goes to Lambda
+	@$(PY) -m infra.package --stage $(STAGE) --out "$(OUT)"
+
 check: $(VENV)/.dev ## lint and types
 	@echo "Checking style ..."
 	@$(PY) -m ruff check .
@@ -58,12 +75,25 @@ check: $(VENV)/.dev ## lint and types
 	@echo "Checking types ..."
 	@$(PY) -m mypy
 
+lint-infra: $(VENV)/.run $(VENV)/.infra ## the CloudFormation templates
+	@$(PY) -m infra template --stage dev --out out/lint/merge.json
+	@cd out/lint && rm -rf sam project && mkdir project && cp -r ../../app.py ../../chalicelib ../../.chalice \
+		project && cd project && AWS_DEFAULT_REGION=us-east-1 ../../../$(VENV)/bin/chalice package \
+		--stage dev --merge-template ../merge.json ../sam >/dev/null
+	@$(VENV)/infra/bin/cfn-lint infra/resources.yaml infra/account.yaml out/lint/sam/sam.json
+
 fmt: $(VENV)/.dev ## format
 	@$(PY) -m ruff check --fix --quiet . || true
 	@$(PY) -m ruff format .
 
 reset: $(VENV)/.made ## forget all data
 	@$(PY) -m local --state "$(STATE)" --reset
+
+deploy: $(VENV)/.run ## make a stage in AWS
+	@$(PY) -m infra up --stage "$(STAGE)" $(ARGS)
+
+destroy: $(VENV)/.run ## remove a stage from AWS
+	@$(PY) -m infra down --stage "$(STAGE)" $(ARGS)
 
 clean: ## remove what was made
 	@rm -rf $(VENV) .models .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -111,6 +141,11 @@ $(PAGE)/out/index.html: $(PAGE)/node_modules/.package-lock.json $(PAGE)/build.mj
 		$(wildcard $(PAGE)/src/*)
 	@echo "Building the page ..."
 	@cd $(PAGE) && npm run --silent build && touch out/index.html
+
+$(VENV)/.infra: requirements-infra.txt | $(VENV)/.made
+	@echo "Installing requirements-infra.txt ..."
+	@$(PY) -m venv $(VENV)/infra
+	@$(VENV)/infra/bin/python -m pip install --quiet --disable-pip-version-check -r $< && touch $@
 
 $(WEIGHTS): | $(VENV)/.made
 	@$(PY) -m local.weights

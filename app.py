@@ -3,27 +3,37 @@
 from datetime import date
 from typing import Any, NoReturn
 
-from chalice.app import Chalice, CORSConfig, Rate
+from chalice.app import Chalice, CORSConfig, Cron, Rate
 
 from chalicelib import (
     attendance,
+    audit,
     corrections,
+    cursors,
     enrolment,
     exports,
+    health,
     imports,
     lab,
+    limits,
     liveness,
     people,
+    privacy,
     recognition,
     site,
     timesheets,
+    tokens,
     uploads,
 )
+from chalicelib.access import Caller
 from chalicelib.advice import advice
 from chalicelib.attendance import NewPunch, PunchReceipt
+from chalicelib.audit import AuditView
 from chalicelib.corrections import ManualPunch, PunchView
 from chalicelib.errors import (
     AmbiguousMatch,
+    ConsentMissing,
+    ConsentNotFound,
     EnrolmentInProgress,
     ExportTooLarge,
     FaceBelongsToAnother,
@@ -35,8 +45,11 @@ from chalicelib.errors import (
     InvalidImport,
     InvalidPhoto,
     InvalidSettings,
+    InvalidToken,
     LabOff,
+    LastAdminToken,
     LeaveNotFound,
+    LockedOut,
     NoFaceFound,
     NoReferenceImage,
     NotLive,
@@ -48,20 +61,24 @@ from chalicelib.errors import (
     PoorPhoto,
     PunchNotFound,
     PunchSuperseded,
+    RoleNotAllowed,
     SessionExpired,
     SessionNotFound,
     SessionPending,
     SessionUsed,
     SettingsChanged,
     SeveralFaces,
+    TokenMissing,
+    TokenNotFound,
     TooManyFaces,
+    TooManyRequests,
     UnknownShift,
     UploadNotFound,
 )
 from chalicelib.exports import Format
 from chalicelib.forms import PhotoBody
-from chalicelib.health import Health, health
-from chalicelib.http import Endpoints, Reply, Request
+from chalicelib.health import Health
+from chalicelib.http import Endpoints, Hooks, Reply, Request
 from chalicelib.idempotency import once
 from chalicelib.imports import ImportResult, Mode, Sheet
 from chalicelib.lab_shapes import (
@@ -84,6 +101,7 @@ from chalicelib.models import (
     LeaveRecord,
     Limit,
     Link,
+    NewConsent,
     NewLeave,
     NewPerson,
     Page,
@@ -94,24 +112,33 @@ from chalicelib.models import (
     SessionId,
     Status,
 )
+from chalicelib.privacy import AttendanceOf, Held, Receipt, RetentionPlan
 from chalicelib.recognition import Identification, Verification
 from chalicelib.reports import Timesheet
 from chalicelib.settings import Settings
 from chalicelib.timesheets import MonthlySheet, MonthText, RosterFilter, RosterLimit, RosterPage
+from chalicelib.tokens import NewToken, TokenMade, TokenView
 from chalicelib.uploads import Upload
 from chalicelib.wiring import (
+    access,
+    admit,
+    admit_lab,
     environment,
     faces,
     is_busy,
     now,
     origin,
     photos,
-    require_lab,
+    refuse_open_production,
+    report,
+    scheduled,
     store,
     streaming,
+    traces,
 )
 from chalicelib.workdays import State
 
+refuse_open_production()
 app = Chalice(app_name="rollcall")
 app.api.cors = CORSConfig(
     allow_origin=origin(),
@@ -122,6 +149,9 @@ app.api.cors = CORSConfig(
 # Bytes that API Gateway must not take for text; without it, it damages them.
 app.api.binary_types += ["multipart/form-data", "application/vnd.ms-excel", "text/plain"]
 
+# `chalice deploy` wants a route's types to be all binary or none; which ones it takes, the endpoint checks.
+ANY = ["*/*"]
+
 PHOTO_TYPES = ["application/json", "image/jpeg", "image/png"]
 FORM_TYPES = ["application/json", "multipart/form-data"]
 
@@ -131,6 +161,8 @@ CSV_TYPES = ["text/csv", "application/vnd.ms-excel", "text/plain"]
 PHOTO_REFUSALS = (InvalidPhoto, PhotoTooLarge, UploadNotFound, NoFaceFound)
 ENROLMENT_REFUSALS = (
     PersonNotFound,
+    ConsentMissing,
+    TooManyRequests,
     *PHOTO_REFUSALS,
     SeveralFaces,
     PoorPhoto,
@@ -140,6 +172,7 @@ ENROLMENT_REFUSALS = (
     EnrolmentInProgress,
 )
 PUNCH_REFUSALS = (
+    LockedOut,
     SessionNotFound,
     SessionPending,
     SessionExpired,
@@ -150,14 +183,33 @@ PUNCH_REFUSALS = (
     AmbiguousMatch,
 )
 
-endpoint = Endpoints(app, is_busy, lambda request, run: once(store, now(), request, run), advice)
+endpoint = Endpoints(
+    app,
+    Hooks(
+        admit=admit,
+        once=lambda request, run, remember: once(store, now(), request, run, remember),
+        audited=lambda request, what, ids: audit.audited(access(), request, what, ids, now=now()),
+        refused=lambda request, what, error: audit.refused(access(), request, what, error, now=now()),
+        seal=lambda request, place: cursors.seal(access(), request, place),
+        unseal=lambda request, text: cursors.unseal(access(), request, text),
+        report=report,
+        is_busy=is_busy,
+        advise=advice,
+    ),
+)
 
 
 @app.route("/health", methods=["GET"])
-@endpoint(scope="public")
-def show_health() -> Health:
-    """Say that the service is up, and how it is set up."""
-    return health(environment(), now=now())
+@endpoint(
+    scope="public", answers={200: Health, 503: Health}, refuses=(TokenMissing, InvalidToken, RoleNotAllowed)
+)
+def show_health(request: Request, deep: bool = False) -> Health | Reply:
+    """Say that the service is up, and how it is set up; `deep` (for admins) whether all it needs answers."""
+    shallow = health.health(environment(), now=now())
+    if not deep:
+        return shallow
+    admit(request, "admin")
+    return health.deep(shallow, store(), photos(), faces())
 
 
 @app.route("/openapi.json", methods=["GET"])
@@ -182,14 +234,14 @@ def show_docs() -> Reply:
 
 
 @app.route("/session", methods=["GET"])
-@endpoint(scope="kiosk", guard=require_lab, problem=lab.problem, refuses=(LabOff,))
-def lab_session() -> LabSession:
+@endpoint(scope="kiosk", admit=admit_lab, problem=lab.problem, refuses=(LabOff, TooManyRequests))
+def lab_session(caller: Caller | None) -> LabSession:
     """Start a liveness session."""
-    return lab.start_session(store(), faces(), now=now())
+    return lab.start_session(store(), access(), faces(), caller=caller, now=now())
 
 
 @app.route("/liveness-result", methods=["GET"])
-@endpoint(scope="kiosk", guard=require_lab, problem=lab.result_problem, refuses=(LabOff,))
+@endpoint(scope="kiosk", admit=admit_lab, problem=lab.result_problem, refuses=(LabOff,))
 def lab_result_without_session() -> NoReturn:
     """Ask for the session id that is missing."""
     raise lab.MISSING_SESSION
@@ -198,26 +250,30 @@ def lab_result_without_session() -> NoReturn:
 @app.route("/liveness-result/{session_id}", methods=["GET"])
 @endpoint(
     scope="kiosk",
-    guard=require_lab,
+    admit=admit_lab,
     problem=lab.result_problem,
-    refuses=(LabOff, SessionNotFound, SessionExpired, NoReferenceImage),
+    refuses=(LabOff, LockedOut, SessionNotFound, SessionExpired, NoReferenceImage),
 )
 def lab_result(
+    caller: Caller | None,
     session_id: str,
     preview: str = "",
     compareFaceId: str = "",  # noqa: N803
 ) -> LabLive | LabNotLive:
     """Check in with a finished session; the two query fields are taken and change nothing."""
-    return lab.session_result(store(), faces(), session_id, scores=environment().lab == "open", now=now())
+    return lab.session_result(store(), access(), faces(), session_id, caller=caller, now=now())
 
 
-@app.route("/index-face", methods=["POST"], content_types=FORM_TYPES)
+@app.route("/index-face", methods=["POST"], content_types=ANY)
 @endpoint(
+    takes=FORM_TYPES,
     scope="manager",
-    guard=require_lab,
+    admit=admit_lab,
     problem=lab.problem,
     refuses=(
         LabOff,
+        ConsentMissing,
+        TooManyRequests,
         InvalidPhoto,
         PhotoTooLarge,
         SeveralFaces,
@@ -228,20 +284,20 @@ def lab_result(
         EnrolmentInProgress,
     ),
 )
-def lab_index_face(body: lab.Registration) -> LabRegistered | LabRefusal:
+def lab_index_face(caller: Caller | None, body: lab.Registration) -> LabRegistered | LabRefusal:
     """Enrol a photo under a name."""
-    return lab.register(store(), faces(), photos(), body, now=now())
+    return lab.register(store(), access(), faces(), photos(), body, caller=caller, now=now())
 
 
 @app.route("/list-collections", methods=["GET"])
-@endpoint(scope="manager", guard=require_lab, problem=lab.problem, refuses=(LabOff,))
+@endpoint(scope="manager", admit=admit_lab, problem=lab.problem, refuses=(LabOff,))
 def lab_list_collections() -> LabFaces:
     """List every enrolled face."""
     return lab.list_faces(store())
 
 
 @app.route("/attendance", methods=["GET"])
-@endpoint(scope="viewer", guard=require_lab, problem=lab.problem, refuses=(LabOff,))
+@endpoint(scope="viewer", admit=admit_lab, problem=lab.problem, refuses=(LabOff,))
 def lab_attendance(externalImageId: str = "") -> LabToday:  # noqa: N803
     """Say whether a person has checked in today."""
     return lab.today(store(), externalImageId, now=now())
@@ -249,23 +305,24 @@ def lab_attendance(externalImageId: str = "") -> LabToday:  # noqa: N803
 
 @app.route("/delete-face", methods=["DELETE"])
 @endpoint(
-    scope="manager", guard=require_lab, problem=lab.problem, refuses=(LabOff, FaceNotFound, PersonNotFound)
+    scope="manager", admit=admit_lab, problem=lab.problem, refuses=(LabOff, FaceNotFound, PersonNotFound)
 )
 def lab_delete_face(body: lab.Deletion) -> LabDeleted:
     """Remove an enrolled face and its photo."""
     return lab.delete_face(store(), faces(), photos(), body, now=now())
 
 
-@app.route("/checkin", methods=["POST"], content_types=[*PHOTO_TYPES, "multipart/form-data"])
+@app.route("/checkin", methods=["POST"], content_types=ANY)
 @endpoint(
+    takes=[*PHOTO_TYPES, "multipart/form-data"],
     scope="kiosk",
-    guard=require_lab,
+    admit=admit_lab,
     problem=lab.problem,
-    refuses=(LabOff, InvalidPhoto, PhotoTooLarge, PhotoPunchOff),
+    refuses=(LabOff, LockedOut, InvalidPhoto, PhotoTooLarge, PhotoPunchOff),
 )
-def lab_check_in(body: lab.Upload) -> LabCheckIn | LabNotCheckedIn:
+def lab_check_in(caller: Caller | None, body: lab.Upload) -> LabCheckIn | LabNotCheckedIn:
     """Check in with a photo alone, where the site allows it."""
-    return lab.check_in(store(), faces(), body, now=now())
+    return lab.check_in(store(), access(), faces(), body, caller=caller, now=now())
 
 
 # --- people -------------------------------------------------------------------------------------
@@ -273,9 +330,9 @@ def lab_check_in(body: lab.Upload) -> LabCheckIn | LabNotCheckedIn:
 
 @app.route("/v1/people", methods=["POST"])
 @endpoint(scope="manager", status=201, refuses=(PersonExists, UnknownShift))
-def create_person(body: NewPerson) -> PersonView:
+def create_person(caller: Caller, body: NewPerson) -> PersonView:
     """Add a person."""
-    return people.create(store(), body, now=now())
+    return people.create(store(), body, by=caller.token_id, now=now())
 
 
 @app.route("/v1/people", methods=["GET"])
@@ -305,14 +362,54 @@ def change_person(person_id: PersonId, body: PersonChange) -> PersonView:
     return people.change(store(), person_id, body, now=now())
 
 
-@app.route("/v1/people/{person_id}/faces", methods=["POST"], content_types=PHOTO_TYPES)
-@endpoint(scope="manager", status=201, answers={201: FaceView, 200: FaceView}, refuses=ENROLMENT_REFUSALS)
-def add_face(person_id: PersonId, body: PhotoBody, allow_different: bool = False) -> Reply:
+@app.route("/v1/people/{person_id}", methods=["DELETE"])
+@endpoint(scope="manager", answers={200: Receipt, 202: Receipt}, refuses=(PersonNotFound,))
+def erase_person(person_id: PersonId, attendance: AttendanceOf = "anonymise") -> Reply:
+    """Erase a person: faces, photos, name and all; 202 when something under way has yet to go.
+
+    Their attendance is kept under a made-up id, or removed. After a 202 the sweep finishes it within two
+    minutes, or the same call made again.
+    """
+    receipt = privacy.erase(store(), traces(), faces(), photos(), person_id, attendance, now=now())
+    return Reply(200 if receipt.complete else 202, receipt)
+
+
+@app.route("/v1/people/{person_id}/data", methods=["GET"])
+@endpoint(scope="manager", answers={200: Held, 303: Link}, refuses=(PersonNotFound,), audit=True)
+def show_data(person_id: PersonId) -> Held | Reply:
+    """Show everything that is held on a person, with links to the photos; 303 to a file when it is long."""
+    return privacy.data(store(), traces(), photos(), person_id, now=now())
+
+
+@app.route("/v1/people/{person_id}/consent", methods=["PUT"])
+@endpoint(scope="manager", refuses=(PersonNotFound,))
+def give_consent(caller: Caller, person_id: PersonId, body: NewConsent) -> PersonView:
+    """Record that a person consents to be recognised by their face."""
+    return people.give_consent(store(), person_id, body, by=caller.token_id, now=now())
+
+
+@app.route("/v1/people/{person_id}/consent", methods=["DELETE"])
+@endpoint(scope="manager", refuses=(PersonNotFound, ConsentNotFound))
+def withdraw_consent(person_id: PersonId) -> PersonView:
+    """End a person's consent: faces and photos are erased at once, attendance is kept."""
+    return enrolment.withdraw_consent(store(), faces(), photos(), person_id, now=now())
+
+
+@app.route("/v1/people/{person_id}/faces", methods=["POST"], content_types=ANY)
+@endpoint(
+    takes=PHOTO_TYPES,
+    scope="manager",
+    status=201,
+    answers={201: FaceView, 200: FaceView},
+    refuses=ENROLMENT_REFUSALS,
+)
+def add_face(caller: Caller, person_id: PersonId, body: PhotoBody, allow_different: bool = False) -> Reply:
     """Enrol a photo of a person; 200 and the face as it is when the photo is there already."""
-    photo = uploads.photo_of(store(), photos(), body)
-    face, new = enrolment.add(
-        store(), faces(), photos(), person_id, photo, allow_different=allow_different, now=now()
-    )
+    limits.spend(access(), "enrolment", caller, store().settings().limits.enrolments_per_minute, now=now())
+    with uploads.photo_of(store(), photos(), body, about=person_id) as photo:
+        face, new = enrolment.add(
+            store(), faces(), photos(), person_id, photo, allow_different=allow_different, now=now()
+        )
     return Reply(201 if new else 200, FaceView.of(face))
 
 
@@ -331,14 +428,14 @@ def remove_face(person_id: PersonId, face_id: FaceId) -> None:
 
 
 @app.route("/v1/people/{person_id}/faces/{face_id}/photo", methods=["GET"])
-@endpoint(scope="manager", refuses=(PersonNotFound, FaceNotFound))
+@endpoint(scope="manager", refuses=(PersonNotFound, FaceNotFound), audit=True)
 def show_photo(person_id: PersonId, face_id: FaceId) -> Link:
     """Give a link to an enrolled photo that works for a minute."""
     return photos().link(enrolment.find(store(), person_id, face_id).photo_key, now=now())
 
 
-@app.route("/v1/imports", methods=["POST"], content_types=CSV_TYPES)
-@endpoint(scope="manager", refuses=(InvalidImport, ImportTooLarge, ImportRefused))
+@app.route("/v1/imports", methods=["POST"], content_types=ANY)
+@endpoint(takes=CSV_TYPES, scope="manager", refuses=(InvalidImport, ImportTooLarge, ImportRefused))
 def import_people(body: Sheet, dry_run: bool = False, mode: Mode = "all") -> ImportResult:
     """Add the people of a CSV file: all rows or none, or with mode `good` those that are good."""
     return imports.run(store(), body, dry_run=dry_run, mode=mode, now=now())
@@ -351,19 +448,20 @@ def begin_upload() -> Upload:
     return uploads.begin(store(), photos(), now=now())
 
 
-@app.route("/v1/identify", methods=["POST"], content_types=PHOTO_TYPES)
-@endpoint(scope="manager", refuses=PHOTO_REFUSALS)
+@app.route("/v1/identify", methods=["POST"], content_types=ANY)
+@endpoint(takes=PHOTO_TYPES, scope="manager", refuses=PHOTO_REFUSALS)
 def identify(body: PhotoBody) -> Identification:
     """Find whom a photo shows; no attendance is recorded."""
-    return recognition.identify(store(), faces(), uploads.photo_of(store(), photos(), body))
+    with uploads.photo_of(store(), photos(), body) as photo:
+        return recognition.identify(store(), faces(), photo)
 
 
-@app.route("/v1/people/{person_id}/verify", methods=["POST"], content_types=PHOTO_TYPES)
-@endpoint(scope="manager", refuses=(PersonNotFound, *PHOTO_REFUSALS))
+@app.route("/v1/people/{person_id}/verify", methods=["POST"], content_types=ANY)
+@endpoint(takes=PHOTO_TYPES, scope="manager", refuses=(PersonNotFound, *PHOTO_REFUSALS))
 def verify(person_id: PersonId, body: PhotoBody) -> Verification:
     """Compare a photo with a person's faces; no attendance is recorded."""
-    photo = uploads.photo_of(store(), photos(), body)
-    return recognition.verify(store(), faces(), person_id, photo)
+    with uploads.photo_of(store(), photos(), body, about=person_id) as photo:
+        return recognition.verify(store(), faces(), person_id, photo)
 
 
 @app.route("/v1/people/{person_id}/leaves", methods=["POST"])
@@ -391,17 +489,17 @@ def list_leaves(from_: date, to: date, person_id: PersonId | None = None) -> Pag
 
 
 @app.route("/v1/liveness-sessions", methods=["POST"])
-@endpoint(scope="kiosk", status=201)
-def begin_session() -> SessionStarted:
+@endpoint(scope="kiosk", status=201, refuses=(TooManyRequests,))
+def begin_session(caller: Caller) -> SessionStarted:
     """Start a liveness session, with credentials that can do nothing but stream it."""
-    return liveness.begin(store(), faces(), streaming(), now=now())
+    return liveness.begin(store(), access(), faces(), streaming(), caller=caller, now=now())
 
 
 @app.route("/v1/liveness-sessions/{session_id}", methods=["GET"])
 @endpoint(scope="kiosk", refuses=(SessionNotFound,))
-def show_session(session_id: SessionId) -> SessionView:
-    """Say where a liveness session stands; no score, no effect."""
-    return liveness.show(store(), faces(), session_id)
+def show_session(caller: Caller, session_id: SessionId) -> SessionView:
+    """Say where a liveness session of the caller's stands; no score, no effect."""
+    return liveness.show(store(), faces(), session_id, caller=caller)
 
 
 @app.route("/v1/punches", methods=["POST"])
@@ -411,30 +509,39 @@ def show_session(session_id: SessionId) -> SessionView:
     answers={201: PunchReceipt, 200: PunchReceipt},
     refuses=PUNCH_REFUSALS,
 )
-def punch(body: NewPunch) -> Reply:
+def punch(caller: Caller, body: NewPunch) -> Reply:
     """Record a punch for a finished liveness session; 200 for one that repeats the last."""
-    receipt = attendance.punch(store(), faces(), body, now=now())
+    receipt = attendance.punch(store(), access(), faces(), body, caller=caller, now=now())
     return Reply(200 if receipt.duplicate else 201, receipt)
 
 
 @app.route("/v1/punches/manual", methods=["POST"])
 @endpoint(scope="manager", status=201, refuses=(PersonNotFound, PunchNotFound, PunchSuperseded))
-def record_manual_punch(body: ManualPunch) -> PunchView:
+def record_manual_punch(caller: Caller, body: ManualPunch) -> PunchView:
     """Record a punch without a camera, or correct one."""
-    return corrections.record(store(), body, by=None, now=now())
+    return corrections.record(store(), body, by=caller.token_id, now=now())
 
 
 @app.route("/v1/punches", methods=["GET"])
 @endpoint(scope="viewer", refuses=(InvalidCursor,))
 def list_punches(
+    caller: Caller,
     from_: date,
     to: date,
     person_id: PersonId | None = None,
     limit: Limit = 100,
     cursor: Cursor | None = None,
 ) -> Page[PunchView]:
-    """List punches of some work days, oldest first, corrected ones too."""
-    return corrections.log(store(), person_id=person_id, since=from_, until=to, limit=limit, after=cursor)
+    """List punches of some work days, oldest first, corrected ones too; their evidence for managers only."""
+    return corrections.log(
+        store(),
+        person_id=person_id,
+        since=from_,
+        until=to,
+        limit=limit,
+        after=cursor,
+        evidence=caller.may("manager"),
+    )
 
 
 # --- attendance ---------------------------------------------------------------------------------
@@ -540,10 +647,63 @@ def change_settings(body: Settings, effective_from: date | None = None) -> Setti
     return site.change(store(), body, effective_from=effective_from, now=now())
 
 
+# --- who may call, and what they did --------------------------------------------------------------
+
+
+@app.route("/v1/tokens", methods=["POST"])
+@endpoint(scope="admin", status=201, remember=False)
+def create_token(body: NewToken) -> TokenMade:
+    """Make a token; it is shown this once."""
+    return tokens.mint(access(), body, now=now())
+
+
+@app.route("/v1/tokens", methods=["GET"])
+@endpoint(scope="admin")
+def list_tokens() -> Page[TokenView]:
+    """List the tokens that hold, oldest first."""
+    return tokens.listed(access(), now=now())
+
+
+@app.route("/v1/tokens/{token_id}", methods=["DELETE"])
+@endpoint(scope="admin", status=204, refuses=(TokenNotFound, LastAdminToken))
+def revoke_token(token_id: PersonId) -> None:
+    """Make a token worthless, within a minute everywhere."""
+    tokens.revoke(access(), token_id, now=now())
+
+
+@app.route("/v1/audit", methods=["GET"])
+@endpoint(scope="admin", refuses=(InvalidCursor,))
+def list_audit(
+    from_: date | None = None,
+    to: date | None = None,
+    person_id: PersonId | None = None,
+    limit: Limit = 100,
+    cursor: Cursor | None = None,
+) -> Page[AuditView]:
+    """List what managers and admins did and limits refused, newest first; days are in UTC."""
+    return audit.listed(
+        access(), since=from_, until=to, person_id=person_id, limit=limit, after=cursor, now=now()
+    )
+
+
+@app.route("/v1/retention", methods=["GET"])
+@endpoint(scope="admin")
+def show_retention() -> RetentionPlan:
+    """Say what the daily clean-up would remove now; nothing is removed."""
+    return privacy.retain(store(), access(), traces(), faces(), photos(), dry_run=True, now=now())
+
+
 # --- schedules ----------------------------------------------------------------------------------
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sweep(event: object) -> dict[str, int]:
-    """Undo the enrolments and finish the removals that a crash left half-done."""
-    return {"swept": enrolment.sweep(store(), faces(), photos(), now=now())}
+    """Finish or undo what a crash left half-done: enrolments, removals, uploads, erasures."""
+    return scheduled("sweep", lambda: privacy.sweep(store(), traces(), faces(), photos(), now=now()))
+
+
+@app.schedule(Cron(17, 19, "*", "*", "?", "*"))
+def retain(event: object) -> dict[str, int]:
+    """Remove what has been kept for as long as the settings say; every night in Vietnam."""
+    gateways = store(), access(), traces(), faces(), photos()
+    return scheduled("retain", lambda: privacy.retain(*gateways, dry_run=False, now=now()).counts())

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 
+from chalicelib.access import Access, Caller
 from chalicelib.calendars import Rota
 from chalicelib.errors import (
     AmbiguousMatch,
@@ -24,7 +25,8 @@ from chalicelib.errors import (
     SessionPending,
     SessionUsed,
 )
-from chalicelib.faces import Faces, LivenessResult
+from chalicelib.faces import SEARCH_FLOOR, Faces, LivenessResult
+from chalicelib.limits import note_failure, require_unlocked
 from chalicelib.models import (
     Evidence,
     Match,
@@ -35,17 +37,22 @@ from chalicelib.models import (
     SessionId,
     SessionState,
 )
+from chalicelib.people import first_name
 from chalicelib.photos import Photo
 from chalicelib.recognition import recognise
 from chalicelib.settings import Settings
 from chalicelib.store import DayMoved, SessionAlreadySpent, Snapshot, Store, new_punch_id
 from chalicelib.table import pause
+from chalicelib.telemetry import mark, observe
 from chalicelib.workdays import Asked, Direction, Mark, Source, direction, recent
 
 TRIES = 30
 """How often a punch that met another of the same person is decided again."""
 
 PUNCHED = "Punched"
+
+LOOKED_LIKE = 80.0
+"""From which similarity on a failed punch counts against whom it looked like."""
 
 
 class NewPunch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,10 +63,13 @@ class NewPunch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class PunchReceipt(Struct, frozen=True, kw_only=True):
-    """What a kiosk shows. `at` is in the site's zone; a `duplicate` is the punch made moments before."""
+    """What a kiosk shows. `at` is in the site's zone; a `duplicate` is the punch made moments before.
+
+    A kiosk is told a first name and no id; who may see people is told the whole name.
+    """
 
     punch_id: str
-    person_id: str
+    person_id: str | None
     name: str
     direction: Direction
     at: datetime
@@ -70,11 +80,12 @@ class PunchReceipt(Struct, frozen=True, kw_only=True):
 class Settled(Struct, frozen=True):
     """What came of a session or photo. A retry (`first` is False) changed nothing.
 
-    `mark` is the punch with its settled `direction`, for who punched just now.
+    `mark` is the punch with its settled `direction`, for who punched just now; `greeting` their first name.
     """
 
     outcome: Outcome
     first: bool
+    greeting: str = ""
     person: Person | None = None
     mark: Mark | None = None
     direction: Direction | None = None
@@ -87,24 +98,34 @@ class _Check(Struct, frozen=True):
     asked: Asked
     now: datetime
     image_bytes: int | None
+    caller: Caller | None
     liveness: LivenessResult | None = None
 
+    @property
+    def who(self) -> str | None:
+        """The token that asks."""
+        return self.caller.token_id if self.caller else None
 
-def punch(store: Store, faces: Faces, body: NewPunch, *, now: datetime) -> PunchReceipt:
+
+def punch(
+    store: Store, access: Access, faces: Faces, body: NewPunch, *, caller: Caller, now: datetime
+) -> PunchReceipt:
     """Record a punch for a finished liveness session.
 
-    Raises SessionNotFound, SessionPending, SessionExpired, SessionUsed, NoReferenceImage, NotLive,
-    NotRecognised or AmbiguousMatch; the last three spend the session.
+    Raises SessionNotFound, SessionPending, SessionExpired, SessionUsed, NoReferenceImage, LockedOut,
+    NotLive, NotRecognised or AmbiguousMatch; the last three spend the session.
     """
-    settled = settle(store, faces, body.liveness_session_id, asked=body.direction, now=now)
+    settled = settle(
+        store, access, faces, body.liveness_session_id, asked=body.direction, caller=caller, now=now
+    )
     if not settled.first:
         raise SessionUsed
     if settled.mark is None or settled.person is None or settled.direction is None:
         raise _REFUSALS[settled.outcome.code]
     return PunchReceipt(
         punch_id=settled.mark.id,
-        person_id=settled.person.person_id,
-        name=settled.person.name,
+        person_id=settled.person.person_id if caller.may("manager") else None,
+        name=settled.person.name if caller.may("manager") else settled.greeting,
         direction=settled.direction,
         at=settled.mark.at.astimezone(ZoneInfo(settled.mark.zone)),
         work_day=settled.mark.work_day,
@@ -115,52 +136,71 @@ def punch(store: Store, faces: Faces, body: NewPunch, *, now: datetime) -> Punch
 _REFUSALS = {kind.__name__: kind() for kind in (NotLive, NotRecognised, AmbiguousMatch)}
 
 
-def settle(store: Store, faces: Faces, session_id: str, *, asked: Asked = "auto", now: datetime) -> Settled:
-    """Spend a finished liveness session: record a punch, or the reason why not.
+def settle(
+    store: Store,
+    access: Access,
+    faces: Faces,
+    session_id: str,
+    *,
+    asked: Asked = "auto",
+    caller: Caller | None,
+    now: datetime,
+) -> Settled:
+    """Spend a finished liveness session of the caller's: record a punch, or the reason why not.
 
     However often and however concurrently it is called, one session gives one outcome.
-    Raises SessionNotFound, SessionPending, SessionExpired or NoReferenceImage; none of
+    Raises SessionNotFound, SessionPending, SessionExpired, NoReferenceImage or LockedOut; none of
     these spends the session.
     """
+    mark(session=session_id)
     try:
         result = faces.session(session_id)
     except SessionNotFound:
-        return _settled_before(store, session_id)
+        return _settled_before(store, session_id, caller)
     if result.status in ("CREATED", "IN_PROGRESS"):
         raise SessionPending
     if result.status == "EXPIRED":
-        return _settled_before(store, session_id)
+        return _settled_before(store, session_id, caller)
     matches = _candidates(faces, result.image) if result.status == "SUCCEEDED" else []
     size = len(result.image.content) if result.image else None
-    check = _Check("face", asked, now, size, result)
+    check = _Check("face", asked, now, size, caller, result)
     for attempt in range(TRIES):
         try:
             with store.turn(_first(matches)):
-                snapshot = store.snapshot(now, session_id=session_id, person_id=_first(matches))
-                if snapshot.session is None:
+                snapshot = store.snapshot(
+                    now, session_id=session_id, person_id=_first(matches), kiosk=check.who
+                )
+                if snapshot.session is None or snapshot.session.by != check.who:
                     raise SessionNotFound
                 if snapshot.session.outcome:
                     return _stored(store, snapshot.session.outcome)
-                return _decide(store, check, matches, snapshot, snapshot.session)
+                return _decide(store, access, check, matches, snapshot, snapshot.session)
         except (DayMoved, SessionAlreadySpent):
             pause(attempt)  # read again: the answer of whoever was first, or the day as it is now
     raise Busy
 
 
-def check_in_photo(store: Store, faces: Faces, photo: Photo, *, now: datetime) -> Settled:
+def check_in_photo(
+    store: Store, access: Access, faces: Faces, photo: Photo, *, caller: Caller | None, now: datetime
+) -> Settled:
     """Record a punch for a mere photo, where the site allows it.
 
-    Raises PhotoPunchOff, NoFaceFound, NotRecognised or AmbiguousMatch.
+    Raises PhotoPunchOff, NoFaceFound, LockedOut, NotRecognised or AmbiguousMatch.
     """
     if not store.settings().photo_punch:
         raise PhotoPunchOff
     matches = faces.search(photo)
-    check = _Check("photo", "auto", now, len(photo.content))
+    check = _Check("photo", "auto", now, len(photo.content), caller)
     for attempt in range(TRIES):
         try:
             with store.turn(_first(matches)):
-                snapshot = store.snapshot(now, person_id=_first(matches))
-                person, evidence = recognise(matches, snapshot.person, snapshot.settings)
+                snapshot = store.snapshot(now, person_id=_first(matches), kiosk=check.who)
+                require_unlocked(snapshot.locked_until, now=now)
+                try:
+                    person, evidence = recognise(matches, snapshot.person, snapshot.settings)
+                except (NotRecognised, AmbiguousMatch):
+                    _note_failure(access, check, matches, snapshot.settings)
+                    raise
                 return _record(store, check, snapshot, person, evidence, None)
         except DayMoved:
             pause(attempt)
@@ -189,10 +229,10 @@ def _candidates(faces: Faces, image: Photo | None) -> list[Match]:
         return []
 
 
-def _settled_before(store: Store, session_id: str) -> Settled:
+def _settled_before(store: Store, session_id: str, caller: Caller | None) -> Settled:
     """Answer for a session that Rekognition no longer knows."""
     session = store.session(session_id)
-    if session is None:
+    if session is None or session.by != (caller.token_id if caller else None):
         raise SessionNotFound
     if session.outcome is None:
         raise SessionExpired
@@ -201,23 +241,39 @@ def _settled_before(store: Store, session_id: str) -> Settled:
 
 def _stored(store: Store, outcome: Outcome) -> Settled:
     people = store.people([outcome.person_id]) if outcome.person_id else {}
-    return Settled(outcome, first=False, person=people.get(outcome.person_id or ""))
+    person = people.get(outcome.person_id or "")
+    greeting = first_name(person.name, store.settings().name_order) if person else ""
+    return Settled(outcome, first=False, greeting=greeting, person=person)
 
 
 def _decide(
-    store: Store, check: _Check, matches: list[Match], snapshot: Snapshot, session: Session
+    store: Store,
+    access: Access,
+    check: _Check,
+    matches: list[Match],
+    snapshot: Snapshot,
+    session: Session,
 ) -> Settled:
+    require_unlocked(snapshot.locked_until, now=check.now)
     try:
         _require_live(check, snapshot.settings)
         person, evidence = recognise(matches, snapshot.person, snapshot.settings)
     except (NotLive, NotRecognised, AmbiguousMatch) as refusal:
         outcome = replace(_outcome(check), code=type(refusal).__name__)
+        # Counted first: if that fails nothing is recorded, and the caller may try again.
+        _note_failure(access, check, matches, snapshot.settings)
         store.spend_session(_spent(session, outcome))
         return Settled(outcome, first=True)
     return _record(store, check, snapshot, person, evidence, session)
 
 
+def _note_failure(access: Access, check: _Check, matches: list[Match], settings: Settings) -> None:
+    looked_like = next((match.person_id for match in matches if match.similarity >= LOOKED_LIKE), None)
+    note_failure(access, settings.limits, check.caller, looked_like, now=check.now)
+
+
 def _require_live(check: _Check, settings: Settings) -> None:
+    """Raise NotLive unless the camera check says that it was a live person."""
     result = check.liveness
     if result is None or result.status != "SUCCEEDED":
         raise NotLive
@@ -235,6 +291,7 @@ def _record(
 ) -> Settled:
     """Write the punch, or find the one that it would repeat."""
     calendar = snapshot.settings.calendar
+    greeting = first_name(person.name, snapshot.settings.name_order)
     day = snapshot.day(person, Rota(calendar).work_day(check.now, person.shift))
     outcome = replace(
         _outcome(check),
@@ -246,7 +303,8 @@ def _record(
         outcome = replace(outcome, punch_id=repeated.id, duplicate=True)
         if session:
             store.spend_session(_spent(session, outcome))
-        return Settled(outcome, True, person, repeated, direction(day.marks, repeated))
+        observe("Duplicate")
+        return Settled(outcome, True, greeting, person, repeated, direction(day.marks, repeated))
     if check.liveness and session:
         evidence = replace(
             evidence,
@@ -263,11 +321,16 @@ def _record(
         zone=calendar.zone,
         direction=check.asked,
         source=check.source,
+        device=check.caller.label if check.caller else None,
+        site=check.caller.site if check.caller else None,
         evidence=evidence,
     )
     outcome = replace(outcome, punch_id=made.punch_id)
     store.add_punch(made, [day], _spent(session, outcome) if session else None)
-    return Settled(outcome, True, person, made.mark(), direction(day.marks, made.mark()))
+    mark(person=person.person_id)
+    observe("Punched")
+    observe("MatchMargin", evidence.similarity - (evidence.runner_up or SEARCH_FLOOR))
+    return Settled(outcome, True, greeting, person, made.mark(), direction(day.marks, made.mark()))
 
 
 def _outcome(check: _Check) -> Outcome:

@@ -14,8 +14,9 @@ from chalicelib.calendars import Rota
 from chalicelib.errors import Busy, InvalidCursor, InvalidRequest, PunchNotFound, PunchSuperseded
 from chalicelib.items import punch_instant
 from chalicelib.models import Evidence, Instant, Page, PersonId, Punch, Reason
+from chalicelib.people import EARLIEST, FUTURE, clean
 from chalicelib.periods import period
-from chalicelib.store import DayMoved, Store, cursor, new_punch_id, read_cursor
+from chalicelib.store import DayMoved, Store, new_punch_id
 from chalicelib.table import pause
 from chalicelib.workdays import Asked, Source, by_day
 
@@ -27,11 +28,6 @@ OVERLAP = timedelta(days=2)
 
 NEAR = timedelta(days=31)
 """How far from the punch that it corrects a correction may be."""
-
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-
-FUTURE = timedelta(minutes=5)
-"""How far ahead of our clock a manual punch may be: somebody's clock may be fast."""
 
 
 class ManualPunch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,7 +46,7 @@ class ManualPunch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class PunchView(Struct, frozen=True, kw_only=True):
-    """A punch in the log; `at` is in the zone in which it was made."""
+    """A punch in the log; `at` is in the zone in which it was made. Scores are for managers only."""
 
     punch_id: str
     person_id: str
@@ -60,6 +56,7 @@ class PunchView(Struct, frozen=True, kw_only=True):
     direction: Asked
     source: Source
     device: str | None
+    site: str | None
     supersedes: str | None
     void: bool
     reason: str | None
@@ -67,13 +64,13 @@ class PunchView(Struct, frozen=True, kw_only=True):
     evidence: Evidence | None
 
     @classmethod
-    def of(cls, punch: Punch) -> "PunchView":
-        """Show a stored punch."""
+    def of(cls, punch: Punch, *, evidence: bool = True) -> "PunchView":
+        """Show a stored punch, with or without its evidence."""
         shown = {name: getattr(punch, name) for name in cls.__struct_fields__}
-        return cls(**shown | {"at": punch.local_at()})
+        return cls(**shown | {"at": punch.local_at(), "evidence": punch.evidence if evidence else None})
 
 
-def record(store: Store, body: ManualPunch, *, by: str | None, now: datetime) -> PunchView:
+def record(store: Store, body: ManualPunch, *, by: str, now: datetime) -> PunchView:
     """Record a manual punch or a correction.
 
     Raises PersonNotFound, PunchNotFound, PunchSuperseded, InvalidRequest.
@@ -102,7 +99,7 @@ def record(store: Store, body: ManualPunch, *, by: str | None, now: datetime) ->
         source="manual",
         supersedes=body.supersedes,
         void=body.void,
-        reason=body.reason,
+        reason=clean(body.reason, what="reason", limit=500),
         by=by,
     )
     for attempt in range(TRIES):
@@ -114,6 +111,7 @@ def record(store: Store, body: ManualPunch, *, by: str | None, now: datetime) ->
                 store.add_punch(punch, days)
         except DayMoved:
             pause(attempt)
+            store.person(person.person_id)  # it may be that they are being erased
             continue
         return PunchView.of(punch)
     raise Busy
@@ -131,14 +129,21 @@ def _check(body: ManualPunch, now: datetime) -> None:
 
 
 def log(
-    store: Store, *, person_id: str | None, since: date, until: date, limit: int, after: str | None
+    store: Store,
+    *,
+    person_id: str | None,
+    since: date,
+    until: date,
+    limit: int,
+    after: str | None,
+    evidence: bool,
 ) -> Page[PunchView]:
     """List the punches of some work days (at most 366, both ends included), oldest first.
 
     Raises InvalidRequest or InvalidCursor.
     """
     days = period(since, until)
-    start = read_cursor(after, "") if after else ""
+    start = after or ""
     if start:
         days = [day for day in days if day >= _reached(start)]
     if not days:
@@ -148,9 +153,9 @@ def log(
     for punch in found:
         if punch.punch_id > start:  # ids begin with their instant
             if len(shown) == limit:
-                return Page([PunchView.of(punch) for punch in shown], cursor(shown[-1].punch_id))
+                return Page([PunchView.of(punch, evidence=evidence) for punch in shown], shown[-1].punch_id)
             shown.append(punch)
-    return Page([PunchView.of(punch) for punch in shown], None)
+    return Page([PunchView.of(punch, evidence=evidence) for punch in shown], None)
 
 
 def _reached(punch_id: str) -> date:

@@ -12,6 +12,8 @@ import msgspec
 
 from chalicelib.errors import (
     Busy,
+    ConsentMissing,
+    ConsentNotFound,
     EnrolmentInProgress,
     FaceBelongsToAnother,
     FaceDiffers,
@@ -26,7 +28,7 @@ from chalicelib.errors import (
 )
 from chalicelib.faces import Faces
 from chalicelib.items import fold
-from chalicelib.models import MAX_FACES, Face, FaceState, Match, Person
+from chalicelib.models import MAX_FACES, Consent, Face, FaceState, Match, Person, PersonView
 from chalicelib.people import clean
 from chalicelib.photos import Photo, Photos, key_of
 from chalicelib.store import Store, new_id
@@ -43,10 +45,20 @@ TRIES = 5
 """How often a write that lost against another on the same person is tried again."""
 
 
-def register(store: Store, faces: Faces, photos: Photos, name: str, photo: Photo, *, now: datetime) -> Face:
+def register(
+    store: Store,
+    faces: Faces,
+    photos: Photos,
+    name: str,
+    photo: Photo,
+    *,
+    consent: Consent | None,
+    now: datetime,
+) -> Face:
     """Enrol a photo under a name, as the lab does it: whoever it shows is found or made.
 
-    Raises FaceBelongsToAnother when the face is enrolled under another name.
+    Who is made has the given `consent`. Raises ConsentMissing without one, and FaceBelongsToAnother when
+    the face is enrolled under another name.
     """
     name = clean(name)
     faces.require_one_face(photo)
@@ -58,7 +70,7 @@ def register(store: Store, faces: Faces, photos: Photos, name: str, photo: Photo
             continue  # a face that an unfinished enrolment left in the collection
         if match.face_id in person.face_ids and fold(person.name) == fold(name):
             return _enrol(store, faces, photos, person, photo, now=now)
-    person = Person(person_id=new_id(), name=name, created_at=now, updated_at=now)
+    person = Person(person_id=new_id(), name=name, created_at=now, updated_at=now, consent=consent)
     _refuse_another(store, matches, person)
     return _enrol(store, faces, photos, person, photo, now=now)
 
@@ -75,10 +87,11 @@ def add(
 ) -> tuple[Face, bool]:
     """Enrol a photo of a person; says too whether it is new.
 
-    Raises PersonNotFound, NoFaceFound, SeveralFaces, PoorPhoto, FaceBelongsToAnother, TooManyFaces,
-    and FaceDiffers (unless `allow_different`) when it does not look like the person's other faces.
+    Raises PersonNotFound, ConsentMissing, NoFaceFound, SeveralFaces, PoorPhoto, FaceBelongsToAnother,
+    TooManyFaces, and (unless `allow_different`) FaceDiffers when it does not look like their other faces.
     """
     person = store.person(person_id)
+    _require_consent(person)
     known = store.face(person_id, photo.digest)
     if known and known.state is FaceState.ACTIVE:
         return known, False
@@ -103,6 +116,11 @@ def find(store: Store, person_id: str, face_id: str) -> Face:
         if face.face_id == face_id:
             return face
     raise FaceNotFound(face_id)
+
+
+def _require_consent(person: Person) -> None:
+    if person.consent is None:
+        raise ConsentMissing
 
 
 def _refuse_another(store: Store, matches: list[Match], person: Person) -> None:
@@ -132,6 +150,7 @@ def _enrol(
     store: Store, faces: Faces, photos: Photos, person: Person, photo: Photo, *, now: datetime
 ) -> Face:
     """Take a one-face photo in for a person; the same photo again is the same face."""
+    _require_consent(person)
     known = store.face(person.person_id, photo.digest)
     if known and known.state is FaceState.ACTIVE:
         return known
@@ -140,7 +159,7 @@ def _enrol(
     if known:
         if now - known.since < ABANDONED_AFTER:
             raise EnrolmentInProgress
-        _discard(store, faces, photos, known)
+        discard(store, faces, photos, known)
     face = Face(
         person_id=person.person_id,
         digest=photo.digest,
@@ -149,8 +168,10 @@ def _enrol(
         since=now,
     )
     try:
-        store.begin_face(face)
+        store.begin_face(face, person)
     except WriteConflict:
+        if person.version:
+            store.person(person.person_id)  # raises PersonNotFound for who is being erased
         raise EnrolmentInProgress from None
     try:
         photos.keep(face.photo_key, photo)
@@ -170,7 +191,7 @@ def _enrol(
         _refuse_another(store, resembling, person)
         _activate(store, face, person)
     except RollcallError:
-        _discard(store, faces, photos, face)
+        discard(store, faces, photos, face)
         raise
     return face
 
@@ -181,6 +202,7 @@ def _activate(store: Store, face: Face, person: Person) -> None:
             return store.activate_face(face, person)
         except WriteConflict:
             person = store.person(person.person_id)  # another of the person's faces came or went
+            _require_consent(person)
             if len(person.face_ids) >= MAX_FACES:
                 raise TooManyFaces(MAX_FACES) from None
     raise Busy
@@ -199,7 +221,30 @@ def remove(
             removing = store.begin_removal(face, store.person(person_id), now)
         except WriteConflict:
             continue  # another of the person's faces came or went
-        return _discard(store, faces, photos, removing)
+        return discard(store, faces, photos, removing)
+    raise Busy
+
+
+def withdraw_consent(
+    store: Store, faces: Faces, photos: Photos, person_id: str, *, now: datetime
+) -> PersonView:
+    """End a person's consent: from one moment on no face counts, then faces and photos go.
+
+    What a crash leaves of them is the sweep's. Raises PersonNotFound or ConsentNotFound.
+    """
+    for _ in range(TRIES):
+        person = store.person(person_id)
+        if person.consent is None:
+            raise ConsentNotFound
+        active = [face for face in store.faces(person_id) if face.state is FaceState.ACTIVE]
+        withdrawn = msgspec.structs.replace(person.consent, withdrawn_at=now)
+        try:
+            store.withdraw_consent(person, withdrawn, active, now)
+        except WriteConflict:
+            continue  # a face came or went
+        for face in active:
+            discard(store, faces, photos, face)
+        return PersonView.of(store.person(person_id))
     raise Busy
 
 
@@ -207,11 +252,11 @@ def sweep(store: Store, faces: Faces, photos: Photos, *, now: datetime) -> int:
     """Undo enrolments and finish removals that a crash left half-done; says how many."""
     unfinished = store.unfinished_faces(before=now - ABANDONED_AFTER)
     for face in unfinished:
-        _discard(store, faces, photos, face)
+        discard(store, faces, photos, face)
     return len(unfinished)
 
 
-def _discard(store: Store, faces: Faces, photos: Photos, face: Face) -> None:
+def discard(store: Store, faces: Faces, photos: Photos, face: Face) -> None:
     """Take a face that does not count out of everywhere; safe to repeat from any point."""
     photo = photos.find(face.photo_key)
     if face.face_id:

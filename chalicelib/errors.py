@@ -2,12 +2,15 @@
 
     RollcallError
     ├── InvalidRequest      400  the request itself cannot be understood
+    ├── Unauthenticated     401  nobody we know is asking
     ├── Forbidden           403  understood, but not allowed here
     ├── NotFound            404  nothing of that name
     ├── Conflict            409  sound, but it contradicts what is recorded
     ├── Gone                410  it was there and is over
     ├── TooLarge            413  more than the limits allow
+    ├── UnsupportedMediaType 415 a body of a kind that the route does not take
     ├── Refused             422  sound, but the rules say no
+    ├── TooMany             429  too often; `retry_after_s` says when to come back
     └── Unavailable         503  a service we need did not answer; try again
 
 The class name is the `Code` that callers see and may rely on; the message is for people, safe to
@@ -32,6 +35,10 @@ class InvalidRequest(RollcallError):
     """The request cannot be understood."""
 
 
+class Unauthenticated(RollcallError):
+    """Nobody whom we know is asking."""
+
+
 class Forbidden(RollcallError):
     """The request is understood but not allowed."""
 
@@ -52,15 +59,99 @@ class TooLarge(RollcallError):
     """More than the limits allow."""
 
 
+class UnsupportedMediaType(RollcallError):
+    """The body is of a kind that this route does not take."""
+
+    def __init__(self, content_type: str) -> None:
+        super().__init__(f"Unsupported media type: {content_type[:100]}")
+
+
 class Refused(RollcallError):
     """The request is sound, but the rules say no."""
+
+
+class TooMany(RollcallError):
+    """Too often; `retry_after_s` in the details says when to come back.
+
+    `repeated`: the same was refused a moment ago too, so that it need not be noted again.
+    """
+
+    def __init__(self, message: str, retry_after_s: int, *, repeated: bool = False) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.repeated = repeated
 
 
 class Unavailable(RollcallError):
     """A service we need did not answer in time; the caller may try again."""
 
 
+# --- who is asking ------------------------------------------------------------------------------
+
+
+class TokenMissing(Unauthenticated):
+    """The request carries no token."""
+
+    def __init__(self) -> None:
+        super().__init__("Send a token: `Authorization: Bearer rc_...`.")
+
+
+class InvalidToken(Unauthenticated):
+    """The token is malformed, unknown, revoked or expired; which of them is not said."""
+
+    def __init__(self) -> None:
+        super().__init__("The token is not valid.")
+
+
+class RoleNotAllowed(Forbidden):
+    """The token is good, but its role may not do this."""
+
+    def __init__(self, role: str) -> None:
+        super().__init__("This token's role may not do this.", role=role)
+
+
+class TooManyRequests(TooMany):
+    """More than the site's limits allow of this."""
+
+    def __init__(self, retry_after_s: int, *, repeated: bool = False) -> None:
+        super().__init__("Too many of these requests; wait a moment.", retry_after_s, repeated=repeated)
+
+
+class LockedOut(TooMany):
+    """Too many failed punches at this kiosk, or of this person; check in another way or wait."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("Too many failed attempts; wait, or ask for a manual punch.", retry_after_s)
+
+
+class TokenNotFound(NotFound):
+    """No token has this id."""
+
+    def __init__(self, token_id: str) -> None:
+        super().__init__("There is no such token.", token_id=token_id)
+
+
+class LastAdminToken(Conflict):
+    """Without this token nobody could administer the site."""
+
+    def __init__(self) -> None:
+        super().__init__("This is the last admin token; make another one first.")
+
+
 # --- people and their faces ---------------------------------------------------------------------
+
+
+class ConsentMissing(Forbidden):
+    """The person has not consented to be recognised by their face, or has withdrawn it."""
+
+    def __init__(self) -> None:
+        super().__init__("Record the person's consent before enrolling a face.")
+
+
+class ConsentNotFound(NotFound):
+    """The person has no consent that could be withdrawn."""
+
+    def __init__(self) -> None:
+        super().__init__("This person's consent is not recorded.")
 
 
 class PersonNotFound(NotFound):
@@ -324,6 +415,13 @@ class RequestInProgress(Conflict):
 
     def __init__(self) -> None:
         super().__init__("A request with this Idempotency-Key is still being worked on.")
+
+
+class AnswerNotKept(Conflict):
+    """The request was carried out before; its answer was a secret, shown once and kept nowhere."""
+
+    def __init__(self) -> None:
+        super().__init__("This was done already, and its answer is shown only once.")
 
 
 class IdempotencyKeyReused(Refused):

@@ -73,15 +73,16 @@ def answer(photos: Photos, report: Report[P], form: Format, *, bom: bool, now: d
         raise ExportTooLarge(report.person_days, PERSON_DAYS)
     filename = f"{report.name}.{form}"
     if form == "xlsx":
-        return _stored(photos, xlsx(report.table(), title=report.name[:31]), XLSX_TYPE, filename, now)
+        return stored(photos, xlsx(report.table(), title=report.name[:31]), XLSX_TYPE, filename, now)
     content = b"".join(csv_chunks(report.table(), bom=bom))
     if len(content) > INLINE_BYTES:
-        return _stored(photos, content, CSV_TYPE, filename, now)
+        return stored(photos, content, CSV_TYPE, filename, now)
     headers = {"Content-Type": CSV_TYPE, "Content-Disposition": f'attachment; filename="{filename}"'}
     return Reply(200, content.decode(), headers)
 
 
-def _stored(photos: Photos, content: bytes, content_type: str, filename: str, now: datetime) -> Reply:
+def stored(photos: Photos, content: bytes, content_type: str, filename: str, now: datetime) -> Reply:
+    """Store a file and answer with 303 to a link to it; the sweep removes it when the link is dead."""
     key = f"exports/{new_id()}"
     photos.keep_export(key, content, content_type=content_type, filename=filename)
     link = photos.link(key, now=now)

@@ -5,7 +5,7 @@ Rekognition's ExternalImageId is our person id; no name ever goes there.
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
@@ -75,6 +75,10 @@ class Faces:
         self._bucket = bucket
         self._challenge = challenge
 
+    def check(self) -> None:
+        """Look whether the collection is there; raises what boto3 raises."""
+        self._client.describe_collection(CollectionId=self._collection)
+
     def _image(self, photo: Photo) -> "ImageTypeDef":
         if len(photo.content) <= LIMIT_BYTES or photo.key is None:
             return {"Bytes": photo.content}
@@ -89,6 +93,11 @@ class Faces:
             raise InvalidPhoto from None
         except errors.ImageTooLargeException:
             raise PhotoTooLarge from None
+
+    def make_collection(self) -> None:
+        """Make the collection if it is gone."""
+        with suppress(self._client.exceptions.ResourceAlreadyExistsException):
+            self._client.create_collection(CollectionId=self._collection)
 
     def require_one_face(self, photo: Photo) -> None:
         """Check that a photo shows exactly one face; raises NoFaceFound or SeveralFaces."""

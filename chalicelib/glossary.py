@@ -3,9 +3,10 @@
 ABOUT = """\
 People are enrolled with photos, prove at a camera that they are there and alive, and a punch is recorded.
 
-**Callers** will send `Authorization: Bearer rc_...`. Each operation names the scope that its token will \
-need: `kiosk` (punch only), `viewer` (read attendance), `manager` (people and corrections) or `admin`. \
-This version enforces none of them: keep it off the internet.
+**Callers** send `Authorization: Bearer rc_...`. Each operation names the scope it needs (`x-scope`) and \
+the roles that have it (`x-roles`). Tokens of the role `kiosk` punch and no more, `viewer` reads attendance, \
+`manager` keeps people and corrects punches, `admin` may do everything. After many unknown tokens from an \
+address, and above the limits in the settings, the answer is 429 with `Retry-After`.
 
 **Errors** are `{"Code", "Message", "RequestId", "Details"?}`. Programs go by `Code`, people by `Message`. \
 What the gateway refuses before we see it (an unknown path, too large a body, no answer in time) is \
@@ -33,14 +34,19 @@ TAGS = {
     "attendance": "Who is where today, and what the punches say about work days.",
     "timesheets": "Days, hours and totals of many people.",
     "settings": "The rules of the site.",
+    "tokens": "Who may call.",
+    "audit": "Who did what.",
+    "retention": "What is kept no longer.",
     "lab": "The routes of the lab this grew from, in its own shapes; off unless a stage switches them on.",
 }
 
 PARAMETERS = {
     "allow_different": "Enrol it even if it does not look like the person's other faces.",
+    "attendance": "What becomes of the punches: kept under a made-up id, or removed.",
     "bom": "Begin a CSV with a byte order mark, which Excel needs to read UTF-8.",
     "cursor": "`next_cursor` of the page before.",
     "date": "The work day; left out, today's.",
+    "deep": "Look whether the table, the bucket and the collection answer; needs an admin's token.",
     "dry_run": "Only say what would become of each row.",
     "effective_from": "From which work day on the calendar counts; left out, today's.",
     "format": "The form of the answer; it counts for more than `Accept`.",

@@ -5,6 +5,7 @@ against its annotations before it runs:
 
     body      a Struct (JSON), or any type with a classmethod `from_request(Request)`
     request   the Request itself, for what is neither path, query nor body
+    caller    who is asking: the Caller that the token stands for
     others    path parameters, then the query string; one that the view does not name is a 400
 """
 
@@ -15,6 +16,9 @@ import types
 import typing
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from contextvars import ContextVar
+from time import perf_counter
 from typing import Any
 from urllib.parse import unquote
 
@@ -22,16 +26,22 @@ import msgspec
 from chalice.app import Chalice, Response
 from chalice.app import Request as ChaliceRequest
 
-from chalicelib import errors
+from chalicelib import errors, telemetry
+from chalicelib.access import Caller
+
+MUTATIONS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 STATUS = {
     errors.InvalidRequest: 400,
+    errors.Unauthenticated: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.Gone: 410,
     errors.TooLarge: 413,
+    errors.UnsupportedMediaType: 415,
     errors.Refused: 422,
+    errors.TooMany: 429,
     errors.Unavailable: 503,
 }
 
@@ -41,6 +51,12 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Strict-Transport-Security": "max-age=31536000",
 }
+
+PATIENCE_S = 18.0
+"""When to stop beginning calls to AWS: one attempt takes 10 s at most, and API Gateway gives up at 29 s."""
+
+_serving: ContextVar[ChaliceRequest] = ContextVar("request")
+"""What this thread serves; Chalice's own `current_request` is one for all threads."""
 
 Answer = tuple[int, Any]
 """A status and a body that msgspec can encode (None: no body)."""
@@ -64,10 +80,13 @@ class Request(msgspec.Struct, frozen=True):
 
     method: str
     path: str
+    route: str
     query: Mapping[str, list[str]]
     headers: Mapping[str, str]
     body: bytes
     request_id: str
+    address: str = ""
+    caller: Caller | None = None
 
     @property
     def content_type(self) -> str:
@@ -90,6 +109,10 @@ def problem(error: errors.RollcallError, request: Request) -> Answer:
     return status_of(error), body | ({"Details": error.details} if error.details else {})
 
 
+_as_chalice = problem
+"""Chalice refuses media types itself where all are of one kind; it knows no other shape."""
+
+
 def status_of(error: errors.RollcallError) -> int:
     """Find the status of the family that an error belongs to."""
     return next(STATUS[family] for family in type(error).__mro__ if family in STATUS)
@@ -107,25 +130,40 @@ def decode(body: bytes, into: type[Any]) -> Any:
         raise errors.InvalidRequest(_sentence(error)) from None
 
 
-class Endpoints:
-    """Makes `@endpoint(...)` for the views of one Chalice app.
+Admit = Callable[[Request, str], Caller | None]
+"""Says who is asking, given the scope that is needed; raises Unauthenticated, Forbidden or TooMany."""
 
-    `is_busy` says of an unexpected exception whether it is AWS being slow, throttled or down;
-    `once` runs a mutation that came with an Idempotency-Key at most once; `advise` says, in a
-    language, what a caller may do about a refusal.
+Done = Callable[[Reply], None]
+
+
+class Hooks(msgspec.Struct, frozen=True):
+    """What every endpoint needs of the service.
+
+    `admit` lets callers in; `once` runs a mutation that came with an Idempotency-Key at most once (and
+    remembers its answer, or with False only that there was one); `audited` notes what managers do, before
+    and after (given the route and the ids in its path), and `refused` what limits refuse; `seal` and `unseal`
+    make cursors that only we can make; `report` writes down what was measured of a request (and its
+    milliseconds); `is_busy` says of an unexpected exception whether it is AWS being
+    slow, throttled or down; `advise` says, in a language, what a caller may do about a refusal.
     """
 
-    def __init__(
-        self,
-        app: Chalice,
-        is_busy: Callable[[Exception], bool],
-        once: Callable[[Request, Callable[[], Reply]], Reply],
-        advise: Callable[[errors.RollcallError, str], list[str]],
-    ) -> None:
+    admit: Admit
+    once: Callable[[Request, Callable[[], Reply], bool], Reply]
+    audited: Callable[[Request, str, Mapping[str, str]], AbstractContextManager[Done]]
+    refused: Callable[[Request, str, errors.TooMany], None]
+    seal: Callable[[Request, str], str]
+    unseal: Callable[[Request, str], str]
+    report: Callable[[telemetry.Meter, float, dict[str, Any]], None]
+    is_busy: Callable[[Exception], bool]
+    advise: Callable[[errors.RollcallError, str], list[str]]
+
+
+class Endpoints:
+    """Makes `@endpoint(...)` for the views of one Chalice app."""
+
+    def __init__(self, app: Chalice, hooks: Hooks) -> None:
         self._app = app
-        self._is_busy = is_busy
-        self._once = once
-        self._advise = advise
+        self._hooks = hooks
         app.register_middleware(self._finish, "http")
 
     def __call__(
@@ -136,64 +174,96 @@ class Endpoints:
         answers: Mapping[int, Any] | None = None,
         refuses: tuple[type[errors.RollcallError], ...] = (),
         problem: Callable[[errors.RollcallError, Request], Answer] = problem,
-        guard: Callable[[], None] | None = None,
+        takes: Sequence[str] = ("application/json",),
+        admit: Admit | None = None,
+        audit: bool | None = None,
+        remember: bool = True,
     ) -> Callable[[View], View]:
         """Wrap a view: check what it takes, run it, encode what it returns (None is a 204).
 
         For the OpenAPI document, `answers` says what a view that returns a Reply sends by status (a
         type, a media type such as "text/csv", or a tuple of those), and `refuses` which errors it has.
-        `guard` may refuse before anything of the request is looked at; `problem` gives refusals their
-        shape.
+        `takes` are the media types of the body. `problem` gives refusals their shape, `admit` replaces the
+        service's own. What managers and admins do is audited if it is a mutation, or as `audit` says. With
+        `remember` False the answer is a secret and an Idempotency-Key only keeps it from being given twice.
         """
+        hooks = self._hooks
 
         def decorate(view: View) -> View:
             arguments = _Arguments(view)
 
             def run(request: Request, path: Mapping[str, str]) -> Reply:
-                result = view(**arguments.read(path, request))
+                _require_media(request, takes)
+                given = arguments.read(path, request, hooks.unseal)
+                caller, what = request.caller, f"{request.method} {request.route}"
+                noted = request.method in MUTATIONS if audit is None else audit
+                if not (noted and caller and caller.may("manager")):
+                    return answered(request, view(**given))
+                with hooks.audited(request, what, path) as done:
+                    reply = answered(request, view(**given))
+                    done(reply)
+                return reply
+
+            def answered(request: Request, result: Any) -> Reply:
                 if isinstance(result, Reply):
                     return result
+                if next_cursor := getattr(result, "next_cursor", None):
+                    sealed = hooks.seal(request, next_cursor)
+                    result = msgspec.structs.replace(result, next_cursor=sealed)
                 return Reply(204 if result is None else status, result)
 
             @functools.wraps(view)
             def handle(**path: str) -> Response:
                 request = self._request()
                 try:
-                    if guard:
-                        guard()
-                    reply = self._once(request, lambda: run(request, path))
+                    if scope != "public":
+                        caller = (admit or hooks.admit)(request, scope)
+                        request = msgspec.structs.replace(request, caller=caller)
+                    reply = hooks.once(request, lambda: run(request, path), remember)
                 except errors.RollcallError as error:
-                    return _refusal(problem, error, request, self._advise(error, request.language))
+                    telemetry.observe(type(error).__name__)
+                    if isinstance(error, errors.TooMany) and not error.repeated:
+                        hooks.refused(request, f"{request.method} {request.route}", error)
+                    shape = _as_chalice if isinstance(error, errors.UnsupportedMediaType) else problem
+                    return _refusal(shape, error, request, hooks.advise(error, request.language))
                 except Exception as error:
-                    if not self._is_busy(error):
+                    if not hooks.is_busy(error):
                         raise
+                    telemetry.observe("Busy")
                     self._app.log.warning("AWS is busy: %s", type(error).__name__)
                     return _refusal(problem, errors.Busy(), request)
                 return _response(reply, request)
 
-            handle.endpoint = Endpoint(scope, status, answers, refuses, problem)  # type: ignore[attr-defined]
+            handle.endpoint = Endpoint(  # type: ignore[attr-defined]
+                scope, status, answers, refuses, problem, remember, admit is not None, tuple(takes)
+            )
             return handle
 
         return decorate
 
     def _request(self) -> Request:
-        request = self._app.current_request
-        assert request is not None  # noqa: S101 - a view runs inside a request
+        request = _serving.get()
         params = request.query_params
         raw = request.raw_body
         return Request(
             method=request.method,
             path=request.context.get("path", request.path),
+            route=request.path,  # what Chalice calls its path is the route's template
             query={name: params.getlist(name) for name in params} if params else {},
             headers=request.headers,
             body=raw.encode() if isinstance(raw, str) else raw,
             request_id=_request_id(request),
+            address=request.context.get("identity", {}).get("sourceIp") or "",
         )
 
     def _finish(self, request: ChaliceRequest, get_response: Callable[[Any], Response]) -> Response:
-        """Give every answer, Chalice's own 405, 415 and 500 too, the headers and the error shape."""
-        response = get_response(request)
+        """Give every answer, Chalice's own 405, 415 and 500 too, headers and the error shape; measure it."""
         request_id = _request_id(request)
+        _serving.set(request)
+        with telemetry.measuring(PATIENCE_S) as meter:
+            response = get_response(request)
+            said = {"route": f"{request.method} {request.path}", "status": response.status_code}
+            self._hooks.report(meter, 1000 * (perf_counter() - meter.began), said | {"RequestId": request_id})
         if isinstance(response.body, dict) and "Code" in response.body:
             response.body["RequestId"] = request_id
             response.headers.setdefault("Content-Type", "application/json")
@@ -214,6 +284,13 @@ class Endpoint(msgspec.Struct, frozen=True):
     answers: Mapping[int, Any] | None
     refuses: tuple[type[errors.RollcallError], ...]
     problem: Callable[[errors.RollcallError, Request], Answer]
+    remember: bool
+    may_be_open: bool
+    takes: tuple[str, ...]
+
+
+OF_THE_REQUEST = ("body", "request", "caller")
+"""What a view may take that is neither in the path nor in the query."""
 
 
 class _Arguments:
@@ -224,7 +301,7 @@ class _Arguments:
         self._parameters = inspect.signature(view).parameters
         fields: list[Any] = []
         for name, parameter in self._parameters.items():
-            if name not in ("body", "request"):
+            if name not in OF_THE_REQUEST:
                 required = parameter.default is inspect.Parameter.empty
                 kind = without_none(self._hints[name])
                 fields.append((name, kind) if required else (name, kind, parameter.default))
@@ -237,7 +314,9 @@ class _Arguments:
             rename=lambda name: name.rstrip("_"),  # `from_` is how Python can say `from`
         )
 
-    def read(self, path: Mapping[str, str], request: Request) -> dict[str, Any]:
+    def read(
+        self, path: Mapping[str, str], request: Request, unseal: Callable[[Request, str], str]
+    ) -> dict[str, Any]:
         given: dict[str, Any] = {name: unquote(value) for name, value in path.items()}
         for name, values in request.query.items():
             if name in given or len(values) > 1:
@@ -248,8 +327,12 @@ class _Arguments:
         except msgspec.ValidationError as error:
             raise errors.InvalidRequest(_sentence(error)) from None
         arguments = {name: getattr(struct, name) for name in struct.__struct_fields__}
+        if arguments.get("cursor") is not None:
+            arguments["cursor"] = unseal(request, arguments["cursor"])
         if "request" in self._parameters:
             arguments["request"] = request
+        if "caller" in self._parameters:
+            arguments["caller"] = request.caller
         if "body" in self._parameters:
             arguments["body"] = self._body(request)
         return arguments
@@ -259,6 +342,11 @@ class _Arguments:
         if hasattr(into, "from_request"):
             return into.from_request(request)
         return decode(request.body, into)
+
+
+def _require_media(request: Request, takes: Sequence[str]) -> None:
+    if request.method in MUTATIONS and request.content_type not in takes:
+        raise errors.UnsupportedMediaType(request.content_type)
 
 
 def without_none(kind: Any) -> Any:
@@ -297,6 +385,10 @@ def _refusal(
         error.details = {**error.details, "advice": advice}
     status, body = problem(error, request)
     headers = {"Retry-After": "1"} if status == 503 else {}
+    if isinstance(error, errors.TooMany):
+        headers["Retry-After"] = str(error.details["retry_after_s"])
+    if isinstance(error, errors.Unauthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
     if advice:
         headers["Vary"] = "Accept-Language"
     return _response(Reply(status, body, headers), request)

@@ -1,10 +1,12 @@
 """Idempotency-Key: a mutation that is sent again is answered again, and not done again.
 
 Kept for 24 hours. Only what succeeded is kept: what was refused or failed changed nothing, so the
-same key may try again.
+same key may try again. Each caller has keys of their own.
 """
 
 import hashlib
+import logging
+import re
 import string
 import zlib
 from collections.abc import Callable
@@ -12,10 +14,12 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from chalicelib.errors import IdempotencyKeyReused, InvalidRequest, RequestInProgress
-from chalicelib.http import Reply, Request
+from chalicelib.errors import AnswerNotKept, IdempotencyKeyReused, InvalidRequest, RequestInProgress
+from chalicelib.http import MUTATIONS, Reply, Request
 from chalicelib.models import Answer
 from chalicelib.store import Store
+
+_log = logging.getLogger("rollcall")
 
 KEPT = timedelta(hours=24)
 
@@ -25,21 +29,25 @@ ABANDONED_AFTER = timedelta(seconds=30)
 LARGEST = 300_000
 """Most bytes of a compressed answer that are kept; an item has room for 400 KB."""
 
-_MUTATIONS = {"POST", "PUT", "PATCH", "DELETE"}
+_PERSON = re.compile("/people/([0-9a-z]{1,40})(?:/|$)")
 _VISIBLE = frozenset(string.ascii_letters + string.digits + string.punctuation)
 
 
-def once(store: Callable[[], Store], now: datetime, request: Request, run: Callable[[], Reply]) -> Reply:
+def once(
+    store: Callable[[], Store], now: datetime, request: Request, run: Callable[[], Reply], remember: bool
+) -> Reply:
     """Run a request; one with an Idempotency-Key that succeeded before is answered from memory.
 
-    Raises RequestInProgress, or IdempotencyKeyReused when the key came with another request.
+    Raises RequestInProgress, IdempotencyKeyReused when the key came with another request, or
+    AnswerNotKept for an answer that is not to be remembered.
     """
     key = request.headers.get("idempotency-key")
-    if key is None or request.method not in _MUTATIONS:
+    if key is None or request.method not in MUTATIONS:
         return run()
     if not 1 <= len(key) <= 255 or not _VISIBLE.issuperset(key):
         raise InvalidRequest("Idempotency-Key has 1 to 255 visible ASCII characters.")
-    place = hashlib.sha256(key.encode()).hexdigest()
+    caller = request.caller.token_id if request.caller else ""
+    place = hashlib.sha256(f"{caller} {key}".encode()).hexdigest()
     running = Answer(fingerprint=_fingerprint(request), started_at=now)
     before = store().claim_answer(place, running, now=now, kept=KEPT, abandoned=ABANDONED_AFTER)
     if before:
@@ -47,17 +55,23 @@ def once(store: Callable[[], Store], now: datetime, request: Request, run: Calla
             raise IdempotencyKeyReused
         if before.status is None:
             raise RequestInProgress
+        if not remember:
+            raise AnswerNotKept
         return Reply(before.status, zlib.decompress(before.body).decode() or None, _JSON)
     try:
         reply = run()
     except BaseException:
         store().drop_answer(place)
         raise
-    text = msgspec.json.encode(reply.body) if reply.body is not None else b""
+    text = msgspec.json.encode(reply.body) if remember and reply.body is not None else b""
     body = zlib.compress(text)
     if reply.status < 300 and len(body) <= LARGEST:
-        answer = msgspec.structs.replace(running, status=reply.status, body=body)
-        store().keep_answer(place, answer, now=now, kept=KEPT)
+        about = _about(request, reply)
+        answer = msgspec.structs.replace(running, status=reply.status, body=body, about=about)
+        try:
+            store().keep_answer(place, answer, now=now, kept=KEPT)
+        except Exception as error:  # it is done: the caller is told so, and the key stays taken for a while
+            _log.error("an answer could not be kept: %s", type(error).__name__)
     else:
         store().drop_answer(place)
     return reply
@@ -69,3 +83,9 @@ _JSON = {"Content-Type": "application/json", "Idempotency-Replayed": "true"}
 def _fingerprint(request: Request) -> str:
     said = (request.method, request.path, sorted(request.query.items()), request.body)
     return hashlib.sha256(repr(said).encode()).hexdigest()
+
+
+def _about(request: Request, reply: Reply) -> str | None:
+    """Say whom an answer is about, so that it can be erased with them."""
+    found = _PERSON.search(request.path)
+    return found[1] if found else getattr(reply.body, "person_id", None)

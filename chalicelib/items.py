@@ -12,6 +12,10 @@
     answer      IDEMPOTENCY#<digest>  -                   expires
     settings    SETTINGS              -
     calendar    SETTINGS              CALENDAR#<date>     in force from that date
+    consent     PERSON#<id>           CONSENT#<instant>   given or withdrawn
+    erasure     PERSON#<id>           PROFILE             in place of the person; listed under ERASURES
+
+What says who may call is laid out in `access.py`.
 
 A shard is a partition's share of the people, so that a morning rush does not meet one partition's
 1,000 writes a second.
@@ -29,6 +33,7 @@ from msgspec import Struct
 from chalicelib.calendars import Calendar
 from chalicelib.models import (
     Answer,
+    Consent,
     DayRecord,
     Face,
     FaceState,
@@ -39,13 +44,14 @@ from chalicelib.models import (
     to_builtins,
 )
 from chalicelib.settings import Settings
-from chalicelib.table import Item, key
+from chalicelib.table import Item, Write, key, unless
 from chalicelib.workdays import Mark
 
 LISTING = "listing"
 """The index on `listing_pk` and `listing_sk`."""
 
 UNFINISHED = "UNFINISHED"
+UPLOADS = "UPLOADS"
 
 BEFORE_ID = "\t"
 """Between a name and an id in a sort key: it sorts before a space, so that "Anh" comes before "Anh B"."""
@@ -80,6 +86,16 @@ def instant(at: datetime) -> str:
 def shard(person_id: str, shards: int) -> int:
     """Say which partition a person's items of shared lists are in."""
     return zlib.crc32(person_id.encode()) % shards
+
+
+def read_person(item: Item | None) -> Person | None:
+    """Read a person back; None when there is none, or one who is being erased."""
+    return struct(item, Person) if item and "erasing" not in item else None
+
+
+def still_there(person_id: str) -> Write:
+    """The condition that a person is there and not being erased."""
+    return unless(f"PERSON#{person_id}", "PROFILE", "erasing", must_exist=True)
 
 
 def struct(item: Item, kind: type[S]) -> S:
@@ -137,9 +153,15 @@ def face(face: Face) -> Item:
 
 
 def session(session: Session) -> Item:
-    """Lay out a liveness session."""
+    """Lay out a liveness session, listed by the person it led to."""
     expires = int((session.created_at + SESSION_KEPT).timestamp())
-    return key(f"SESSION#{session.session_id}", "-") | to_builtins(session) | {"expires": expires}
+    item = key(f"SESSION#{session.session_id}", "-") | to_builtins(session) | {"expires": expires}
+    return item | _about(session.outcome.person_id if session.outcome else None, session.session_id)
+
+
+def _about(person_id: str | None, listing_sk: str) -> Item:
+    """List something that is kept for a while under the person it is about."""
+    return {"listing_pk": f"ABOUT#{person_id}", "listing_sk": listing_sk} if person_id else {}
 
 
 def upload_key(upload_id: str) -> tuple[str, str]:
@@ -148,8 +170,9 @@ def upload_key(upload_id: str) -> tuple[str, str]:
 
 
 def upload(upload_id: str, expires: datetime) -> Item:
-    """Lay out an upload."""
-    return key(*upload_key(upload_id)) | {"expires": int(expires.timestamp()) + 3600}
+    """Lay out an upload, listed by when its time is over."""
+    item = key(*upload_key(upload_id)) | {"state": "open", "expires": int(expires.timestamp()) + 86_400}
+    return item | {"listing_pk": UPLOADS, "listing_sk": f"{instant(expires)}#{upload_id}"}
 
 
 def punch_key(person_id: str, punch_id: str) -> tuple[str, str] | None:
@@ -235,6 +258,11 @@ def leave(leave: LeaveRecord) -> Item:
     )
 
 
+def lock_key(what: str, who: str) -> tuple[str, str]:
+    """Give the key of the note that a kiosk or a person is locked out."""
+    return f"LOCK#{what}#{who}", "-"
+
+
 def answer_key(place: str) -> tuple[str, str]:
     """Give the key of what a request with an Idempotency-Key was answered."""
     return f"IDEMPOTENCY#{place}", "-"
@@ -243,4 +271,10 @@ def answer_key(place: str) -> tuple[str, str]:
 def answer(place: str, answer: Answer, expires: datetime) -> Item:
     """Lay out such an answer."""
     item = key(*answer_key(place)) | to_builtins(answer) | {"expires": int(expires.timestamp())}
-    return item | ({"body": answer.body} if answer.body else {})
+    # `-` are those that may name anybody: whoever is erased is looked for in each.
+    return item | ({"body": answer.body, **_about(answer.about or "-", place)} if answer.body else {})
+
+
+def consent(person_id: str, consent: Consent) -> Item:
+    """Lay out a consent by when it was recorded; one that is withdrawn takes the place of itself."""
+    return key(f"PERSON#{person_id}", f"CONSENT#{instant(consent.recorded_at)}") | to_builtins(consent)

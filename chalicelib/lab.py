@@ -15,6 +15,8 @@ import msgspec
 from msgspec import Struct
 
 from chalicelib import attendance, enrolment, forms, liveness
+from chalicelib.access import Access, Caller
+from chalicelib.attendance import Settled
 from chalicelib.errors import (
     FaceBelongsToAnother,
     FaceNotFound,
@@ -50,7 +52,8 @@ from chalicelib.lab_shapes import (
     LabSession,
     LabToday,
 )
-from chalicelib.models import Outcome, Person, SessionId
+from chalicelib.limits import spend
+from chalicelib.models import Consent, Person, SessionId
 from chalicelib.photos import Photo, Photos, photo
 from chalicelib.store import Store
 
@@ -170,24 +173,29 @@ def _base64(text: str) -> bytes:
 # --- what goes out ------------------------------------------------------------------------------
 
 
-def start_session(store: Store, faces: Faces, *, now: datetime) -> LabSession:
+def start_session(
+    store: Store, access: Access, faces: Faces, *, caller: Caller | None, now: datetime
+) -> LabSession:
     """Answer GET /session."""
-    return {"sessionId": liveness.start(store, faces, now=now).session_id, "success": True}
+    session = liveness.start(store, access, faces, caller=caller, now=now)
+    return {"sessionId": session.session_id, "success": True}
 
 
 def session_result(
-    store: Store, faces: Faces, session_id: str, *, scores: bool, now: datetime
+    store: Store, access: Access, faces: Faces, session_id: str, *, caller: Caller | None, now: datetime
 ) -> LabLive | LabNotLive:
     """Answer GET /liveness-result/{sessionId}: the first call decides, the others repeat its answer.
 
-    `scores` shows liveness and similarity, as the lab did. Never shown: who else came close.
+    Where the lab is open (no caller) it shows liveness, similarity and the whole name, as the lab did; a
+    kiosk sees a first name. Never shown: who else came close.
     """
+    scores = caller is None
     try:
         msgspec.convert(session_id, SessionId)
     except msgspec.ValidationError:
         raise InvalidRequest("Invalid session ID format") from None
     try:
-        settled = attendance.settle(store, faces, session_id, now=now)
+        settled = attendance.settle(store, access, faces, session_id, caller=caller, now=now)
     except SessionPending:
         return _not_live(None, "Liveness check failed")
     outcome = settled.outcome
@@ -195,7 +203,7 @@ def session_result(
     if outcome.code == "NotLive":
         low = f"Low confidence score: {liveness:g}%" if liveness else "Liveness check failed"
         return _not_live(liveness, low)
-    match, message = _match(outcome, settled.person, scores)
+    match, message = _match(settled, scores)
     return {
         "success": True,
         "isLive": True,
@@ -218,12 +226,14 @@ def _not_live(liveness: float | None, reason: str) -> LabNotLive:
     }
 
 
-def _match(outcome: Outcome, person: Person | None, scores: bool) -> tuple[LabMatch, str]:
+def _match(settled: Settled, scores: bool) -> tuple[LabMatch, str]:
+    outcome, person = settled.outcome, settled.person
     if person is None:
         return {"found": False}, _UNKNOWN
-    name = external_id(person)
     if not scores or outcome.similarity is None:
-        return {"found": True, "name": name, "faceId": outcome.face_id, "allMatches": []}, f"Welcome {name}!"
+        shown = settled.greeting
+        return {"found": True, "name": shown, "faceId": None, "allMatches": []}, f"Welcome {shown}!"
+    name = external_id(person)
     one: LabCandidate = {"name": name, "similarity": outcome.similarity, "faceId": outcome.face_id}
     message = f"Welcome {name}! Face verified with {outcome.similarity:.1f}% similarity."
     match: LabMatch = {"found": True, **one, "allMatches": [one]}
@@ -231,11 +241,26 @@ def _match(outcome: Outcome, person: Person | None, scores: bool) -> tuple[LabMa
 
 
 def register(
-    store: Store, faces: Faces, photos: Photos, body: Registration, *, now: datetime
+    store: Store,
+    access: Access,
+    faces: Faces,
+    photos: Photos,
+    body: Registration,
+    *,
+    caller: Caller | None,
+    now: datetime,
 ) -> LabRegistered | LabRefusal:
-    """Answer POST /index-face."""
+    """Answer POST /index-face.
+
+    Its page cannot ask for consent. Where the lab is open, whoever plays with it is taken to agree; elsewhere
+    a person's consent must have been recorded before.
+    """
+    spend(access, "enrolment", caller, store.settings().limits.enrolments_per_minute, now=now)
+    consent = None
+    if caller is None:
+        consent = Consent(text_version="lab", language="en", method="lab_page", given_at=now, recorded_at=now)
     try:
-        enrolment.register(store, faces, photos, body.name, body.photo, now=now)
+        enrolment.register(store, faces, photos, body.name, body.photo, consent=consent, now=now)
     except NoFaceFound:
         return {"success": False, "message": _NO_FACE}
     return {"success": True, "name": body.name}
@@ -285,11 +310,13 @@ def today(store: Store, handle: str, *, now: datetime) -> LabToday:
     return {"success": True, "count": len(items), "items": items}
 
 
-def check_in(store: Store, faces: Faces, body: Upload, *, now: datetime) -> LabCheckIn | LabNotCheckedIn:
+def check_in(
+    store: Store, access: Access, faces: Faces, body: Upload, *, caller: Caller | None, now: datetime
+) -> LabCheckIn | LabNotCheckedIn:
     """Answer POST /checkin: a punch by photo alone, where the site allows it."""
     captured = _captured(len(body.photo.content), body.photo.content_type.removeprefix("image/").upper())
     try:
-        settled = attendance.check_in_photo(store, faces, body.photo, now=now)
+        settled = attendance.check_in_photo(store, access, faces, body.photo, caller=caller, now=now)
     except NoFaceFound:
         return {"success": False, "message": _NO_FACES, "capturedImage": captured}
     except Refused:
@@ -297,8 +324,8 @@ def check_in(store: Store, faces: Faces, body: Upload, *, now: datetime) -> LabC
     assert settled.person is not None  # noqa: S101 - recognised
     return {
         "success": True,
-        "name": external_id(settled.person),
-        "similarity": settled.outcome.similarity,
+        "name": settled.greeting if caller else external_id(settled.person),
+        "similarity": None if caller else settled.outcome.similarity,
         "capturedImage": captured,
     }
 

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from chalicelib.access import Access, Caller
 from chalicelib.errors import SessionNotFound
 from chalicelib.faces import Faces
+from chalicelib.limits import spend
 from chalicelib.models import Session, SessionState
 from chalicelib.store import Store
+from chalicelib.telemetry import mark
 
 if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
@@ -32,6 +35,10 @@ class StreamingCredentials(Struct, frozen=True):
     secret_access_key: str
     session_token: str
     expiration: datetime
+
+    def __repr__(self) -> str:
+        """Keep the secrets out of logs and traces."""
+        return f"StreamingCredentials(access_key_id={self.access_key_id!r}, ...)"
 
 
 class Stream(Struct, frozen=True):
@@ -85,16 +92,21 @@ class Streaming:
         return Stream(self._endpoint, credentials)
 
 
-def start(store: Store, faces: Faces, *, now: datetime) -> Session:
-    """Ask Rekognition for a session and note that it is ours."""
-    session = Session(session_id=faces.start_session(), created_at=now, state=SessionState.ISSUED)
+def start(store: Store, access: Access, faces: Faces, *, caller: Caller | None, now: datetime) -> Session:
+    """Ask Rekognition for a session and note whose it is; raises TooManyRequests."""
+    spend(access, "session", caller, store.settings().limits.sessions_per_minute, now=now)
+    by = caller.token_id if caller else None
+    session = Session(session_id=faces.start_session(), created_at=now, by=by, state=SessionState.ISSUED)
     store.add_session(session)
+    mark(session=session.session_id)
     return session
 
 
-def begin(store: Store, faces: Faces, streaming: Streaming, *, now: datetime) -> SessionStarted:
-    """Start a session with all that the camera page needs."""
-    session = start(store, faces, now=now)
+def begin(
+    store: Store, access: Access, faces: Faces, streaming: Streaming, *, caller: Caller, now: datetime
+) -> SessionStarted:
+    """Start a session with all that the camera page needs; raises TooManyRequests."""
+    session = start(store, access, faces, caller=caller, now=now)
     return SessionStarted(session.session_id, streaming.region, now + LIFE, now, streaming.lend())
 
 
@@ -107,10 +119,10 @@ _STATUS: dict[str, Literal["waiting", "running", "finished", "expired"]] = {
 }
 
 
-def show(store: Store, faces: Faces, session_id: str) -> SessionView:
-    """Say where a session of ours stands, without any effect; raises SessionNotFound."""
+def show(store: Store, faces: Faces, session_id: str, *, caller: Caller) -> SessionView:
+    """Say where a session of the caller's stands, without any effect; raises SessionNotFound."""
     session = store.session(session_id)
-    if session is None:
+    if session is None or session.by != caller.token_id:
         raise SessionNotFound
     expires = session.created_at + LIFE
     if session.outcome:

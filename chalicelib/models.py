@@ -52,6 +52,27 @@ class Status(StrEnum):
     INACTIVE = "inactive"
 
 
+class NewConsent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """That a person agreed to be recognised by their face: to which text, in which language, when and how."""
+
+    text_version: Annotated[str, Meta(min_length=1, max_length=40, examples=["2026-11"])]
+    language: Annotated[str, Meta(pattern="^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$", examples=["vi"])]
+    method: Annotated[str, Meta(pattern="^[a-z][a-z_]{0,39}$", examples=["signed_paper"])]
+    given_at: Instant | None = None
+
+
+class Consent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A consent as stored; `recorded_by` is the token, and `withdrawn_at` says that it holds no more."""
+
+    text_version: str
+    language: str
+    method: str
+    given_at: datetime
+    recorded_at: datetime
+    recorded_by: str | None = None
+    withdrawn_at: datetime | None = None
+
+
 class NewPerson(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A person to be made. `code` is unique without regard to case; `since` is the first day due."""
 
@@ -61,6 +82,7 @@ class NewPerson(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     group: Group | None = None
     shift: ShiftName | None = None
     since: date | None = None
+    consent: NewConsent | None = None
 
 
 class PersonChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,6 +113,7 @@ class Person(Struct, frozen=True, kw_only=True, omit_defaults=True):
     since: date | None = None
     until: date | None = None
     face_ids: tuple[str, ...] = ()
+    consent: Consent | None = None
     version: int = 0
 
     def member(self) -> Member:
@@ -120,6 +143,7 @@ class PersonView(Struct, frozen=True, kw_only=True):
     since: date | None
     until: date | None
     faces: int
+    consent: Consent | None
     created_at: datetime
     updated_at: datetime
 
@@ -231,6 +255,7 @@ class Punch(Struct, frozen=True, kw_only=True, omit_defaults=True):
     direction: Asked
     source: Source
     device: str | None = None
+    site: str | None = None
     evidence: Evidence | None = None
     supersedes: str | None = None
     void: bool = False
@@ -319,19 +344,21 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Session(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A liveness session that we asked Rekognition for."""
+    """A liveness session that we asked Rekognition for, `by` the token that may use it."""
 
     session_id: str
     created_at: datetime
+    by: str | None = None
     state: SessionState  # no default: what is a default is not written, and this is written on
     outcome: Outcome | None = None
 
 
 class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A request under way (no status yet), or what it was answered."""
+    """A request under way (no status yet), or what it was answered; `about` is the person it concerns."""
 
     fingerprint: str
     started_at: datetime
+    about: str | None = None
     status: int | None = None
     body: bytes = b""
 

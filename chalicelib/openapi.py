@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from chalicelib import errors, glossary, http, samples
+from chalicelib.access import SCOPES
 from chalicelib.lab_shapes import LabRefusal
 from chalicelib.schemas import Schemas
 from chalicelib.wiring import VERSION
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from chalice.app import Chalice
 
 Json = dict[str, Any]
-
-_MUTATIONS = ("POST", "PUT", "PATCH", "DELETE")
 
 _PROBLEM: Json = {
     "type": "object",
@@ -43,6 +42,7 @@ _HEADERS: Json = {
     "ETag": {"description": "Changes when the answer does.", "schema": {"type": "string"}},
     "Location": {"description": "Where to go on.", "schema": {"type": "string", "format": "uri"}},
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string", "pattern": "^[0-9]+$"}},
+    "WWW-Authenticate": {"description": "What to send.", "schema": {"type": "string", "const": "Bearer"}},
     "Idempotency-Replayed": {
         "description": "This is the answer of an earlier request with the same key.",
         "schema": {"type": "string", "const": "true"},
@@ -130,12 +130,12 @@ def _operation(schemas: Schemas, path: str, method: str, entry: Any) -> Json:
         "summary": summary.replace("\n", " "),
         "tags": [_tag(path, endpoint)],
         "x-scope": endpoint.scope,
-        # `{}` is "without a token": scopes are named but not enforced yet, and that should be read here too.
-        "security": [] if endpoint.scope == "public" else [{}, {"token": []}],
+        "x-roles": sorted(role for role, scopes in SCOPES.items() if endpoint.scope in scopes),
+        "security": _security(endpoint),
     }
     if description:
         made["description"] = description
-    shared = ["IdempotencyKey" if method in _MUTATIONS else "IfNoneMatch"]
+    shared = ["IdempotencyKey" if method in http.MUTATIONS else "IfNoneMatch"]
     if errors.NoFaceFound in endpoint.refuses:
         shared.append("AcceptLanguage")
     made["parameters"] = _parameters(schemas, path, view, hints)
@@ -148,6 +148,13 @@ def _operation(schemas: Schemas, path: str, method: str, entry: Any) -> Json:
     return made
 
 
+def _security(endpoint: http.Endpoint) -> list[Json]:
+    """Say that a token is needed; `{}` beside it is without one, where a stage may open the route."""
+    if endpoint.scope == "public":
+        return []
+    return [{"token": []}, {}] if endpoint.may_be_open else [{"token": []}]
+
+
 def _tag(path: str, endpoint: http.Endpoint) -> str:
     if endpoint.problem is not http.problem:
         return "lab"
@@ -158,7 +165,7 @@ def _tag(path: str, endpoint: http.Endpoint) -> str:
 def _parameters(schemas: Schemas, path: str, view: Any, hints: Mapping[str, Any]) -> list[Json]:
     made = []
     for field, parameter in inspect.signature(view).parameters.items():
-        if field in ("body", "request"):
+        if field in http.OF_THE_REQUEST:
             continue
         name = field.rstrip("_")
         in_path = f"{{{field}}}" in path
@@ -189,7 +196,7 @@ def _responses(schemas: Schemas, method: str, endpoint: http.Endpoint, returned:
             made[304] = {"$ref": "#/components/responses/NotModified"}
         if status == 303:
             made[status]["headers"] |= _headers("Location")
-        if method in _MUTATIONS:
+        if method in http.MUTATIONS:
             made[status]["headers"] |= _headers("Idempotency-Replayed")
     _add_refusals(schemas, made, method, endpoint)
     return {str(status): made[status] for status in sorted(made)}
@@ -208,14 +215,20 @@ def _members(kinds: Any) -> tuple[Any, ...]:
 def _refusals(method: str, endpoint: http.Endpoint) -> Iterable[type[errors.RollcallError]]:
     yield errors.InvalidRequest
     yield from endpoint.refuses
-    if method in _MUTATIONS:
+    if method in http.MUTATIONS:
         yield errors.RequestInProgress
         yield errors.IdempotencyKeyReused
+        if not endpoint.remember:
+            yield errors.AnswerNotKept
     if endpoint.scope != "public":
+        yield errors.TokenMissing
+        yield errors.InvalidToken
+        yield errors.RoleNotAllowed
+        yield errors.TooManyRequests
         yield errors.Busy
 
 
-_ASKED = http.Request("GET", "/", {}, {}, b"", "8c0f2f5e-5d0b-4c3e-9f0e-3b6a4c1d7e21")
+_ASKED = http.Request("GET", "/", "/", {}, {}, b"", "8c0f2f5e-5d0b-4c3e-9f0e-3b6a4c1d7e21")
 
 
 def _add_refusals(schemas: Schemas, made: dict[int, Json], method: str, endpoint: http.Endpoint) -> None:
@@ -237,11 +250,14 @@ def _add_refusals(schemas: Schemas, made: dict[int, Json], method: str, endpoint
         examples = {kind.__name__: {"value": bodies[kind]} for kind in bodies}
         made[status] = {
             "description": "\n".join(lines),
-            "headers": _headers("X-Request-Id", *(["Retry-After"] if status == 503 else [])),
+            "headers": _headers("X-Request-Id", *_EXTRA.get(status, ())),
             "content": {"application/json": {"schema": schema, "examples": dict(sorted(examples.items()))}},
         }
     for status, (code, _) in _OF_THE_FRAMEWORK.items():
         made[status] = {"$ref": f"#/components/responses/{code}"}
+
+
+_EXTRA = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}
 
 
 def _problem_of(codes: list[str]) -> Json:

@@ -1,7 +1,7 @@
 """People: who they are. Their faces are `enrolment.py`'s."""
 
 import unicodedata
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from msgspec import UNSET
@@ -9,7 +9,16 @@ from msgspec.structs import replace
 
 from chalicelib.errors import Busy, InvalidRequest, UnknownShift, WriteConflict
 from chalicelib.items import fold
-from chalicelib.models import NewPerson, Page, Person, PersonChange, PersonView, Status
+from chalicelib.models import (
+    Consent,
+    NewConsent,
+    NewPerson,
+    Page,
+    Person,
+    PersonChange,
+    PersonView,
+    Status,
+)
 from chalicelib.settings import Settings
 from chalicelib.store import Store, new_id
 
@@ -17,6 +26,11 @@ NAME_LIMIT = 200
 
 KEY_BYTES = 2000
 """Most bytes that a text may have without accents and ligatures ("ﷺ" becomes 18 letters): codes are keys."""
+
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+
+FUTURE = timedelta(minutes=5)
+"""How far ahead of our clock what somebody writes down may be: theirs may be fast."""
 
 TRIES = 5
 """How often a change that lost against another of the same person is made again."""
@@ -65,7 +79,28 @@ def _is_noncharacter(c: str) -> bool:
     return ord(c) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(c) <= 0xFDEF
 
 
-def make(body: NewPerson, settings: Settings, *, now: datetime) -> Person:
+def first_name(name: str, order: str) -> str:
+    """Give the word of a name by which somebody is greeted, in the site's order of names."""
+    words = name.split()
+    return words[-1 if order == "family_first" else 0]
+
+
+def consented(body: NewConsent, *, by: str | None, now: datetime) -> Consent:
+    """Make a consent of what was sent, recorded `by` a token; raises InvalidRequest."""
+    given_at = body.given_at or now
+    if not EARLIEST <= given_at <= now + FUTURE:
+        raise InvalidRequest("`given_at` is in the future or before 2000.")
+    return Consent(
+        text_version=clean(body.text_version, what="text version", limit=40),
+        language=body.language,
+        method=body.method,
+        given_at=given_at.astimezone(UTC),
+        recorded_at=now,
+        recorded_by=by,
+    )
+
+
+def make(body: NewPerson, settings: Settings, *, by: str | None = None, now: datetime) -> Person:
     """Make a person of what was sent; raises InvalidRequest or UnknownShift. Nothing is stored."""
     if body.shift is not None and body.shift not in settings.calendar.shifts:
         raise UnknownShift(body.shift)
@@ -77,6 +112,7 @@ def make(body: NewPerson, settings: Settings, *, now: datetime) -> Person:
         group=_cleaned("group", body.group),
         shift=body.shift,
         since=body.since or settings.today(now),
+        consent=consented(body.consent, by=by, now=now) if body.consent else None,
         created_at=now,
         updated_at=now,
     )
@@ -87,9 +123,9 @@ def _cleaned(field: str, text: str | None) -> str | None:
     return clean(text, what=what, limit=limit) if text is not None else None
 
 
-def create(store: Store, body: NewPerson, *, now: datetime) -> PersonView:
+def create(store: Store, body: NewPerson, *, by: str | None, now: datetime) -> PersonView:
     """Add a person; raises PersonExists for a taken code, UnknownShift, InvalidRequest."""
-    person = make(body, store.settings(), now=now)
+    person = make(body, store.settings(), by=by, now=now)
     store.add_person(person)
     return PersonView.of(person)
 
@@ -110,6 +146,20 @@ def change(store: Store, person_id: str, body: PersonChange, *, now: datetime) -
         except WriteConflict:
             continue
         return PersonView.of(after)
+    raise Busy
+
+
+def give_consent(
+    store: Store, person_id: str, body: NewConsent, *, by: str | None, now: datetime
+) -> PersonView:
+    """Record a person's consent, in place of the one that holds; raises PersonNotFound, InvalidRequest."""
+    consent = consented(body, by=by, now=now)
+    for _ in range(TRIES):
+        try:
+            store.give_consent(store.person(person_id), consent)
+        except WriteConflict:
+            continue
+        return PersonView.of(store.person(person_id))
     raise Busy
 
 

@@ -1,12 +1,13 @@
 """What a photo is, and where photos are kept (S3, private; keys are always made here)."""
 
 import hashlib
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from chalicelib.errors import InvalidPhoto, PhotoTooLarge, UploadNotFound
+from chalicelib.errors import Busy, InvalidPhoto, PhotoTooLarge, UploadNotFound
 from chalicelib.models import Link
 
 if TYPE_CHECKING:
@@ -68,6 +69,10 @@ class Photos:
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
+
+    def check(self) -> None:
+        """Look whether the bucket is there; raises what boto3 raises."""
+        self._client.head_bucket(Bucket=self._bucket)
 
     def keep(self, key: str, photo: Photo) -> None:
         """Store a photo under a key of ours."""
@@ -133,6 +138,34 @@ class Photos:
     def remove(self, key: str) -> None:
         """Delete an object of ours; one that is not there is fine."""
         self._client.delete_object(Bucket=self._bucket, Key=key)
+
+    def names(self, prefix: str) -> list[str]:
+        """List the objects whose keys begin with a prefix, old versions and all."""
+        return sorted({entry["Key"] for entry in self._versions(prefix)})
+
+    def remove_all(self, prefix: str, *, before: datetime | None = None, dry_run: bool = False) -> int:
+        """Delete the objects whose keys begin with a prefix (from `before` an instant), in all versions.
+
+        Says how many there were.
+        """
+        found = [entry for entry in self._versions(prefix) if not before or entry["LastModified"] < before]
+        for start in range(0, len(found) if not dry_run else 0, 1000):
+            some: Any = [
+                {"Key": entry["Key"], "VersionId": entry["VersionId"]}
+                for entry in found[start : start + 1000]
+            ]
+            reply = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": some, "Quiet": True})
+            if reply.get("Errors"):
+                raise Busy
+        return len({entry["Key"] for entry in found})
+
+    def _versions(self, prefix: str) -> Iterator[dict[str, Any]]:
+        pages = self._client.get_paginator("list_object_versions").paginate(
+            Bucket=self._bucket, Prefix=prefix
+        )
+        for page in pages:
+            found: Any = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            yield from found
 
 
 def upload_key(upload_id: str) -> str:

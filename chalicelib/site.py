@@ -10,6 +10,7 @@ from chalicelib.errors import (
     InvalidRequest,
     InvalidSettings,
     LeaveNotFound,
+    PersonNotFound,
     SettingsChanged,
     WriteConflict,
 )
@@ -62,7 +63,10 @@ def add_leave(store: Store, person_id: str, body: NewLeave) -> LeaveRecord:
         kind=clean(body.kind, what="kind", limit=40),
         half=body.half,
     )
-    store.add_leave(leave)
+    try:
+        store.add_leave(leave)
+    except WriteConflict:
+        raise PersonNotFound(person_id) from None
     return leave
 
 

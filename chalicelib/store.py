@@ -6,7 +6,6 @@ How each thing is laid out is `items.py`'s; conditions and transactions are `tab
 import heapq
 import secrets
 import threading
-from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -21,7 +20,18 @@ from chalicelib import items
 from chalicelib.calendars import Calendar
 from chalicelib.errors import Busy, InvalidCursor, InvalidRequest, PersonExists, PersonNotFound, WriteConflict
 from chalicelib.items import LISTING, SETTINGS, UNFINISHED, instant, struct
-from chalicelib.models import Answer, DayRecord, Face, FaceState, LeaveRecord, Page, Person, Punch, Session
+from chalicelib.models import (
+    Answer,
+    Consent,
+    DayRecord,
+    Face,
+    FaceState,
+    LeaveRecord,
+    Page,
+    Person,
+    Punch,
+    Session,
+)
 from chalicelib.settings import Settings
 from chalicelib.table import (
     TRANSACTION,
@@ -35,8 +45,8 @@ from chalicelib.table import (
     put,
     replace,
     replace_if,
-    require,
 )
+from chalicelib.telemetry import unhurried
 from chalicelib.workdays import merge
 
 A = TypeVar("A")
@@ -56,18 +66,9 @@ def new_punch_id(at: datetime) -> str:
     return f"{(at - items.EPOCH) // timedelta(microseconds=1):014x}{secrets.token_hex(6)}"
 
 
-def cursor(place: str) -> str:
-    """Make a cursor of the last place that a page shows."""
-    return urlsafe_b64encode(place.encode()).decode().rstrip("=")
-
-
-def read_cursor(text: str, prefix: str) -> str:
-    """Read a cursor of a list whose places begin with `prefix`; raises InvalidCursor."""
-    try:
-        place = b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
-    except ValueError:
-        raise InvalidCursor from None
-    if not place.startswith(prefix) or place >= prefix + _LAST or len(place.encode()) > 1000:
+def check_place(place: str, prefix: str) -> str:
+    """Check a place to go on from in a list whose places begin with `prefix`; raises InvalidCursor."""
+    if not place.startswith(prefix) or place >= prefix + _LAST:
         raise InvalidCursor
     return place
 
@@ -87,12 +88,16 @@ class DayMoved(Exception):
 
 
 class Snapshot(Struct, frozen=True):
-    """What a decision about one person at one moment rests on, read in one call."""
+    """What a decision about one person at one moment rests on, read in one call.
+
+    `locked_until` (seconds of 1970) is for the kiosk or the person, whoever is locked out for longer.
+    """
 
     settings: Settings
     session: Session | None
     person: Person | None
     days: dict[date, DayRecord]
+    locked_until: int = 0
 
     def day(self, person: Person, work_day: date) -> DayRecord:
         """Give the person's record of a work day; an empty one (version 0) when there is none yet."""
@@ -174,7 +179,8 @@ class Store:
         if person.code:
             claims.append(insert(key(*items.code(person.code)) | {"person_id": person.person_id}))
         words = map(put, items.search_keys(person).values())  # nobody else's: the id is in the key
-        return [self._save(person), *claims, *words]
+        agreed = [put(items.consent(person.person_id, person.consent))] if person.consent else []
+        return [self._save(person), *claims, *words, *agreed]
 
     def owners(self, codes: Iterable[str]) -> dict[str, str]:
         """Find whose codes are: person ids by folded code, without those that nobody has."""
@@ -199,9 +205,10 @@ class Store:
 
         One who was changed since stays: somebody has begun to work with them.
         """
-        there = self.people(person.person_id for person in people).values()
-        new = [person for person in there if person.version == 1]
-        outcomes = self._write_packed((person, self._unmake(person)) for person in new)
+        with unhurried():
+            there = self.people(person.person_id for person in people).values()
+            new = [person for person in there if person.version == 1]
+            outcomes = self._write_packed((person, self._unmake(person)) for person in new)
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome
@@ -244,15 +251,16 @@ class Store:
 
     def person(self, person_id: str) -> Person:
         """Read a person; raises PersonNotFound."""
-        item = self._table.get(f"PERSON#{person_id}", "PROFILE")
-        if item is None:
+        found = items.read_person(self._table.get(f"PERSON#{person_id}", "PROFILE"))
+        if found is None:
             raise PersonNotFound(person_id)
-        return struct(item, Person)
+        return found
 
     def people(self, person_ids: Iterable[str]) -> dict[str, Person]:
         """Read people by id; those that are not there are left out."""
         found = self._table.get_many([(f"PERSON#{person_id}", "PROFILE") for person_id in person_ids])
-        return {item["person_id"]: struct(item, Person) for item in found.values()}
+        there = filter(None, map(items.read_person, found.values()))
+        return {person.person_id: person for person in there}
 
     def change_person(self, before: Person, after: Person) -> None:
         """Replace a person, moving code and search words along.
@@ -281,20 +289,20 @@ class Store:
     ) -> Page[Person]:
         """Find people in order of name; `q` (folded) begins a word of theirs, or their code.
 
-        `after` is the cursor of the page before; raises InvalidCursor.
+        `after` is the last place of the page before; raises InvalidCursor.
         """
         places = self._found(q, after) if q else self._in_order(after)
         found: list[tuple[str, Person]] = []
         for place, person in places:
             if wanted(person):
                 if len(found) == limit:
-                    return Page([person for _, person in found], cursor(found[-1][0]))
+                    return Page([person for _, person in found], found[-1][0])
                 found.append((place, person))
         return Page([person for _, person in found], None)
 
     def _found(self, q: str, after: str | None) -> Iterator[tuple[str, Person]]:
         pk, prefix = items.search_key(q)
-        low = read_cursor(after, prefix) + "\x00" if after else prefix
+        low = check_place(after, prefix) + "\x00" if after else prefix
         for places in batched(self._table.walk(pk, between=(low, prefix + _LAST), limit=250), 100):
             people = self.people(item["person_id"] for item in places)
             for item in places:
@@ -306,7 +314,7 @@ class Store:
                     yield item["sk"], person
 
     def _in_order(self, after: str | None) -> Iterator[tuple[str, Person]]:
-        low = read_cursor(after, "") + "\x00" if after else "\x00"
+        low = check_place(after, "") + "\x00" if after else "\x00"
         shards = [
             self._table.walk(f"PEOPLE#{shard}", index=LISTING, between=(low, _LAST), limit=250)
             for shard in range(self._shards)
@@ -340,9 +348,13 @@ class Store:
         found = self._table.walk(UNFINISHED, index=LISTING, between=("0", instant(before)))
         return [struct(item, Face) for item in found]
 
-    def begin_face(self, face: Face) -> None:
-        """Note that a face is being enrolled; raises WriteConflict when the photo is there already."""
-        self._table.write(insert(items.face(face)))
+    def begin_face(self, face: Face, person: Person) -> None:
+        """Note that a face is being enrolled (of a person who is made with it if `version` is 0).
+
+        Raises WriteConflict when the photo is there already or the person is gone.
+        """
+        there = [items.still_there(person.person_id)] if person.version else []
+        self._table.write(insert(items.face(face)), *there)
 
     def activate_face(self, face: Face, person: Person) -> None:
         """Make a pending face count for the person (made with it if `version` is 0).
@@ -354,6 +366,22 @@ class Store:
         owner = changed(person, face_ids=(*person.face_ids, face.face_id))
         owners = [self._save(owner)] if person.version else self.new_person(owner)
         self._table.write(*owners, replace_if(active, attribute="state", value=FaceState.PENDING))
+
+    def move_face(self, face: Face, face_id: str, model: str) -> None:
+        """Make an active face count under the new id that the collection gave it.
+
+        Raises PersonNotFound, or WriteConflict when the person changed meanwhile or the face is going.
+        """
+        assert face.face_id is not None  # noqa: S101 - it is active
+        person = self.person(face.person_id)
+        if face.face_id not in person.face_ids:
+            raise WriteConflict(frozenset())
+        owned = tuple(face_id if known == face.face_id else known for known in person.face_ids)
+        moved = items.face(changed(face, face_id=face_id, model=model))
+        self._table.write(
+            self._save(changed(person, face_ids=owned)),
+            replace_if(moved, attribute="face_id", value=face.face_id),
+        )
 
     def begin_removal(self, face: Face, person: Person, now: datetime) -> Face:
         """Make a face count no longer, and note that its photo and vector must go.
@@ -371,15 +399,61 @@ class Store:
         """Drop the note of a face whose photo and vector are gone."""
         self._table.write(delete(f"PERSON#{face.person_id}", f"FACE#{face.digest}"))
 
+    # --- consent --------------------------------------------------------------------------------
+
+    def give_consent(self, person: Person, consent: Consent) -> None:
+        """Record a consent; raises WriteConflict when the person changed meanwhile."""
+        after = changed(person, consent=consent, updated_at=consent.recorded_at)
+        self._table.write(self._save(after), put(items.consent(person.person_id, consent)))
+
+    def withdraw_consent(
+        self, person: Person, consent: Consent, faces: Iterable[Face], now: datetime
+    ) -> None:
+        """Record that a consent holds no more; from then on none of the faces counts, and all must go.
+
+        Raises WriteConflict when the person or a face changed meanwhile.
+        """
+        gone = [changed(face, state=FaceState.REMOVING, since=now) for face in faces]
+        self._table.write(
+            self._save(changed(person, consent=None, face_ids=(), updated_at=now)),
+            put(items.consent(person.person_id, consent)),
+            *(replace_if(items.face(face), attribute="state", value=FaceState.ACTIVE) for face in gone),
+        )
+
+    def consents(self, person_id: str) -> list[Consent]:
+        """Read all that a person ever consented to, oldest first."""
+        found = self._table.walk(f"PERSON#{person_id}", prefix="CONSENT#")
+        return [struct(item, Consent) for item in found]
+
     # --- uploads --------------------------------------------------------------------------------
 
     def add_upload(self, upload_id: str, expires: datetime) -> None:
-        """Note that something may be uploaded under an id."""
+        """Note that something may be uploaded under an id until an instant."""
         self._table.write(insert(items.upload(upload_id, expires)))
 
-    def take_upload(self, upload_id: str) -> bool:
-        """Use an upload up; says whether it was there to be used."""
-        return self._take(items.upload_key(upload_id))
+    def take_upload(self, upload_id: str, about: str | None) -> bool:
+        """Use an upload up (for a person, if it is `about` one); says whether it was there to be used.
+
+        A note of it stays until `forget_upload`: what was uploaded still has to go.
+        """
+        item = self._table.get(*items.upload_key(upload_id))
+        if item is None or item["state"] != "open":
+            return False
+        try:
+            used = {**item, "state": "used", "about": about}
+            self._table.write(replace_if(used, attribute="state", value="open"))
+        except WriteConflict:
+            return False
+        return True
+
+    def old_uploads(self, before: datetime) -> list[str]:
+        """Find the uploads whose time was over before an instant."""
+        found = self._table.walk(items.UPLOADS, index=LISTING, between=("0", instant(before)))
+        return [item["pk"].removeprefix("UPLOAD#") for item in found]
+
+    def forget_upload(self, upload_id: str) -> None:
+        """Drop the note of an upload of which nothing is left."""
+        self._table.write(delete(*items.upload_key(upload_id)))
 
     def _take(self, place: tuple[str, str]) -> bool:
         """Remove an item; says whether it was there, to one of many at once only."""
@@ -404,18 +478,25 @@ class Store:
         return replace_if(items.session(session), attribute="state", value="issued")
 
     def spend_session(self, session: Session) -> None:
-        """Store what came of a session; raises SessionAlreadySpent."""
+        """Store what came of a session; raises SessionAlreadySpent, or when the person is gone."""
+        person_id = session.outcome.person_id if session.outcome else None
+        there = [items.still_there(person_id)] if person_id else []
         try:
-            self._table.write(self._spend(session))
+            self._table.write(self._spend(session), *there)
         except WriteConflict:
             raise SessionAlreadySpent from None
 
     # --- punches and work days ------------------------------------------------------------------
 
     def snapshot(
-        self, now: datetime, *, person_id: str | None = None, session_id: str | None = None
+        self,
+        now: datetime,
+        *,
+        person_id: str | None = None,
+        session_id: str | None = None,
+        kiosk: str | None = None,
     ) -> Snapshot:
-        """Read the settings, a session, a person and their work days around `now`: one call.
+        """Read the settings, a session, a person and their work days around `now`, and locks: one call.
 
         The zone and cut-off that say which work day it is are among the things read, so
         every day that it can be anywhere on earth is asked for.
@@ -423,7 +504,10 @@ class Store:
         keys = [SETTINGS]
         if session_id:
             keys.append((f"SESSION#{session_id}", "-"))
+        if kiosk:
+            keys.append(items.lock_key("kiosk", kiosk))
         if person_id:
+            keys.append(items.lock_key("person", person_id))
             today = now.astimezone(UTC).date()
             keys.append((f"PERSON#{person_id}", "PROFILE"))
             near = [today + timedelta(days=n) for n in (-2, -1, 0, 1)]
@@ -432,11 +516,13 @@ class Store:
         session = found.get((f"SESSION#{session_id}", "-"))
         person = found.get((f"PERSON#{person_id}", "PROFILE"))
         days = [items.read_day(item) for (pk, _), item in found.items() if pk.startswith("DAY#")]
+        locks = [item["until"] for (pk, _), item in found.items() if pk.startswith("LOCK#")]
         return Snapshot(
             settings=self._settings(found.get(SETTINGS)),
             session=struct(session, Session) if session else None,
-            person=struct(person, Person) if person else None,
+            person=items.read_person(person),
             days={day.work_day: day for day in days},
+            locked_until=max(locks, default=0),
         )
 
     def add_punch(self, punch: Punch, days: list[DayRecord], spent: Session | None = None) -> None:
@@ -447,7 +533,7 @@ class Store:
         """
         writes = [
             insert(items.punch(punch)),
-            require(f"PERSON#{punch.person_id}", "PROFILE"),
+            items.still_there(punch.person_id),
             *(self._move(day, punch) for day in days),
         ]
         if spent:
@@ -512,15 +598,18 @@ class Store:
         """Write a rebuilt work day over the one of its version; raises DayMoved."""
         after = changed(day, version=day.version + 1)
         try:
-            self._table.write(replace(items.day(after, self._shards), version=day.version))
+            self._table.write(
+                replace(items.day(after, self._shards), version=day.version),
+                items.still_there(day.person_id),
+            )
         except WriteConflict:
             raise DayMoved from None
 
     # --- leave ----------------------------------------------------------------------------------
 
     def add_leave(self, leave: LeaveRecord) -> None:
-        """Note that a person is on leave."""
-        self._table.write(insert(items.leave(leave)))
+        """Note that a person is on leave; raises WriteConflict when the person is gone."""
+        self._table.write(insert(items.leave(leave)), items.still_there(leave.person_id))
 
     def leaves(self, since: date, until: date, person_id: str | None = None) -> list[LeaveRecord]:
         """Read the leave that touches some days, both ends included: of a person or of everybody."""

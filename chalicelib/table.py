@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -122,6 +123,19 @@ def require(pk: str, sk: str) -> Write:
     )
 
 
+def unless(pk: str, sk: str, attribute: str, *, must_exist: bool) -> Write:
+    """Write nothing, but only go on if the item lacks an `attribute` (and is there, if it `must_exist`)."""
+    there = "attribute_exists(pk) AND " if must_exist else ""
+    return Write(
+        "ConditionCheck",
+        {
+            "Key": to_attributes(key(pk, sk)),
+            "ConditionExpression": f"{there}attribute_not_exists(#attribute)",
+            "ExpressionAttributeNames": {"#attribute": attribute},
+        },
+    )
+
+
 def replace_if(item: Item, *, attribute: str, value: str) -> Write:
     """Write an item over one whose `attribute` (a string) still has that `value`."""
     return Write(
@@ -231,7 +245,8 @@ class Table:
         A call may gather in its turn. What no thread has begun, the caller does itself: it only ever
         waits for calls that are running, so that threads waiting for one another cannot fill the pool.
         """
-        futures = [self._pool.submit(call) for call in calls[1:]]
+        # Each with a copy of this context, so that what it does is measured as part of the request.
+        futures = [self._pool.submit(copy_context().run, call) for call in calls[1:]]
         results = [call() for call in calls[:1]]
         later: list[T] = []
         for call, future in zip(reversed(calls[1:]), reversed(futures), strict=True):
@@ -320,6 +335,36 @@ class Table:
                 return None
             pause(attempt)
         raise Busy
+
+    def count(self, pk: str, sk: str, expires: int) -> int:
+        """Add one to the `count` of an item, made if it is not there; gives the new count."""
+        reply = self._client.update_item(
+            TableName=self._name,
+            Key=to_attributes(key(pk, sk)),
+            UpdateExpression="ADD #count :one SET #expires = :expires",
+            ExpressionAttributeNames={"#count": "count", "#expires": "expires"},
+            ExpressionAttributeValues={":one": {"N": "1"}, ":expires": {"N": str(expires)}},
+            ReturnValues="UPDATED_NEW",
+        )
+        return int(reply["Attributes"]["count"]["N"])
+
+    def set(self, pk: str, sk: str, attributes: Item) -> bool:
+        """Set attributes of an item that is there; says whether it was."""
+        names = {f"#{name}": name for name in attributes}
+        try:
+            self._client.update_item(
+                TableName=self._name,
+                Key=to_attributes(key(pk, sk)),
+                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in attributes),
+                ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues={
+                    f":{name}": _to_attribute(attributes[name]) for name in attributes
+                },
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
 
     def _write_one(self, write: Write) -> None:
         call = self._client.put_item if write.operation == "Put" else self._client.delete_item

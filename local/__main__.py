@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN_FILE = "run.json"
-DATA = ("aws.db", "faces.db")
-"""The files that hold what people stored; SQLite keeps its log beside them."""
+TOKENS_FILE = "tokens.json"
+DATA = ("aws.db", "faces.db", TOKENS_FILE)
+"""The files that hold what people stored, SQLite's log beside them, and the tokens that open it."""
 
 
 class Failure(Exception):
@@ -78,14 +79,34 @@ def _state(folder: Path) -> Iterator[Path]:
         yield folder.resolve()
 
 
-def _write_run(folder: Path, run: Run) -> Path:
-    """Write run.json whole or not at all, for this user only (mkstemp makes it 0600)."""
-    handle, name = tempfile.mkstemp(dir=folder, prefix=".run-")
+def _write(target: Path, content: Any) -> Path:
+    """Write a file of JSON whole or not at all, for this user only (mkstemp makes it 0600)."""
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".new-")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(json.dumps(run._asdict(), indent=2) + "\n")
-    target = folder / RUN_FILE
+        file.write(json.dumps(content, indent=2) + "\n")
     Path(name).replace(target)
     return target
+
+
+def _tokens(folder: Path) -> dict[str, str]:
+    """Give a token of each role: those of the run before if they hold, so that clients may keep them."""
+    from chalicelib import tokens, wiring
+    from chalicelib.access import Role
+
+    kept: dict[str, str] = {}
+    with contextlib.suppress(OSError, ValueError):
+        kept = json.loads((folder / TOKENS_FILE).read_text(encoding="utf-8"))
+    access, now = wiring.access(), wiring.now()
+    found: dict[str, str] = {}
+    for role in Role:
+        known = access.token(tokens.digest_of(kept.get(role, "")))
+        if known and known.role is role and known.holds(now):
+            found[role.value] = kept[role]
+        else:
+            body = tokens.NewToken(role=role, label=f"make run, {role.value}")
+            found[role.value] = tokens.mint(access, body, now=now).token
+    _write(folder / TOKENS_FILE, found)
+    return found
 
 
 def serve(options: argparse.Namespace, stopped: threading.Event) -> None:
@@ -131,8 +152,16 @@ def serve(options: argparse.Namespace, stopped: threading.Event) -> None:
         server.start(app, settings.get("lambda_timeout", 29))
         schedules.start()
         stack.callback(schedules.stop)
-        run = Run(server.url, embedded.aws_url, stream_url, embedded.stream_tls_url, REGION, os.getpid(), {})
-        stack.callback(_write_run(folder, run).unlink, missing_ok=True)
+        run = Run(
+            server.url,
+            embedded.aws_url,
+            stream_url,
+            embedded.stream_tls_url,
+            REGION,
+            os.getpid(),
+            _tokens(folder),
+        )
+        stack.callback(_write(folder / RUN_FILE, run._asdict()).unlink, missing_ok=True)
         # What came of each liveness check and why: the API tells a caller no more than live or not.
         logging.getLogger("local").addHandler(logging.StreamHandler())
         logging.getLogger("local").setLevel(logging.INFO)
@@ -147,19 +176,26 @@ def _load_app() -> Any:
 
 
 def _announce(run: Run, state: Path) -> None:
+    from chalicelib import wiring
+    from chalicelib.health import health
+
+    tokens = "".join(f"\n  {role.capitalize():<9} {token}" for role, token in run.tokens.items())
+    warning = health(wiring.environment(), now=wiring.now()).warning
     print(
         f"""Rollcall is ready.
-  API       {run.url}
+  API       {run.url}  (what it can do: {run.url}/docs)
   AWS       {run.aws_url}  ({run.region}; DynamoDB, S3, STS, IAM, Rekognition)
   Liveness  {run.stream_url}  {run.stream_tls_url}
   State     {state}  (`make reset` wipes it)
+Tokens, also in {state / RUN_FILE}:{tokens}
+{f"WARNING: {warning}" if warning else ""}
 
 Try this (two photos of one person, me.jpg and again.jpg):
   curl -F name=Me -F photo=@me.jpg {run.url}/index-face
   SESSION=$(curl -s {run.url}/session | grep -o '[0-9a-f-]\\{{36\\}}')
   .venv/bin/python -m local.camera --state {state} --session $SESSION --photo again.jpg
   curl {run.url}/liveness-result/$SESSION
-  curl {run.url}/list-collections
+  curl -H "Authorization: Bearer {run.tokens["viewer"]}" {run.url}/v1/attendance
 Ctrl-C stops it.""",
         flush=True,
     )

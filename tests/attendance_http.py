@@ -4,7 +4,7 @@ from typing import Any
 
 from chalice.test import HTTPResponse
 
-from tests.conftest import Http
+from tests.conftest import CONSENT, Http
 
 Json = dict[str, Any]
 
@@ -45,7 +45,7 @@ def set_calendar(http: Http, effective_from: str = "2020-01-01", **wanted: Any) 
 
 def add_person(http: Http, name: str = "Nguyễn Văn Ánh", **fields: Any) -> str:
     """Add a person, due since 2020; gives the id."""
-    answer = http.post("/v1/people", {"name": name, "since": "2020-01-01", **fields})
+    answer = http.post("/v1/people", {"name": name, "since": "2020-01-01", "consent": CONSENT, **fields})
     assert answer.status_code == 201, answer.json_body
     person_id: str = answer.json_body["person_id"]
     return person_id

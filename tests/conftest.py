@@ -2,8 +2,11 @@
 
 import json
 import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -13,10 +16,13 @@ from chalice.test import Client, HTTPResponse
 from hypothesis import HealthCheck, settings
 
 from chalicelib import wiring
+from chalicelib.access import Role
 from chalicelib.store import Store
+from chalicelib.tokens import NewToken, digest_of, mint
 from local.appserver import set_environment, stage_settings
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 from local.rekognition.liveness.verdict import Picture, Verdict
+from tests import policies, recorder
 
 # How fast a machine is must not decide whether the tests pass.
 settings.register_profile("rollcall", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -33,6 +39,29 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if left_out else None
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker of xdist recorded."""
+    recorder.calls.update(recorder.Call(*call) for call in getattr(node, "workeroutput", {}).get("calls", []))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run if any test had the app ask AWS for something that no function may do."""
+    workeroutput = getattr(session.config, "workeroutput", None)
+    if workeroutput is not None:
+        workeroutput["calls"] = [list(call) for call in recorder.calls]
+    elif recorder.calls:
+        granted = [
+            grant
+            for stage in ("dev", "prod")
+            for function in policies.functions()
+            for grant in policies.grants(stage, function, of="local")
+        ]
+        if missing := policies.refused(recorder.calls, granted):
+            print(f"\nNo policy in .chalice allows what the app did: {missing}")
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 @pytest.fixture(scope="session")
 def embedded() -> Iterator[Embedded]:
     """The embedded AWS, with real recognition, in this process."""
@@ -40,6 +69,7 @@ def embedded() -> Iterator[Embedded]:
     aws.start()
     variables = stage_settings()["environment_variables"]
     set_environment(aws.aws_url, aws.stream_url, REGION, ACCESS_KEY, SECRET_KEY, variables)
+    recorder.listen(wiring._session())
     yield aws
     aws.stop()
 
@@ -58,10 +88,35 @@ def store(aws: Embedded) -> Store:
 
 
 class Http:
-    """Calls the app as API Gateway does."""
+    """Calls the app as API Gateway does, with an admin's token unless it is told otherwise."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, role: str | None = "admin") -> None:
         self._client = client
+        self._tokens: dict[str, str] = {}
+        self._role = role
+        if role:
+            self.token(role)
+
+    def as_(self, role: str | None) -> "Http":
+        """Give one that calls with a token of a role, or with none."""
+        if role:
+            self.token(role)
+        other = Http(self._client, None)
+        other._tokens, other._role = self._tokens, role
+        return other
+
+    def token(self, role: str) -> str:
+        """Give the token of a role, made at its first use."""
+        if role not in self._tokens:
+            body = NewToken(role=Role(role), label=f"the {role} of the tests")
+            self._tokens[role] = mint(wiring.access(), body, now=datetime.now(UTC)).token
+        return self._tokens[role]
+
+    def token_id(self, role: str) -> str:
+        """Give the id of the token of a role."""
+        found = wiring.access().token(digest_of(self.token(role)))
+        assert found
+        return found.token_id
 
     def call(
         self,
@@ -78,6 +133,8 @@ class Http:
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
             headers = {"Content-Type": "application/json", **(headers or {})}
+        if self._role and not any(name.lower() == "authorization" for name in headers or {}):
+            headers = {"Authorization": f"Bearer {self.token(self._role)}", **(headers or {})}
         return self._client.http.request(method, path, body=body or b"", headers=dict(headers or {}))
 
     def get(self, path: str, **query: Any) -> HTTPResponse:
@@ -100,11 +157,22 @@ def http(aws: Embedded) -> Iterator[Http]:
     """The app, over the embedded AWS."""
     from app import app  # only now: the environment is the embedded one's
 
+    wiring.gate().forget()
     environ = os.environ
     with Client(app, stage_name="local") as client:
         yield Http(client)
     # Chalice's client puts a copy in its place for each call; calls in several threads can leave one there.
     os.environ = environ  # noqa: B003
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    """A moto in a process of its own: in this one it would share its memory with the embedded AWS."""
+    command = [sys.executable, "-m", "tests.cloud"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        process.kill()
 
 
 Finish = Callable[..., str]
@@ -134,6 +202,13 @@ def finish(aws: Embedded) -> Finish:
 def boto(aws: Embedded) -> Callable[[str], Any]:
     """Makes boto3 clients of the embedded AWS."""
     return aws.client
+
+
+SERVICE = ("AUDIT#", "IDEMPOTENCY#", "LIMIT#", "SECRET", "TOKEN#")
+"""Partition keys of what is not about attendance."""
+
+CONSENT = {"text_version": "1", "language": "vi", "method": "signed_paper"}
+"""What a person agreed to, as a manager records it."""
 
 
 def unknown_session() -> str:

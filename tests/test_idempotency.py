@@ -12,7 +12,7 @@ from chalicelib import idempotency, people
 from chalicelib.errors import Busy
 from chalicelib.models import Answer
 from chalicelib.store import Store
-from tests.conftest import Finish, Http
+from tests.conftest import CONSENT, Finish, Http
 from tests.faces import photo_of_c
 
 KEY = {"Idempotency-Key": "3f1c9a"}
@@ -51,7 +51,7 @@ def test_a_person_is_made_once(http: Http) -> None:
 
 
 def test_a_punch_is_answered_again(http: Http, finish: Finish) -> None:
-    person_id = http.post("/v1/people", {"name": "A"}).json_body["person_id"]
+    person_id = http.post("/v1/people", {"name": "A", "consent": CONSENT}).json_body["person_id"]
     http.post(f"/v1/people/{person_id}/faces", photo_of_c(), {"Content-Type": "image/jpeg"})
     session_id = http.post("/v1/liveness-sessions").json_body["session_id"]
     finish(session_id, photo_of_c())
@@ -75,7 +75,7 @@ def test_an_import_is_answered_again(http: Http) -> None:
 
 
 def test_a_removal_is_answered_again_without_a_body(http: Http) -> None:
-    person_id = http.post("/v1/people", {"name": "A"}).json_body["person_id"]
+    person_id = http.post("/v1/people", {"name": "A", "consent": CONSENT}).json_body["person_id"]
     body = {"since": "2026-11-01", "until": "2026-11-02", "kind": "sick"}
     leave = http.post(f"/v1/people/{person_id}/leaves", body).json_body["leave_id"]
     path = f"/v1/people/{person_id}/leaves/{leave}"

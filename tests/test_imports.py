@@ -13,7 +13,7 @@ from chalicelib.imports import ROWS, read
 from chalicelib.models import Person
 from chalicelib.store import Store
 from chalicelib.table import Table, Write
-from tests.conftest import Http
+from tests.conftest import SERVICE, Http
 
 CSV = {"Content-Type": "text/csv"}
 EXCEL = {"Content-Type": "application/vnd.ms-excel"}
@@ -37,9 +37,8 @@ def all_items(boto: Callable[[str], Any]) -> list[dict[str, Any]]:
 
 
 def stored(boto: Callable[[str], Any]) -> list[str]:
-    """Give the partition keys of all that is stored, but for answers to repeated requests."""
-    found = all_items(boto)
-    return [item["pk"]["S"] for item in found if not item["pk"]["S"].startswith("IDEMPOTENCY#")]
+    """Give the partition keys of all that is stored on attendance."""
+    return [item["pk"]["S"] for item in all_items(boto) if not item["pk"]["S"].startswith(SERVICE)]
 
 
 def statuses(answer: HTTPResponse) -> list[tuple[int, str]]:

@@ -14,7 +14,7 @@ from chalicelib.faces import Challenge, Faces
 from chalicelib.models import Session, SessionState
 from chalicelib.store import Store
 from local.embedded import REGION, Embedded
-from tests.conftest import Finish, Http, unknown_session
+from tests.conftest import CONSENT, Finish, Http, unknown_session
 from tests.faces import photo_of_c
 
 JPEG = {"Content-Type": "image/jpeg"}
@@ -103,7 +103,7 @@ def test_a_stage_without_a_role_lends_nothing(http: Http, monkeypatch: pytest.Mo
 
 
 def test_a_session_says_where_it_stands(http: Http, aws: Embedded, finish: Finish) -> None:
-    person = http.post("/v1/people", {"name": "A"}).json_body["person_id"]
+    person = http.post("/v1/people", {"name": "A", "consent": CONSENT}).json_body["person_id"]
     http.post(f"/v1/people/{person}/faces", photo_of_c(), JPEG)
     session_id = begin(http)["session_id"]
     assert status(http, session_id) == "waiting"
@@ -125,7 +125,8 @@ def test_a_failed_session_is_finished_too(http: Http, finish: Finish) -> None:
 def test_a_session_that_rekognition_has_forgotten_is_expired(http: Http, store: Store) -> None:
     session_id = unknown_session()
     long_ago = datetime.now(UTC) - timedelta(minutes=10)
-    store.add_session(Session(session_id=session_id, created_at=long_ago, state=SessionState.ISSUED))
+    by = http.token_id("admin")
+    store.add_session(Session(session_id=session_id, created_at=long_ago, by=by, state=SessionState.ISSUED))
     assert status(http, session_id) == "expired"
     answer = http.post("/v1/punches", {"liveness_session_id": session_id})
     assert (answer.status_code, answer.json_body["Code"]) == (410, "SessionExpired")

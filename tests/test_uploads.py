@@ -12,7 +12,7 @@ from chalice.test import HTTPResponse
 
 from chalicelib import photos, wiring
 from local import s3 as local_s3
-from tests.conftest import Http
+from tests.conftest import CONSENT, Http
 from tests.faces import jpeg, photo_of_c, pixels
 
 TABLE = BUCKET = "rollcall-local"
@@ -50,7 +50,7 @@ def enrol(http: Http, person_id: str, upload: dict[str, Any]) -> HTTPResponse:
 
 @pytest.fixture
 def person_id(http: Http) -> str:
-    made: str = http.post("/v1/people", {"name": "A"}).json_body["person_id"]
+    made: str = http.post("/v1/people", {"name": "A", "consent": CONSENT}).json_body["person_id"]
     return made
 
 
