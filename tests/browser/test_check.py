@@ -157,6 +157,12 @@ def test_a_camera_that_is_not_allowed(browser: Browser, page_url: str, light: Ro
     assert "browser's settings" in text
 
 
+def test_a_token_that_is_not_valid(desk: Desk) -> None:
+    desk.open("rc_wrong").press("Start")
+    said = ["This camera may not check people in", "Its token is missing, wrong or revoked.", "Try again"]
+    assert desk.outcome() == said
+
+
 def test_a_page_for_another_region(desk: Desk) -> None:
     def elsewhere(route: Route) -> None:
         answer = route.fetch()

@@ -65,10 +65,10 @@ class Desk(AbstractContextManager["Desk"]):
         self.context.close()
         assert self.hosts <= {"127.0.0.1"}
 
-    def open(self) -> "Desk":
-        """Load the page."""
-        kiosk = self.server.token("kiosk")
-        fragment = f"api={quote(self.server.url)}&token={kiosk}&language={self._language}"
+    def open(self, token: str | None = None) -> "Desk":
+        """Load the page, with the kiosk's token or another."""
+        token = self.server.token("kiosk") if token is None else token
+        fragment = f"api={quote(self.server.url)}&token={token}&language={self._language}"
         self.page.goto(f"{self._url}#{fragment}")
         if self._camera:
             self._look()
