@@ -49,6 +49,7 @@ def main(count: int) -> int:
 
 def _measure(server: Rollcall, count: int) -> int:
     server.enrol("Visitor", photo_of_c())
+    server.relax()
     visits, came = _Visits(server), Counter[str]()
     print(f"{'sessions':>10}" + "".join(f"{name:>14}" for name in _Held._fields))
     with ThreadPoolExecutor(AT_ONCE) as pool:

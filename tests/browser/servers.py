@@ -72,6 +72,13 @@ class Rollcall:
         with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:  # noqa: S310
             return json.load(answer)
 
+    def relax(self) -> None:
+        """Let one person try more often than a site would."""
+        settings = self.call("GET", "/v1/settings", "admin")
+        limits = {"sessions_per_minute": 10_000, "kiosk_failures": 10_000, "person_failures": 10_000}
+        settings |= {"duplicate_window_s": 0, "limits": settings["limits"] | limits}
+        self.call("PUT", "/v1/settings", "admin", settings)
+
     def enrol(self, name: str, photo: bytes) -> None:
         """Enrol somebody by the lab's route."""
         text = base64.b64encode(photo).decode()
