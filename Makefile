@@ -17,11 +17,12 @@ STREAM_PORT ?= 4567
 STATE ?= .local
 HOST ?= 127.0.0.1
 TIMES ?= 20
+PUNCHES ?= 200
 STAGE ?= dev
 OUT ?= out/$(STAGE)
 ARGS ?=
 
-.PHONY: help run test contract browser kills check fmt reset clean package lint-infra deploy destroy
+.PHONY: help run test contract browser kills e2e check fmt reset clean package lint-infra deploy destroy
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -34,6 +35,7 @@ help: ## list the targets
 	@echo "make kills     kill -9 in the middle of enrolments and erasures, then look for harm (TIMES=$(TIMES))"
 	@echo "make package  the app as it goes to Lambda: OUT/deployment.zip and OUT/sam.json"
 	@echo "            (STAGE=dev OUT=out/STAGE; AWS_DEFAULT_REGION must name a region)"
+	@echo "make e2e    the package under Lambda's runtime client, deploy and delete, faults (PUNCHES=$(PUNCHES))"
 	@echo "make check  lint and types only"
 	@echo "make lint-infra  the CloudFormation templates, also as one stack"
 	@echo "make fmt    format the code"
@@ -59,7 +61,7 @@ contract: $(VENV)/.dev $(WEIGHTS) $(VENV)/.contract ## calls made up from the Op
 browser: $(VENV)/.browser $(WEIGHTS) $(PAGE)/out/index.html ## AWS's liveness component in a real browser
 	@$(PY) -m tests.browser.chromium
 	@echo "Checking in before a camera that sees the screen; about four minutes ..."
-	@$(PY) -m pytest -v --browser tests/browser
+	@$(PY) -m pytest -v tests/browser
 
 kills: $(VENV)/.dev $(WEIGHTS) ## kill -9 in the middle of enrolments and erasures
 	@echo "Killing a process that enrols and erases people, $(TIMES) times ..."
@@ -67,6 +69,10 @@ kills: $(VENV)/.dev $(WEIGHTS) ## kill -9 in the middle of enrolments and erasur
 
 package: $(VENV)/.dev ## the zip that goes to Lambda
 	@$(PY) -m infra.package --stage $(STAGE) --out "$(OUT)"
+
+e2e: $(VENV)/.dev $(WEIGHTS) $(VENV)/.e2e $(VENV)/.lambda ## the package, as AWS runs it
+	@echo "Packaging, and running the package as AWS does (about ten minutes) ..."
+	@$(PY) -m pytest tests/e2e --punches $(PUNCHES)
 
 check: $(VENV)/.dev ## lint and types
 	@echo "Checking style ..."
@@ -146,6 +152,12 @@ $(VENV)/.infra: requirements-infra.txt | $(VENV)/.made
 	@echo "Installing requirements-infra.txt ..."
 	@$(PY) -m venv $(VENV)/infra
 	@$(VENV)/infra/bin/python -m pip install --quiet --disable-pip-version-check -r $< && touch $@
+
+# Beside the package, Lambda has its runtime client and nothing else; so has this environment.
+$(VENV)/.e2e $(VENV)/.lambda: $(VENV)/.%: requirements-%.txt | $(VENV)/.made
+	@echo "Installing $< ..."
+	@$(PY) -m venv $(VENV)/$*
+	@$(VENV)/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $< && touch $@
 
 $(WEIGHTS): | $(VENV)/.made
 	@$(PY) -m local.weights

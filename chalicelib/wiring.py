@@ -43,6 +43,8 @@ _CONFIG = Config(
 
 _BUSY_STATUS = {429, 500, 502, 503, 504}
 _BUSY_CODES = {
+    "ExpiredToken",
+    "ExpiredTokenException",
     "LimitExceededException",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
@@ -88,7 +90,8 @@ def origin() -> str:
 
 def refuse_open_production() -> None:
     """Refuse to start a production stage whose lab routes would let everybody in; raises ValueError."""
-    if os.environ.get("ROLLCALL_STAGE", "").startswith("prod") and os.environ.get("ROLLCALL_LAB") == "open":
+    stage = os.environ.get("ROLLCALL_STAGE", "").lower()
+    if stage.startswith("prod") and os.environ.get("ROLLCALL_LAB") == "open":
         raise ValueError("ROLLCALL_LAB=open lets everybody in: it is not for a production stage")
 
 

@@ -81,9 +81,15 @@ def patches(settings: Mapping[str, Any], access_logs: str) -> list[dict[str, str
     return [{"op": "replace", "path": path, "value": value} for path, value in found.items()]
 
 
-def configure(stage: Stage, api: str) -> None:
-    """Set throttling, traces and access logs of the stage's API."""
+def configure(stage: Stage, api: str, origin: str) -> None:
+    """Set throttling, traces, access logs and the CORS header of the gateway's own errors."""
+    client = stage.client("apigateway")
+    for kind in template.rest_api()["GatewayResponses"]:
+        header = {"gatewayresponse.header.Access-Control-Allow-Origin": f"'{origin}'"}
+        client.put_gateway_response(restApiId=api, responseType=kind, responseParameters=header)
+    # Chalice's deployment was made before them, and each of its deploys takes them away.
+    client.create_deployment(restApiId=api, stageName=stage.name, description="errors of the gateway")
     access_logs = stage.arn("logs", f"log-group:/{APP}/{stage.name}/access")
     operations = patches(template.rest_api(), access_logs)
-    stage.client("apigateway").update_stage(restApiId=api, stageName=stage.name, patchOperations=operations)
+    client.update_stage(restApiId=api, stageName=stage.name, patchOperations=operations)
     say(f"  {len(operations)} settings of API {api}")

@@ -28,8 +28,9 @@ _MEMBERS: Final = {
 }
 _S3_ACTIONS: Final = {
     "HeadObject": "GetObject",
-    "DeleteObjects": "DeleteObject",
+    "DeleteObjects": "DeleteObjectVersion",  # each of ours names versions
     "HeadBucket": "ListBucket",
+    "ListObjectVersions": "ListBucketVersions",
     "ListObjects": "ListBucket",
     "ListObjectsV2": "ListBucket",
 }

@@ -2,12 +2,16 @@
 
 import json
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from chalicelib import wiring
+from chalicelib.access import Role
+from chalicelib.tokens import NewToken, digest_of, mint
 from infra import build, deploy, down, gateway, progress, stack
 from infra.__main__ import main
 from infra.stage import ROOT, Failure, Stage, find
@@ -19,6 +23,22 @@ from tests.chalice_stand_in import Chalice, PowerLost
 
 ACCOUNT = "123456789012"
 BUCKET = f"rollcall-dev-{ACCOUNT}"
+
+
+def forget_gateways(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let chalicelib's gateways be made anew, for the account that the environment leads to."""
+    for name, made in vars(wiring).items():
+        if hasattr(made, "cache_clear"):
+            monkeypatch.setattr(wiring, name, cache(made.__wrapped__))
+    for name in (
+        "ROLLCALL_STAGE",
+        "ROLLCALL_TABLE",
+        "ROLLCALL_BUCKET",
+        "ROLLCALL_COLLECTION",
+        "ROLLCALL_LAB",
+    ):
+        monkeypatch.setenv(name, "-")  # so that it is put back
+    monkeypatch.delenv("ROLLCALL_LAB")
 
 
 @pytest.fixture
@@ -34,6 +54,8 @@ def cloud(moto: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stage:
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("CONFIRM", raising=False)
     monkeypatch.setattr(build, "OUT", tmp_path)
+    monkeypatch.setattr(build, "source", lambda stage: ROOT)  # tests/test_package.py makes the lean one
+    forget_gateways(monkeypatch)
     monkeypatch.setattr(progress, "POLL_S", 0)
     monkeypatch.setattr(stack, "POLL_S", 0)
     stage = find("dev")
@@ -62,7 +84,13 @@ def test_up_makes_a_stage_and_shows_its_url(
     assert infra("up", "--origin", "https://hr.example.com") == 0
 
     api = gateway.apis(cloud)[0]
-    assert capsys.readouterr().out == f"https://{api}.execute-api.us-east-1.amazonaws.com/dev\n"
+    token, url = capsys.readouterr().out.splitlines()
+    assert url == f"https://{api}.execute-api.us-east-1.amazonaws.com/dev"
+    digest = digest_of(token.removeprefix("token "))
+    made = cloud.client("dynamodb").get_item(
+        TableName="rollcall-dev", Key={"pk": {"S": f"TOKEN#{digest}"}, "sk": {"S": "-"}}
+    )
+    assert made["Item"]["role"]["S"] == "admin"
     function = cloud.client("lambda").get_function(FunctionName="rollcall-dev")["Configuration"]
     variables = function["Environment"]["Variables"]
     assert variables["ROLLCALL_BUCKET"] == BUCKET
@@ -90,6 +118,11 @@ def test_up_sets_what_chalice_cannot(cloud: Stage, chalice: Chalice) -> None:
     assert stage["methodSettings"]["*/*"]["throttlingBurstLimit"] == 200
     assert stage["accessLogSettings"]["destinationArn"].endswith("log-group:/rollcall/dev/access")
     assert "$context.requestId" in stage["accessLogSettings"]["format"]
+    [api] = gateway.apis(cloud)
+    for kind in ("DEFAULT_4XX", "DEFAULT_5XX"):
+        refusal = client.get_gateway_response(restApiId=api, responseType=kind)
+        header = "gatewayresponse.header.Access-Control-Allow-Origin"
+        assert refusal["responseParameters"] == {header: "'*'"}
     assert client.get_account()["cloudwatchRoleArn"].startswith(f"arn:aws:iam::{ACCOUNT}:role/")
 
 
@@ -283,10 +316,13 @@ def test_the_smoke_test_asks_the_real_api(embedded: Embedded, capsys: pytest.Cap
     server = AppServer("127.0.0.1", 0)
     server.start(app)
     try:
+        body = NewToken(role=Role.ADMIN, label="x")
+        deploy.smoke(server.url, mint(wiring.access(), body, now=wiring.now()).token)
+        assert "GET /v1/settings: zone Asia/Ho_Chi_Minh" in capsys.readouterr().err
         deploy.smoke(server.url, None)
+        assert "GET /v1/settings without a token: 401" in capsys.readouterr().err
     finally:
         server.stop()
-    assert "GET /v1/settings: zone Asia/Ho_Chi_Minh" in capsys.readouterr().err
 
 
 def test_a_smoke_test_that_is_refused_says_what_was_answered() -> None:

@@ -22,6 +22,7 @@ from chalice.app import Chalice
 
 from local.embedded import Embedded
 from local.schedules import Schedules, Unsupported, following
+from tests import leaks
 
 ROOT = Path(__file__).resolve().parent.parent
 FREE_PORTS = ["--port", "0", "--aws-port", "0", "--stream-port", "0"]
@@ -60,7 +61,9 @@ class Service:
         """Send a signal; gives the exit code, the seconds it took and what was written to stderr."""
         began = time.monotonic()
         self.process.send_signal(number)
-        _, errors = self.process.communicate(timeout=10)
+        output, errors = self.process.communicate(timeout=10)
+        # `make run` shows its tokens once, at the start, to who runs it.
+        leaks.check(output.partition("Ctrl-C stops it.")[2] + errors)
         return self.process.returncode, time.monotonic() - began, errors
 
 

@@ -120,5 +120,5 @@ def desk(browser: Browser, camera: Camera, page_url: str, light: Rollcall) -> It
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for scenario, sessions in attempts.items():
         terminalreporter.line(f"{scenario}: {'; then '.join(sessions)}")
-    total = sum(map(len, attempts.values()))
-    terminalreporter.line(f"{total - len(attempts)} of {total} sessions had to be repeated")
+    if total := sum(map(len, attempts.values())):
+        terminalreporter.line(f"{total - len(attempts)} of {total} sessions had to be repeated")
