@@ -4,6 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 MODELS := $(or $(ROLLCALL_MODELS),.models)
+PAGE := tests/browser/page
 WEIGHTS := $(MODELS)/face_recognition_sface_2021dec.onnx
 
 # Which Python to make the environment with: the first of these that is new enough.
@@ -21,7 +22,7 @@ STAGE ?= dev
 OUT ?= out/$(STAGE)
 ARGS ?=
 
-.PHONY: help run test contract kills e2e check fmt reset clean package lint-infra deploy destroy
+.PHONY: help run test contract browser kills e2e check fmt reset clean package lint-infra deploy destroy
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -29,6 +30,8 @@ help: ## list the targets
 	@echo "            (PORT= AWS_PORT= STREAM_PORT= STATE= HOST=; port 0 is a free one)"
 	@echo "make test   lint, types and tests"
 	@echo "make contract  calls made up from the OpenAPI document, each answer checked against it"
+	@echo "make browser  AWS's liveness component in a real browser, to the punch and to every other end"
+	@echo "            (needs node and npm; CHROMIUM=/path names the browser)"
 	@echo "make kills     kill -9 in the middle of enrolments and erasures, then look for harm (TIMES=$(TIMES))"
 	@echo "make package  the app as it goes to Lambda: OUT/deployment.zip and OUT/sam.json"
 	@echo "            (STAGE=dev OUT=out/STAGE; AWS_DEFAULT_REGION must name a region)"
@@ -54,6 +57,11 @@ test: check $(WEIGHTS) ## lint, types, tests
 contract: $(VENV)/.dev $(WEIGHTS) $(VENV)/.contract ## calls made up from the OpenAPI document
 	@echo "Calling every route with what the OpenAPI document allows, and with what it does not ..."
 	@$(PY) -m tests.contract $(VENV)/contract/bin/st
+
+browser: $(VENV)/.browser $(WEIGHTS) $(PAGE)/out/index.html ## AWS's liveness component in a real browser
+	@$(PY) -m tests.browser.chromium
+	@echo "Checking in before a camera that sees the screen; about four minutes ..."
+	@$(PY) -m pytest -v tests/browser
 
 kills: $(VENV)/.dev $(WEIGHTS) ## kill -9 in the middle of enrolments and erasures
 	@echo "Killing a process that enrols and erases people, $(TIMES) times ..."
@@ -123,6 +131,22 @@ $(VENV)/.contract: requirements-contract.txt | $(VENV)/.made
 	@echo "Installing requirements-contract.txt ..."
 	@$(PY) -m venv $(VENV)/contract
 	@$(VENV)/contract/bin/python -m pip install --quiet --disable-pip-version-check -r $< && touch $@
+
+$(VENV)/.browser: requirements-browser.txt $(VENV)/.dev
+	@echo "Installing requirements-browser.txt ..."
+	@$(PIP) -r $< && touch $@
+
+# The marker that npm itself leaves. No install script is needed, so none may run.
+$(PAGE)/node_modules/.package-lock.json: $(PAGE)/package.json $(PAGE)/package-lock.json
+	@for tool in node npm; do command -v $$tool >/dev/null || { \
+		echo "error: $$tool is needed (Debian: apt install nodejs npm)" >&2; exit 2; }; done
+	@echo "Installing the page's packages by npm (490 MB in $(PAGE)/node_modules) ..."
+	@cd $(PAGE) && npm ci --ignore-scripts --loglevel=error && touch node_modules/.package-lock.json
+
+$(PAGE)/out/index.html: $(PAGE)/node_modules/.package-lock.json $(PAGE)/build.mjs $(PAGE)/index.html \
+		$(wildcard $(PAGE)/src/*)
+	@echo "Building the page ..."
+	@cd $(PAGE) && npm run --silent build && touch out/index.html
 
 $(VENV)/.infra: requirements-infra.txt | $(VENV)/.made
 	@echo "Installing requirements-infra.txt ..."

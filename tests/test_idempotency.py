@@ -208,7 +208,9 @@ def test_reading_takes_no_key(http: Http, store: Store) -> None:
     assert http.post("/v1/people", {"name": "A"}, KEY).status_code == 201
 
 
-def test_what_had_an_answer_too_large_to_keep_is_made_once_all_the_same(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_had_an_answer_too_large_to_keep_is_made_once_all_the_same(
+    http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(idempotency, "LARGEST", 10)
     first = http.post("/v1/people", {"name": "A"}, KEY)
     again = http.post("/v1/people", {"name": "A"}, KEY)

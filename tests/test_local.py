@@ -109,6 +109,15 @@ def ask(
         connection.close()
 
 
+def test_the_endpoint_given_with_a_session_is_one_that_a_browser_can_use(service: Service) -> None:
+    token = service.run["tokens"].get("kiosk")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    status, _, body = ask(service.run["url"] + "/v1/liveness-sessions", "POST", headers=headers)
+    assert status == 201
+    endpoint = json.loads(body)["streaming"]["endpoint"]
+    assert endpoint == service.run["stream_tls_url"].replace("wss://", "https://")
+
+
 def test_a_restart_keeps_what_was_answered_however_the_process_ended(tmp_path: Path) -> None:
     # One state through three lives: killed, stopped with Ctrl-C, read again.
     first = Service(tmp_path)
