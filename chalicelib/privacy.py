@@ -6,7 +6,6 @@ crash at any point is resumed, by the same call or by the sweep.
 """
 
 import zlib
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -148,7 +147,9 @@ def erase(
 def _begin(store: Store, traces: Traces, person_id: str, attendance: AttendanceOf, now: datetime) -> Erasure:
     for _ in range(TRIES):
         person = store.person(person_id)
-        _forget_answers(traces, _words(person))  # the last moment at which we know what names the person
+        _forget_answers(
+            traces, person.person_id, *_names(person)
+        )  # the last moment at which we know what names the person
         erasure = Erasure(person_id=person_id, erasing=now, attendance=attendance, pseudonym=new_id())
         try:
             traces.begin(person, erasure)
@@ -180,7 +181,7 @@ def _go_on(
         if item["pk"].startswith("SESSION#"):
             photos.remove_all(f"liveness/{item['session_id']}/")
     traces.remove((item["pk"], item["sk"]) for item in kept)
-    _forget_answers(traces, [person_id])
+    _forget_answers(traces, person_id)
     traces.remove(traces.failures(person_id))
     traces.remove(traces.own(person_id, "LEAVE#") + traces.own(person_id, "CONSENT#"))
     if erasure.attendance == "remove":
@@ -223,18 +224,19 @@ def _nothing_left(traces: Traces, faces: Faces, photos: Photos, erasure: Erasure
     person_id = erasure.person_id
     return (
         not traces.left(person_id)
+        and not traces.kept(person_id)
         and not photos.names(f"photos/{person_id}/")
         and not any(faces.owner(face_id) for face_id in erasure.face_ids)
     )
 
 
-def _words(person: Person) -> list[str]:
-    return [text for text in (person.person_id, person.name, person.code, person.email) if text]
+def _names(person: Person) -> list[str]:
+    return [text for text in (person.name, person.code, person.email) if text]
 
 
-def _forget_answers(traces: Traces, words: Iterable[str]) -> None:
-    """Drop kept answers of nobody in particular that mention any of the words."""
-    wanted = [msgspec.json.encode(word).strip(b'"') for word in words]
+def _forget_answers(traces: Traces, person_id: str, *names: str) -> None:
+    """Drop kept answers of nobody in particular that mention a person, by id or as a whole text of theirs."""
+    wanted = [person_id.encode(), *map(msgspec.json.encode, names)]
     found = [
         (item["pk"], item["sk"])
         for item in traces.answers()

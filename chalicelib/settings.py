@@ -40,13 +40,14 @@ class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many days things are kept.
 
     Faces and photos: from the day a person became inactive or left. Liveness: whatever a session left.
-    Punches with their work days, and audit entries: from the day they were made.
+    Punches with their work days, and audit entries: from the day they were made. The audit is kept for a
+    month at least: nobody rubs out today what they did yesterday.
     """
 
     photos_days: Days = 30
     liveness_days: Days = 1
     punches_days: Days = 3650
-    audit_days: Days = 730
+    audit_days: Annotated[int, Meta(ge=30, le=36_500)] = 730
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
