@@ -12,7 +12,7 @@ _SIGNATURE = 16
 
 def seal(access: Access, request: Request, place: str) -> str:
     """Make a cursor of the last place that a page of this list shows."""
-    return urlsafe_b64encode(_sign(access, request, place) + place.encode()).decode().rstrip("=")
+    return _text(_sign(access, request, place) + place.encode())
 
 
 def unseal(access: Access, request: Request, cursor: str) -> str:
@@ -22,9 +22,14 @@ def unseal(access: Access, request: Request, cursor: str) -> str:
         place = sealed[_SIGNATURE:].decode()
     except ValueError:
         raise InvalidCursor from None
-    if not hmac.compare_digest(sealed[:_SIGNATURE], _sign(access, request, place)):
+    # Base64 has several ways to write the same bytes; only ours counts.
+    if _text(sealed) != cursor or not hmac.compare_digest(sealed[:_SIGNATURE], _sign(access, request, place)):
         raise InvalidCursor
     return place
+
+
+def _text(sealed: bytes) -> str:
+    return urlsafe_b64encode(sealed).decode().rstrip("=")
 
 
 def _sign(access: Access, request: Request, place: str) -> bytes:

@@ -151,11 +151,12 @@ class Http:
 
 
 @pytest.fixture
-def http(aws: Embedded) -> Iterator[Http]:
+def http(aws: Embedded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Http]:
     """The app, over the embedded AWS."""
     from app import app  # only now: the environment is the embedded one's
 
     wiring.gate().forget()
+    monkeypatch.setattr("chalicelib.http.PATIENCE_S", 600.0)  # how fast the machine is must not matter
     environ = os.environ
     with Client(app, stage_name="local") as client:
         yield Http(client)
