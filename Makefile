@@ -15,8 +15,9 @@ AWS_PORT ?= 4566
 STREAM_PORT ?= 4567
 STATE ?= .local
 HOST ?= 127.0.0.1
+SECONDS ?= 60
 
-.PHONY: help run test contract check fmt reset clean
+.PHONY: help run test contract fuzz check fmt reset clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -24,6 +25,7 @@ help: ## list the targets
 	@echo "            (PORT= AWS_PORT= STREAM_PORT= STATE= HOST=; port 0 is a free one)"
 	@echo "make test   lint, types and tests"
 	@echo "make contract  calls made up from the OpenAPI document, each answer checked against it"
+	@echo "make fuzz   what strangers may send, made up for SECONDS=$(SECONDS)"
 	@echo "make check  lint and types only"
 	@echo "make fmt    format the code"
 	@echo "make reset  forget all people, photos and punches (STATE=$(STATE))"
@@ -42,6 +44,9 @@ test: check $(WEIGHTS) ## lint, types, tests
 contract: $(VENV)/.dev $(WEIGHTS) $(VENV)/.contract ## calls made up from the OpenAPI document
 	@echo "Calling every route with what the OpenAPI document allows, and with what it does not ..."
 	@$(PY) -m tests.contract $(VENV)/contract/bin/st
+
+fuzz: $(VENV)/.dev $(WEIGHTS) $(VENV)/.fuzz ## what strangers may send
+	@$(PY) -m tests.fuzz --seconds $(SECONDS)
 
 check: $(VENV)/.dev ## lint and types
 	@echo "Checking style ..."
@@ -87,6 +92,10 @@ $(VENV)/.contract: requirements-contract.txt | $(VENV)/.made
 	@echo "Installing requirements-contract.txt ..."
 	@$(PY) -m venv $(VENV)/contract
 	@$(VENV)/contract/bin/python -m pip install --quiet --disable-pip-version-check -r $< && touch $@
+
+$(VENV)/.fuzz: requirements-fuzz.txt | $(VENV)/.dev
+	@echo "Installing requirements-fuzz.txt ..."
+	@$(PIP) -r $< && touch $@
 
 $(WEIGHTS): | $(VENV)/.made
 	@$(PY) -m local.weights

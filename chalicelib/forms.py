@@ -12,11 +12,11 @@ from chalicelib.models import UploadId
 from chalicelib.photos import Photo, photo
 
 TEXT_BYTES = 6 * 1024 * 1024
-"""Most bytes of JSON with a photo in it: what Lambda takes at all. The photo itself has a limit of its own."""
+"""Most bytes of JSON with a photo in it: what Lambda takes at all. The photo has a limit of its own."""
 
 
 class PhotoJson(Struct, forbid_unknown_fields=True):
-    """A photo in base64 (RFC 4648's first alphabet, padded, nothing else), or the id of one that was uploaded."""
+    """A photo in base64 (padded, no `data:` before it, no spaces), or the id of one that was uploaded."""
 
     photo: bytes | UnsetType = UNSET
     upload_id: UploadId | UnsetType = UNSET

@@ -33,6 +33,9 @@ ROWS = 5000
 WIDTH = 100
 """Most columns of a file. There are six to fill; each of a million would cost us time."""
 
+HEADER = 10_000
+"""Most characters of the header that are looked at to tell which sign separates columns."""
+
 COLUMNS = {
     "name": ("name", "full name", "ho ten", "ho va ten", "ten"),
     "code": ("code", "ma", "ma so"),
@@ -117,7 +120,7 @@ def read(content: bytes) -> list[Row]:
     text = _decoded(content)
     said = _SAID.match(text)  # Excel does not show this line, nor count it
     text = text[said.end() :] if said else text
-    header = next((line for line in io.StringIO(text) if line.strip(" \t,;\r\n")), "")
+    header = next((line for line in io.StringIO(text) if line.strip(" \t,;\r\n")), "")[:HEADER]
     separator = said[1] if said else max(_SEPARATORS, key=lambda sign: len(_known(header, sign)))
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     fields: list[str | None] | None = None

@@ -41,6 +41,10 @@ class Photo(Struct, frozen=True):
     content_type: str
     key: str | None = None
 
+    def __repr__(self) -> str:
+        """Keep the picture out of logs and traces."""
+        return f"Photo({len(self.content)} bytes, {self.content_type!r})"
+
     @property
     def digest(self) -> str:
         """What the photo is called in the table and in S3: 128 bits of its SHA-256, in hex."""

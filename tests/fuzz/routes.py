@@ -168,7 +168,7 @@ def fuzz(seconds: float, requests: int | None, seed: int, failures: Path) -> boo
     began = shown = time.monotonic()
     with site() as place:
         rng = random.Random(seed)
-        maker = Maker(openapi.document(wiring_app()), place.known, rng)
+        maker = Maker(openapi.document(the_app()), place.known, rng)
         number = 0
         while number < requests if requests else time.monotonic() - began < seconds:
             if number and number % FRESH_EVERY == 0:
@@ -228,7 +228,7 @@ def _keep(call: Call, failures: Path, number: int, fault: str) -> None:
     print(f"  wrong: {fault}: {call.method} {call.target[:100]} ({kept})", file=sys.stderr, flush=True)
 
 
-def wiring_app() -> Any:
+def the_app() -> Any:
     """Give the app; imported late, because the environment comes first."""
     from app import app
 
