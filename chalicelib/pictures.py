@@ -72,7 +72,7 @@ def _jpeg(content: bytes) -> Header | None:
 
 
 def _marker(content: bytes, at: int) -> int:
-    """Find the next marker from a place on: where its code is, behind its fill bytes; -1 when there is none."""
+    """Find the next marker: where its code is, behind its fill bytes; -1 when there is none."""
     start = content.find(b"\xff", at)
     filled = content[start : start + FILL] if start != -1 else b""
     code = filled.lstrip(b"\xff")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 CORPUS = Path(__file__).parent / "corpus"
-"""What is worth trying again: inputs by decoder, and under `calls` whole requests; each with tests/test_fuzz.py."""
+"""What tests/test_fuzz.py tries again: inputs by decoder, and whole requests under `calls`."""
 
 FOUND = Path(".cache") / "fuzz"
 """What a run finds."""

@@ -1,6 +1,6 @@
 """`python -m tests.fuzz`: half of the time for what reads bytes, half for calls to every route.
 
-Says what is wrong and ends with 1 if anything is. `--requests` sets the number of calls instead of their time.
+Ends with 1 if anything is wrong. `--requests` sets the number of calls instead of their time.
 """
 
 import argparse

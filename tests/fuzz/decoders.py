@@ -1,4 +1,4 @@
-"""What reads bytes of strangers, each as a function that may only refuse: anything else it raises is a fault."""
+"""What reads bytes of strangers, each as a function: if it raises anything, that is a fault."""
 
 from collections.abc import Callable
 from contextlib import suppress
