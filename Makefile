@@ -16,8 +16,11 @@ STREAM_PORT ?= 4567
 STATE ?= .local
 HOST ?= 127.0.0.1
 SECONDS ?= 60
+TIMES ?= 20
+STAGE ?= dev
+OUT ?= out/$(STAGE)
 
-.PHONY: help run test contract fuzz check fmt reset clean
+.PHONY: help run test contract fuzz kills check fmt reset clean package
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -25,7 +28,10 @@ help: ## list the targets
 	@echo "            (PORT= AWS_PORT= STREAM_PORT= STATE= HOST=; port 0 is a free one)"
 	@echo "make test   lint, types and tests"
 	@echo "make contract  calls made up from the OpenAPI document, each answer checked against it"
-	@echo "make fuzz   what strangers may send, made up for SECONDS=$(SECONDS)"
+	@echo "make fuzz      what strangers may send, made up for SECONDS=$(SECONDS)"
+	@echo "make kills     kill -9 in the middle of enrolments and erasures, then look for harm (TIMES=$(TIMES))"
+	@echo "make package  the app as it goes to Lambda: OUT/deployment.zip and OUT/sam.json"
+	@echo "            (STAGE=dev OUT=out/STAGE; AWS_DEFAULT_REGION must name a region)"
 	@echo "make check  lint and types only"
 	@echo "make fmt    format the code"
 	@echo "make reset  forget all people, photos and punches (STATE=$(STATE))"
@@ -47,6 +53,13 @@ contract: $(VENV)/.dev $(WEIGHTS) $(VENV)/.contract ## calls made up from the Op
 
 fuzz: $(VENV)/.dev $(WEIGHTS) $(VENV)/.fuzz ## what strangers may send
 	@$(PY) -m tests.fuzz --seconds $(SECONDS)
+
+kills: $(VENV)/.dev $(WEIGHTS) ## kill -9 in the middle of enrolments and erasures
+	@echo "Killing a process that enrols and erases people, $(TIMES) times ..."
+	@$(PY) -m tests.kills $(TIMES)
+
+package: $(VENV)/.dev ## the zip that goes to Lambda
+	@$(PY) -m infra.package --stage $(STAGE) --out "$(OUT)"
 
 check: $(VENV)/.dev ## lint and types
 	@echo "Checking style ..."

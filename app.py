@@ -12,6 +12,7 @@ from chalicelib import (
     cursors,
     enrolment,
     exports,
+    health,
     imports,
     lab,
     limits,
@@ -44,6 +45,7 @@ from chalicelib.errors import (
     InvalidImport,
     InvalidPhoto,
     InvalidSettings,
+    InvalidToken,
     LabOff,
     LastAdminToken,
     LeaveNotFound,
@@ -59,12 +61,14 @@ from chalicelib.errors import (
     PoorPhoto,
     PunchNotFound,
     PunchSuperseded,
+    RoleNotAllowed,
     SessionExpired,
     SessionNotFound,
     SessionPending,
     SessionUsed,
     SettingsChanged,
     SeveralFaces,
+    TokenMissing,
     TokenNotFound,
     TooManyFaces,
     TooManyRequests,
@@ -73,7 +77,7 @@ from chalicelib.errors import (
 )
 from chalicelib.exports import Format
 from chalicelib.forms import PhotoBody
-from chalicelib.health import Health, health
+from chalicelib.health import Health
 from chalicelib.http import Endpoints, Hooks, Reply, Request
 from chalicelib.idempotency import once
 from chalicelib.imports import ImportResult, Mode, Sheet
@@ -127,6 +131,8 @@ from chalicelib.wiring import (
     origin,
     photos,
     refuse_open_production,
+    report,
+    scheduled,
     store,
     streaming,
     traces,
@@ -143,6 +149,9 @@ app.api.cors = CORSConfig(
 )
 # Bytes that API Gateway must not take for text; without it, it damages them.
 app.api.binary_types += ["multipart/form-data", "application/vnd.ms-excel", "text/plain"]
+
+# `chalice deploy` wants a route's types to be all binary or none; which ones it takes, the endpoint checks.
+ANY = ["*/*"]
 
 PHOTO_TYPES = ["application/json", "image/jpeg", "image/png"]
 FORM_TYPES = ["application/json", "multipart/form-data"]
@@ -184,6 +193,7 @@ endpoint = Endpoints(
         refused=lambda request, what, error: audit.refused(access(), request, what, error, now=now()),
         seal=lambda request, place: cursors.seal(access(), request, place),
         unseal=lambda request, text: cursors.unseal(access(), request, text),
+        report=report,
         is_busy=is_busy,
         advise=advice,
     ),
@@ -191,10 +201,16 @@ endpoint = Endpoints(
 
 
 @app.route("/health", methods=["GET"])
-@endpoint(scope="public")
-def show_health() -> Health:
-    """Say that the service is up, and how it is set up."""
-    return health(environment(), now=now())
+@endpoint(
+    scope="public", answers={200: Health, 503: Health}, refuses=(TokenMissing, InvalidToken, RoleNotAllowed)
+)
+def show_health(request: Request, deep: bool = False) -> Health | Reply:
+    """Say that the service is up, and how it is set up; `deep` (for admins) whether all it needs answers."""
+    shallow = health.health(environment(), now=now())
+    if not deep:
+        return shallow
+    admit(request, "admin")
+    return health.deep(shallow, store(), photos(), faces())
 
 
 @app.route("/openapi.json", methods=["GET"])
@@ -249,8 +265,9 @@ def lab_result(
     return lab.session_result(store(), access(), faces(), session_id, caller=caller, now=now())
 
 
-@app.route("/index-face", methods=["POST"], content_types=FORM_TYPES)
+@app.route("/index-face", methods=["POST"], content_types=ANY)
 @endpoint(
+    takes=FORM_TYPES,
     scope="manager",
     admit=admit_lab,
     problem=lab.problem,
@@ -296,8 +313,9 @@ def lab_delete_face(body: lab.Deletion) -> LabDeleted:
     return lab.delete_face(store(), faces(), photos(), body, now=now())
 
 
-@app.route("/checkin", methods=["POST"], content_types=[*PHOTO_TYPES, "multipart/form-data"])
+@app.route("/checkin", methods=["POST"], content_types=ANY)
 @endpoint(
+    takes=[*PHOTO_TYPES, "multipart/form-data"],
     scope="kiosk",
     admit=admit_lab,
     problem=lab.problem,
@@ -378,8 +396,14 @@ def withdraw_consent(person_id: PersonId) -> PersonView:
     return enrolment.withdraw_consent(store(), faces(), photos(), person_id, now=now())
 
 
-@app.route("/v1/people/{person_id}/faces", methods=["POST"], content_types=PHOTO_TYPES)
-@endpoint(scope="manager", status=201, answers={201: FaceView, 200: FaceView}, refuses=ENROLMENT_REFUSALS)
+@app.route("/v1/people/{person_id}/faces", methods=["POST"], content_types=ANY)
+@endpoint(
+    takes=PHOTO_TYPES,
+    scope="manager",
+    status=201,
+    answers={201: FaceView, 200: FaceView},
+    refuses=ENROLMENT_REFUSALS,
+)
 def add_face(caller: Caller, person_id: PersonId, body: PhotoBody, allow_different: bool = False) -> Reply:
     """Enrol a photo of a person; 200 and the face as it is when the photo is there already."""
     limits.spend(access(), "enrolment", caller, store().settings().limits.enrolments_per_minute, now=now())
@@ -411,8 +435,8 @@ def show_photo(person_id: PersonId, face_id: FaceId) -> Link:
     return photos().link(enrolment.find(store(), person_id, face_id).photo_key, now=now())
 
 
-@app.route("/v1/imports", methods=["POST"], content_types=CSV_TYPES)
-@endpoint(scope="manager", refuses=(InvalidImport, ImportTooLarge, ImportRefused))
+@app.route("/v1/imports", methods=["POST"], content_types=ANY)
+@endpoint(takes=CSV_TYPES, scope="manager", refuses=(InvalidImport, ImportTooLarge, ImportRefused))
 def import_people(body: Sheet, dry_run: bool = False, mode: Mode = "all") -> ImportResult:
     """Add the people of a CSV file: all rows or none, or with mode `good` those that are good."""
     return imports.run(store(), body, dry_run=dry_run, mode=mode, now=now())
@@ -425,16 +449,16 @@ def begin_upload() -> Upload:
     return uploads.begin(store(), photos(), now=now())
 
 
-@app.route("/v1/identify", methods=["POST"], content_types=PHOTO_TYPES)
-@endpoint(scope="manager", refuses=PHOTO_REFUSALS)
+@app.route("/v1/identify", methods=["POST"], content_types=ANY)
+@endpoint(takes=PHOTO_TYPES, scope="manager", refuses=PHOTO_REFUSALS)
 def identify(body: PhotoBody) -> Identification:
     """Find whom a photo shows; no attendance is recorded."""
     with uploads.photo_of(store(), photos(), body) as photo:
         return recognition.identify(store(), faces(), photo)
 
 
-@app.route("/v1/people/{person_id}/verify", methods=["POST"], content_types=PHOTO_TYPES)
-@endpoint(scope="manager", refuses=(PersonNotFound, *PHOTO_REFUSALS))
+@app.route("/v1/people/{person_id}/verify", methods=["POST"], content_types=ANY)
+@endpoint(takes=PHOTO_TYPES, scope="manager", refuses=(PersonNotFound, *PHOTO_REFUSALS))
 def verify(person_id: PersonId, body: PhotoBody) -> Verification:
     """Compare a photo with a person's faces; no attendance is recorded."""
     with uploads.photo_of(store(), photos(), body, about=person_id) as photo:
@@ -676,10 +700,11 @@ def show_retention() -> RetentionPlan:
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sweep(event: object) -> dict[str, int]:
     """Finish or undo what a crash left half-done: enrolments, removals, uploads, erasures."""
-    return privacy.sweep(store(), traces(), faces(), photos(), now=now())
+    return scheduled("sweep", lambda: privacy.sweep(store(), traces(), faces(), photos(), now=now()))
 
 
 @app.schedule(Cron(17, 19, "*", "*", "?", "*"))
 def retain(event: object) -> dict[str, int]:
     """Remove what has been kept for as long as the settings say; every night in Vietnam."""
-    return privacy.retain(store(), access(), traces(), faces(), photos(), dry_run=False, now=now()).counts()
+    gateways = store(), access(), traces(), faces(), photos()
+    return scheduled("retain", lambda: privacy.retain(*gateways, dry_run=False, now=now()).counts())

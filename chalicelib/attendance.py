@@ -25,7 +25,7 @@ from chalicelib.errors import (
     SessionPending,
     SessionUsed,
 )
-from chalicelib.faces import Faces, LivenessResult
+from chalicelib.faces import SEARCH_FLOOR, Faces, LivenessResult
 from chalicelib.limits import note_failure, require_unlocked
 from chalicelib.models import (
     Evidence,
@@ -43,6 +43,7 @@ from chalicelib.recognition import recognise
 from chalicelib.settings import Settings
 from chalicelib.store import DayMoved, SessionAlreadySpent, Snapshot, Store, new_punch_id
 from chalicelib.table import pause
+from chalicelib.telemetry import mark, observe
 from chalicelib.workdays import Asked, Direction, Mark, Source, direction, recent
 
 TRIES = 30
@@ -151,6 +152,7 @@ def settle(
     Raises SessionNotFound, SessionPending, SessionExpired, NoReferenceImage or LockedOut; none of
     these spends the session.
     """
+    mark(session=session_id)
     try:
         result = faces.session(session_id)
     except SessionNotFound:
@@ -271,6 +273,7 @@ def _note_failure(access: Access, check: _Check, matches: list[Match], settings:
 
 
 def _require_live(check: _Check, settings: Settings) -> None:
+    """Raise NotLive unless the camera check says that it was a live person."""
     result = check.liveness
     if result is None or result.status != "SUCCEEDED":
         raise NotLive
@@ -300,6 +303,7 @@ def _record(
         outcome = replace(outcome, punch_id=repeated.id, duplicate=True)
         if session:
             store.spend_session(_spent(session, outcome))
+        observe("Duplicate")
         return Settled(outcome, True, greeting, person, repeated, direction(day.marks, repeated))
     if check.liveness and session:
         evidence = replace(
@@ -323,6 +327,9 @@ def _record(
     )
     outcome = replace(outcome, punch_id=made.punch_id)
     store.add_punch(made, [day], _spent(session, outcome) if session else None)
+    mark(person=person.person_id)
+    observe("Punched")
+    observe("MatchMargin", evidence.similarity - (evidence.runner_up or SEARCH_FLOOR))
     return Settled(outcome, True, greeting, person, made.mark(), direction(day.marks, made.mark()))
 
 

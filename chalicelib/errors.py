@@ -8,6 +8,7 @@
     ├── Conflict            409  sound, but it contradicts what is recorded
     ├── Gone                410  it was there and is over
     ├── TooLarge            413  more than the limits allow
+    ├── UnsupportedMediaType 415 a body of a kind that the route does not take
     ├── Refused             422  sound, but the rules say no
     ├── TooMany             429  too often; `retry_after_s` says when to come back
     └── Unavailable         503  a service we need did not answer; try again
@@ -56,6 +57,13 @@ class Gone(RollcallError):
 
 class TooLarge(RollcallError):
     """More than the limits allow."""
+
+
+class UnsupportedMediaType(RollcallError):
+    """The body is of a kind that this route does not take."""
+
+    def __init__(self, content_type: str) -> None:
+        super().__init__(f"Unsupported media type: {content_type[:100]}")
 
 
 class Refused(RollcallError):

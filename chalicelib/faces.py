@@ -64,6 +64,10 @@ class Faces:
         self._collection = collection
         self._bucket = bucket
 
+    def check(self) -> None:
+        """Look whether the collection is there; raises what boto3 raises."""
+        self._client.describe_collection(CollectionId=self._collection)
+
     def _image(self, photo: Photo) -> "ImageTypeDef":
         if len(photo.content) <= LIMIT_BYTES or photo.key is None:
             return {"Bytes": photo.content}

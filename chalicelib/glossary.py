@@ -5,7 +5,7 @@ People are enrolled with photos, prove at a camera that they are there and alive
 
 **Callers** send `Authorization: Bearer rc_...`. Each operation names the scope it needs (`x-scope`) and \
 the roles that have it (`x-roles`). Tokens of the role `kiosk` punch and no more, `viewer` reads attendance, \
-`manager` keeps people and corrects punches, `admin` may do everything. After many wrong tokens from an \
+`manager` keeps people and corrects punches, `admin` may do everything. After many unknown tokens from an \
 address, and above the limits in the settings, the answer is 429 with `Retry-After`.
 
 **Errors** are `{"Code", "Message", "RequestId", "Details"?}`. Programs go by `Code`, people by `Message`. \
@@ -46,6 +46,7 @@ PARAMETERS = {
     "bom": "Begin a CSV with a byte order mark, which Excel needs to read UTF-8.",
     "cursor": "`next_cursor` of the page before.",
     "date": "The work day; left out, today's.",
+    "deep": "Look whether the table, the bucket and the collection answer; needs an admin's token.",
     "dry_run": "Only say what would become of each row.",
     "effective_from": "From which work day on the calendar counts; left out, today's.",
     "format": "The form of the answer; it counts for more than `Accept`.",

@@ -17,6 +17,8 @@ import typing
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
+from time import perf_counter
 from typing import Any
 from urllib.parse import unquote
 
@@ -24,7 +26,7 @@ import msgspec
 from chalice.app import Chalice, Response
 from chalice.app import Request as ChaliceRequest
 
-from chalicelib import errors
+from chalicelib import errors, telemetry
 from chalicelib.access import Caller
 
 MUTATIONS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -47,6 +49,7 @@ STATUS = {
     errors.Conflict: 409,
     errors.Gone: 410,
     errors.TooLarge: 413,
+    errors.UnsupportedMediaType: 415,
     errors.Refused: 422,
     errors.TooMany: 429,
     errors.Unavailable: 503,
@@ -58,6 +61,12 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Strict-Transport-Security": "max-age=31536000",
 }
+
+PATIENCE_S = 18.0
+"""When to stop beginning calls to AWS: one attempt takes 10 s at most, and API Gateway gives up at 29 s."""
+
+_serving: ContextVar[ChaliceRequest] = ContextVar("request")
+"""What this thread serves; Chalice's own `current_request` is one for all threads."""
 
 Answer = tuple[int, Any]
 """A status and a body that msgspec can encode (None: no body)."""
@@ -114,6 +123,10 @@ def problem(error: errors.RollcallError, request: Request) -> Answer:
     return status_of(error), body | ({"Details": error.details} if error.details else {})
 
 
+_as_chalice = problem
+"""Chalice refuses media types itself where all are of one kind; it knows no other shape."""
+
+
 def status_of(error: errors.RollcallError) -> int:
     """Find the status of the family that an error belongs to."""
     return next(STATUS[family] for family in type(error).__mro__ if family in STATUS)
@@ -145,7 +158,8 @@ class Hooks(msgspec.Struct, frozen=True):
     `admit` lets callers in; `once` runs a mutation that came with an Idempotency-Key at most once (and
     remembers its answer, or with False only that there was one); `audited` notes what managers do, before
     and after (given the route and the ids in its path), and `refused` what limits refuse; `seal` and `unseal`
-    make cursors that only we can make; `is_busy` says of an unexpected exception whether it is AWS being
+    make cursors that only we can make; `report` writes down what was measured of a request (and its
+    milliseconds); `is_busy` says of an unexpected exception whether it is AWS being
     slow, throttled or down; `advise` says, in a language, what a caller may do about a refusal.
     """
 
@@ -155,6 +169,7 @@ class Hooks(msgspec.Struct, frozen=True):
     refused: Callable[[Request, str, errors.TooMany], None]
     seal: Callable[[Request, str], str]
     unseal: Callable[[Request, str], str]
+    report: Callable[[telemetry.Meter, float, dict[str, Any]], None]
     is_busy: Callable[[Exception], bool]
     advise: Callable[[errors.RollcallError, str], list[str]]
 
@@ -175,6 +190,7 @@ class Endpoints:
         answers: Mapping[int, Any] | None = None,
         refuses: tuple[type[errors.RollcallError], ...] = (),
         problem: Callable[[errors.RollcallError, Request], Answer] = problem,
+        takes: Sequence[str] = ("application/json",),
         admit: Admit | None = None,
         audit: bool | None = None,
         remember: bool = True,
@@ -183,9 +199,9 @@ class Endpoints:
 
         For the OpenAPI document, `answers` says what a view that returns a Reply sends by status (a
         type, a media type such as "text/csv", or a tuple of those), and `refuses` which errors it has.
-        `problem` gives refusals their shape, `admit` replaces the service's own. What managers and admins
-        do is audited if it is a mutation, or as `audit` says. With `remember` False the answer is a secret
-        and an Idempotency-Key only keeps it from being given twice.
+        `takes` are the media types of the body. `problem` gives refusals their shape, `admit` replaces the
+        service's own. What managers and admins do is audited if it is a mutation, or as `audit` says. With
+        `remember` False the answer is a secret and an Idempotency-Key only keeps it from being given twice.
         """
         hooks = self._hooks
 
@@ -193,6 +209,7 @@ class Endpoints:
             arguments = _Arguments(view)
 
             def run(request: Request, path: Mapping[str, str]) -> Reply:
+                _require_media(request, takes)
                 given = arguments.read(path, request, hooks.unseal)
                 caller, what = request.caller, f"{request.method} {request.route}"
                 noted = request.method in MUTATIONS if audit is None else audit
@@ -220,24 +237,28 @@ class Endpoints:
                         request = msgspec.structs.replace(request, caller=caller)
                     reply = hooks.once(request, lambda: run(request, path), remember)
                 except errors.RollcallError as error:
+                    telemetry.observe(type(error).__name__)
                     if isinstance(error, errors.TooMany) and not error.repeated:
                         hooks.refused(request, f"{request.method} {request.route}", error)
-                    return _refusal(problem, error, request, hooks.advise(error, request.language))
+                    shape = _as_chalice if isinstance(error, errors.UnsupportedMediaType) else problem
+                    return _refusal(shape, error, request, hooks.advise(error, request.language))
                 except Exception as error:
                     if not hooks.is_busy(error):
                         raise
+                    telemetry.observe("Busy")
                     self._app.log.warning("AWS is busy: %s", type(error).__name__)
                     return _refusal(problem, errors.Busy(), request)
                 return _response(reply, request)
 
-            handle.endpoint = Endpoint(scope, status, answers, refuses, problem, remember)  # type: ignore[attr-defined]
+            handle.endpoint = Endpoint(  # type: ignore[attr-defined]
+                scope, status, answers, refuses, problem, remember, admit is not None, tuple(takes)
+            )
             return handle
 
         return decorate
 
     def _request(self) -> Request:
-        request = self._app.current_request
-        assert request is not None  # noqa: S101 - a view runs inside a request
+        request = _serving.get()
         params = request.query_params
         raw = request.raw_body
         return Request(
@@ -252,9 +273,13 @@ class Endpoints:
         )
 
     def _finish(self, request: ChaliceRequest, get_response: Callable[[Any], Response]) -> Response:
-        """Give every answer, Chalice's own 405, 415 and 500 too, the headers and the error shape."""
-        response = get_response(request)
+        """Give every answer, Chalice's own 405, 415 and 500 too, headers and the error shape; measure it."""
         request_id = _request_id(request)
+        _serving.set(request)
+        with telemetry.measuring(PATIENCE_S) as meter:
+            response = get_response(request)
+            said = {"route": f"{request.method} {request.path}", "status": response.status_code}
+            self._hooks.report(meter, 1000 * (perf_counter() - meter.began), said | {"RequestId": request_id})
         if isinstance(response.body, dict) and "Code" in response.body:
             response.body["RequestId"] = request_id
             response.headers.setdefault("Content-Type", "application/json")
@@ -276,6 +301,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     refuses: tuple[type[errors.RollcallError], ...]
     problem: Callable[[errors.RollcallError, Request], Answer]
     remember: bool
+    may_be_open: bool
+    takes: tuple[str, ...]
 
 
 OF_THE_REQUEST = ("body", "request", "caller")
@@ -336,6 +363,11 @@ class _Arguments:
         if hasattr(into, "from_request"):
             return into.from_request(request)
         return decode(request.body, into)
+
+
+def _require_media(request: Request, takes: Sequence[str]) -> None:
+    if request.method in MUTATIONS and request.content_type not in takes:
+        raise errors.UnsupportedMediaType(request.content_type)
 
 
 def without_none(kind: Any) -> Any:

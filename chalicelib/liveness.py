@@ -12,6 +12,7 @@ from chalicelib.faces import Faces
 from chalicelib.limits import spend
 from chalicelib.models import Session, SessionState
 from chalicelib.store import Store
+from chalicelib.telemetry import mark
 
 if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
@@ -97,6 +98,7 @@ def start(store: Store, access: Access, faces: Faces, *, caller: Caller | None, 
     by = caller.token_id if caller else None
     session = Session(session_id=faces.start_session(), created_at=now, by=by, state=SessionState.ISSUED)
     store.add_session(session)
+    mark(session=session.session_id)
     return session
 
 

@@ -131,7 +131,7 @@ def _operation(schemas: Schemas, path: str, method: str, entry: Any) -> Json:
         "tags": [_tag(path, endpoint)],
         "x-scope": endpoint.scope,
         "x-roles": sorted(role for role, scopes in SCOPES.items() if endpoint.scope in scopes),
-        "security": [] if endpoint.scope == "public" else [{"token": []}],
+        "security": _security(endpoint),
     }
     if description:
         made["description"] = description
@@ -146,6 +146,13 @@ def _operation(schemas: Schemas, path: str, method: str, entry: Any) -> Json:
         made["requestBody"] = {"required": True, "content": content}
     made["responses"] = _responses(schemas, method, endpoint, hints)
     return made
+
+
+def _security(endpoint: http.Endpoint) -> list[Json]:
+    """Say that a token is needed; `{}` beside it is without one, where a stage may open the route."""
+    if endpoint.scope == "public":
+        return []
+    return [{"token": []}, {}] if endpoint.may_be_open else [{"token": []}]
 
 
 def _tag(path: str, endpoint: http.Endpoint) -> str:

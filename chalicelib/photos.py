@@ -83,6 +83,10 @@ class Photos:
         self._client = client
         self._bucket = bucket
 
+    def check(self) -> None:
+        """Look whether the bucket is there; raises what boto3 raises."""
+        self._client.head_bucket(Bucket=self._bucket)
+
     def keep(self, key: str, photo: Photo) -> None:
         """Store a photo under a key of ours."""
         self._client.put_object(

@@ -20,14 +20,14 @@ Days = Annotated[int, Meta(ge=1, le=36_500)]
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How often is too often; counted in the table, so that it holds across all Lambdas.
 
-    Sessions and enrolments are per token, wrong tokens per address, each in a minute by the clock. So
+    Sessions and enrolments are per token, unknown tokens per address, each in a minute by the clock. So
     many failed punches within a window lock a kiosk, or a person, out. Amazon advises 5 failures in 3
     minutes and half an hour for a person; a kiosk serves many.
     """
 
     sessions_per_minute: Count = 30
     enrolments_per_minute: Count = 60
-    wrong_tokens_per_minute: Count = 20
+    unknown_tokens_per_minute: Count = 120
     kiosk_failures: Count = 30
     kiosk_window_s: Seconds = 300
     kiosk_lock_s: Seconds = 300

@@ -46,6 +46,7 @@ from chalicelib.table import (
     replace,
     replace_if,
 )
+from chalicelib.telemetry import unhurried
 from chalicelib.workdays import merge
 
 A = TypeVar("A")
@@ -204,9 +205,10 @@ class Store:
 
         One who was changed since stays: somebody has begun to work with them.
         """
-        there = self.people(person.person_id for person in people).values()
-        new = [person for person in there if person.version == 1]
-        outcomes = self._write_packed((person, self._unmake(person)) for person in new)
+        with unhurried():
+            there = self.people(person.person_id for person in people).values()
+            new = [person for person in there if person.version == 1]
+            outcomes = self._write_packed((person, self._unmake(person)) for person in new)
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome
@@ -498,12 +500,13 @@ class Store:
         session = found.get((f"SESSION#{session_id}", "-"))
         person = found.get((f"PERSON#{person_id}", "PROFILE"))
         days = [items.read_day(item) for (pk, _), item in found.items() if pk.startswith("DAY#")]
+        locks = [item["until"] for (pk, _), item in found.items() if pk.startswith("LOCK#")]
         return Snapshot(
             settings=self._settings(found.get(SETTINGS)),
             session=struct(session, Session) if session else None,
             person=items.read_person(person),
             days={day.work_day: day for day in days},
-            locked_until=max((item["until"] for item in found.values() if "until" in item), default=0),
+            locked_until=max(locks, default=0),
         )
 
     def add_punch(self, punch: Punch, days: list[DayRecord], spent: Session | None = None) -> None:

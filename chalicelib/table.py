@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -244,7 +245,8 @@ class Table:
         A call may gather in its turn. What no thread has begun, the caller does itself: it only ever
         waits for calls that are running, so that threads waiting for one another cannot fill the pool.
         """
-        futures = [self._pool.submit(call) for call in calls[1:]]
+        # Each with a copy of this context, so that what it does is measured as part of the request.
+        futures = [self._pool.submit(copy_context().run, call) for call in calls[1:]]
         results = [call() for call in calls[:1]]
         later: list[T] = []
         for call, future in zip(reversed(calls[1:]), reversed(futures), strict=True):

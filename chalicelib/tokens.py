@@ -139,16 +139,19 @@ class Gate:
     def admit(self, authorization: str | None, scope: str, address: str, *, now: datetime) -> Caller:
         """Say who is calling from the Authorization header.
 
-        Raises TokenMissing, InvalidToken, RoleNotAllowed; TooManyRequests after many wrong tokens from an
+        Raises TokenMissing, InvalidToken, RoleNotAllowed; TooManyRequests after many unknown tokens from an
         address, which keeps no good token of that address out.
         """
         if not authorization:
             raise TokenMissing
         scheme = _SCHEME.match(authorization)
         given = authorization[scheme.end() :].strip() if scheme else ""
-        token = self._find(given, now) if _FORM.fullmatch(given) else None
+        if not _FORM.fullmatch(given):
+            raise InvalidToken
+        token = self._find(given, now)
+        if token is None:
+            self._count_guess(address, now)
         if token is None or not token.holds(now):
-            self._count_wrong(address, now)
             raise InvalidToken
         caller = Caller(token.token_id, token.role, token.label, token.site)
         if not caller.may(scope):
@@ -177,9 +180,9 @@ class Gate:
         with self._lock:
             self._known.clear()
 
-    def _count_wrong(self, address: str, now: datetime) -> None:
-        count, left = self._access().count("wrong-token", address, 60, now)
-        limit = self._limits().wrong_tokens_per_minute
+    def _count_guess(self, address: str, now: datetime) -> None:
+        count, left = self._access().count("unknown-token", address, 60, now)
+        limit = self._limits().unknown_tokens_per_minute
         if count > limit:
             # A stranger must not fill the audit: the first refusal of a minute says enough.
             raise TooManyRequests(left, repeated=count > limit + 1)

@@ -145,14 +145,15 @@ class Traces:
         """Remove punches and the work days they are of; gives how many of each."""
         found = list(punches)
         days = {punch.work_day for punch in found}
-        self._in_transactions([delete(*_place(punch))] for punch in found)
+        # The days first: they are found by the punches.
         self._in_transactions([delete(*self._day(person_id, day))] for day in days)
+        self._in_transactions([delete(*_place(punch))] for punch in found)
         return len(found), len(days)
 
     def move_attendance(self, person_id: str, pseudonym: str, punches: Iterable[Punch]) -> None:
         """Put punches and their work days under a made-up id, without whatever leads to the person."""
         found = list(punches)
-        # The days first: they are found by the punches that have not moved yet.
+        # The days first: they are found by the punches.
         days = sorted({punch.work_day for punch in found})
         there = self._table.get_many(self._day(person_id, day) for day in days)
         records = map(items.read_day, there.values())

@@ -3,17 +3,21 @@ of boto3. Gateways are made at their first use and kept for the life of the proc
 """
 
 import os
+import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
-from typing import Literal
+from time import perf_counter
+from typing import Any, Literal, TypeVar
 
 import boto3
 import msgspec
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 
+from chalicelib import telemetry
 from chalicelib.access import Access, Caller
-from chalicelib.errors import LabOff
+from chalicelib.errors import Busy, LabOff
 from chalicelib.faces import Faces
 from chalicelib.http import Request
 from chalicelib.liveness import Streaming
@@ -26,7 +30,9 @@ from chalicelib.traces import Traces
 
 VERSION = "0.1.0"
 
-# API Gateway gives up at 29 s: one attempt of at most 8 s and two more leave room for an answer.
+C = TypeVar("C", bound=Any)
+
+# API Gateway gives up at 29 s. An attempt takes 10 s at most, and after 18 s of a request none is begun.
 _CONFIG = Config(
     connect_timeout=2,
     read_timeout=8,
@@ -59,6 +65,7 @@ class Environment(msgspec.Struct, frozen=True, rename=lambda name: f"ROLLCALL_{n
     streaming_role: str = ""
     stream_url: str = ""
     lab: Literal["off", "on", "open"] = "off"
+    log: Literal["off", "json"] = "json"
 
 
 @cache
@@ -89,10 +96,31 @@ def _session() -> boto3.session.Session:
     return boto3.session.Session()
 
 
+def _watched(client: C) -> C:
+    """Measure each call of a client as part of the request that makes it."""
+
+    def begin(context: dict[str, Any], **_: Any) -> None:
+        context["rollcall_began"] = perf_counter()
+
+    def end(context: dict[str, Any], **_: Any) -> None:
+        telemetry.aws_call(1000 * (perf_counter() - context.get("rollcall_began", perf_counter())))
+
+    def send(**_: Any) -> None:  # before each attempt
+        if telemetry.too_late():
+            raise Busy
+
+    events = client.meta.events
+    events.register("before-send", send, "watch-send")
+    events.register("before-call", begin, "watch-begin")
+    events.register("after-call", end, "watch-end")
+    events.register("after-call-error", end, "watch-error")
+    return client
+
+
 @cache
 def table() -> Table:
     """Give the table."""
-    return Table(_session().client("dynamodb", config=_CONFIG), environment().table)
+    return Table(_watched(_session().client("dynamodb", config=_CONFIG)), environment().table)
 
 
 @cache
@@ -136,23 +164,45 @@ def admit_lab(request: Request, scope: str) -> Caller | None:
 @cache
 def faces() -> Faces:
     """Give Rekognition's gateway."""
-    return Faces(
-        _session().client("rekognition", config=_CONFIG), environment().collection, environment().bucket
-    )
+    client = _watched(_session().client("rekognition", config=_CONFIG))
+    return Faces(client, environment().collection, environment().bucket)
 
 
 @cache
 def photos() -> Photos:
     """Give the bucket's gateway."""
-    return Photos(_session().client("s3", config=_CONFIG), environment().bucket)
+    # boto3 would sign links the old way in the oldest regions.
+    config = _CONFIG.merge(Config(signature_version="s3v4"))
+    return Photos(_watched(_session().client("s3", config=config)), environment().bucket)
 
 
 @cache
 def streaming() -> Streaming:
     """Give the lender of streaming credentials."""
-    client = _session().client("sts", config=_CONFIG)
+    client = _watched(_session().client("sts", config=_CONFIG))
     env = environment()
     return Streaming(client, env.streaming_role, client.meta.region_name, env.stream_url or None)
+
+
+def report(meter: telemetry.Meter, ms: float, said: dict[str, Any]) -> None:
+    """Write the line of a request to the log, which on Lambda is the standard output."""
+    env = environment()
+    if env.log == "json":
+        sys.stdout.write(telemetry.line(meter, stage=env.stage, at=now(), ms=ms, **said) + "\n")
+        sys.stdout.flush()
+
+
+def scheduled(name: str, run: Callable[[], dict[str, int]]) -> dict[str, int]:
+    """Run a schedule's work; what it found are metrics, and one line of the log."""
+    with telemetry.measuring() as meter:
+        found: dict[str, int] = {}
+        try:
+            found = run()
+        finally:
+            for what, count in found.items():
+                telemetry.observe(f"{name.capitalize()}{what.title().replace('_', '')}", count)
+            report(meter, 1000 * (perf_counter() - meter.began), {"schedule": name, "done": bool(found)})
+        return found
 
 
 def is_busy(error: Exception) -> bool:

@@ -20,22 +20,24 @@ def main(program: str) -> int:
         ports = ["--port", "0", "--aws-port", "0", "--stream-port", "0"]
         server = subprocess.Popen([sys.executable, "-m", "local", *ports, "--state", state])
         try:
-            url = _url(server, Path(state, "run.json"))
+            url, token = _running(server, Path(state, "run.json"))
             # The excluded check wants every sound request to succeed; rules may refuse one (no such person).
             checks = ["--checks", "all", "--exclude-checks", "positive_data_acceptance"]
             amount = ["--max-examples", "25", "--seed", "2026"]
             command = [program, "run", f"{url}/openapi.json", "--url", url, *checks, *amount]
+            command += ["--header", f"Authorization: Bearer {token}"]
             return subprocess.run(command, check=False).returncode
         finally:
             server.send_signal(signal.SIGINT)
             server.wait(10)
 
 
-def _url(server: subprocess.Popen[bytes], run: Path) -> str:
+def _running(server: subprocess.Popen[bytes], run: Path) -> tuple[str, str]:
+    """Give the URL and an admin's token of the server when it is up."""
     for _ in range(READY_S * 10):
         if run.exists():
-            url: str = json.loads(run.read_text())["url"]
-            return url
+            said = json.loads(run.read_text())
+            return said["url"], said["tokens"]["admin"]
         if server.poll() is not None:
             break
         time.sleep(0.1)

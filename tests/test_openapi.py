@@ -12,6 +12,8 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from chalice.config import Config
+from chalice.deploy.validate import validate_configuration
 from chalice.test import HTTPResponse
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from msgspec import Struct
@@ -106,7 +108,7 @@ def test_operations_and_only_those_of_the_app_are_documented_under_unique_names(
 @pytest.mark.parametrize(("path", "method", "entry"), routes())
 def test_what_a_body_may_be_is_what_the_route_takes(path: str, method: str, entry: Any) -> None:
     body = DOCUMENT["paths"][path][method].get("requestBody", {"content": {}})
-    assert set(body["content"]) <= set(entry.content_types)
+    assert set(body["content"]) <= set(entry.view_function.endpoint.takes)
 
 
 @pytest.mark.parametrize(("path", "method", "entry"), routes())
@@ -117,6 +119,11 @@ def test_every_example_fits_its_schema(path: str, method: str, entry: Any) -> No
         examples = [example["value"] for example in media.get("examples", {}).values()]
         for example in [*examples, *([media["example"]] if "example" in media else [])]:
             assert faults(media["schema"], example) == []
+
+
+def test_chalice_would_deploy_it() -> None:
+    settings = {"app_name": "rollcall", "chalice_app": app, "project_dir": str(ROOT), "chalice_stage": "dev"}
+    validate_configuration(Config("dev", user_provided_params=settings))
 
 
 def test_no_two_types_share_a_name() -> None:

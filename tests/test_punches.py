@@ -403,3 +403,10 @@ def test_200_people_at_once_are_200_punches(http: Http, store: Store) -> None:
     shown = log(http, from_="2026-08-11", to="2026-08-11", limit=150)
     assert sorted(kept["person_id"] for kept in shown) == sorted(people)
     assert http.get("/v1/attendance", date_="2026-08-11").json_body["counts"]["present"] == 200
+
+
+def test_somebody_whose_last_day_is_known_punches_like_everybody(http: Http, finish: Finish) -> None:
+    person_id = add_person(http)
+    http.call("PATCH", f"/v1/people/{person_id}", {"until": "2199-12-31"})
+    enrol(http, person_id, photos_of_a()[0])
+    assert punch(http, finish(session(http), photos_of_a()[1])).status_code == 201

@@ -1,0 +1,1 @@
+"""Four routes of Rollcall written with other frameworks, over the same use cases; none checks a token."""
