@@ -1,10 +1,12 @@
 """What fuzzing kept is tried again: inputs of every decoder, whole calls; and a few calls made up anew."""
 
+import gc
 import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from moto.dynamodb.models.dynamo_type import Item
 
 from chalicelib import openapi
 from local.embedded import Embedded
@@ -47,3 +49,10 @@ def test_made_up_calls_are_answered_well(place: Site) -> None:
     for _ in range(500):
         call = maker.make()
         assert faults(call, place.answer(call)) == [], call
+
+
+def test_what_the_embedded_aws_deleted_is_not_kept_in_memory(place: Site, embedded: Embedded) -> None:
+    place.fresh()
+    embedded.reset()
+    gc.collect()
+    assert not [item for item in gc.get_objects() if isinstance(item, Item)]
