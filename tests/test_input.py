@@ -281,7 +281,8 @@ def test_a_parameter_is_as_long_as_it_may_be_and_comes_once(http: Http, person_i
     refused(http.get("/v1/people?limit=1&limit=2"))
     refused(http.get(f"/v1/people/{person_id}?person_id={person_id}"))
     assert http.get(f"/attendance?externalImageId={long}").status_code == 400
-    assert http.get("/attendance?externalImageId=" + "a" * PARAMETER_CHARS).json_body["count"] == 0
+    for handle in ("a" * PARAMETER_CHARS, "é" * PARAMETER_CHARS):  # the second is longer than a key may be
+        assert http.get("/attendance", externalImageId=handle).json_body["count"] == 0
     refused(http.post("/v1/identify", {"upload_id": long}))
     punch = {"person_id": person_id, "at": "2026-11-23T08:00:00Z", "reason": "x", "supersedes": long}
     refused(http.post("/v1/punches/manual", punch))
