@@ -52,7 +52,11 @@ def test_made_up_calls_are_answered_well(place: Site) -> None:
 
 
 def test_what_the_embedded_aws_deleted_is_not_kept_in_memory(place: Site, embedded: Embedded) -> None:
+    def items() -> int:  # other tests may have some of their own
+        embedded.reset()
+        gc.collect()
+        return sum(isinstance(one, Item) for one in gc.get_objects())
+
+    before = items()
     place.fresh()
-    embedded.reset()
-    gc.collect()
-    assert not [item for item in gc.get_objects() if isinstance(item, Item)]
+    assert items() <= before
