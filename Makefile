@@ -4,6 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 MODELS := $(or $(ROLLCALL_MODELS),.models)
+PAGE := tests/browser/page
 WEIGHTS := $(MODELS)/face_recognition_sface_2021dec.onnx
 
 # Which Python to make the environment with: the first of these that is new enough.
@@ -17,10 +18,12 @@ STATE ?= .local
 HOST ?= 127.0.0.1
 SECONDS ?= 60
 TIMES ?= 20
+PUNCHES ?= 200
 STAGE ?= dev
 OUT ?= out/$(STAGE)
+ARGS ?=
 
-.PHONY: help run test contract fuzz kills check fmt reset clean package
+.PHONY: help run test contract fuzz browser kills e2e check fmt reset clean package lint-infra deploy destroy
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -29,12 +32,18 @@ help: ## list the targets
 	@echo "make test   lint, types and tests"
 	@echo "make contract  calls made up from the OpenAPI document, each answer checked against it"
 	@echo "make fuzz      what strangers may send, made up for SECONDS=$(SECONDS)"
+	@echo "make browser  AWS's liveness component in a real browser, to the punch and to every other end"
+	@echo "            (needs node and npm; CHROMIUM=/path names the browser)"
 	@echo "make kills     kill -9 in the middle of enrolments and erasures, then look for harm (TIMES=$(TIMES))"
 	@echo "make package  the app as it goes to Lambda: OUT/deployment.zip and OUT/sam.json"
 	@echo "            (STAGE=dev OUT=out/STAGE; AWS_DEFAULT_REGION must name a region)"
+	@echo "make e2e    the package under Lambda's runtime client, deploy and delete, faults (PUNCHES=$(PUNCHES))"
 	@echo "make check  lint and types only"
+	@echo "make lint-infra  the CloudFormation templates, also as one stack"
 	@echo "make fmt    format the code"
 	@echo "make reset  forget all people, photos and punches (STATE=$(STATE))"
+	@echo "make deploy STAGE=dev   make a stage in AWS, or bring it up to date (ARGS='--alarm-email ...')"
+	@echo "make destroy STAGE=dev  remove it with all its data, after asking"
 	@echo "make clean  remove what the other targets made, except the data"
 	@echo "PYTHON=/path/to/python3 chooses the Python (>= 3.11) of $(VENV)"
 
@@ -54,12 +63,21 @@ contract: $(VENV)/.dev $(WEIGHTS) $(VENV)/.contract ## calls made up from the Op
 fuzz: $(VENV)/.dev $(WEIGHTS) $(VENV)/.fuzz ## what strangers may send
 	@$(PY) -m tests.fuzz --seconds $(SECONDS)
 
+browser: $(VENV)/.browser $(WEIGHTS) $(PAGE)/out/index.html ## AWS's liveness component in a real browser
+	@$(PY) -m tests.browser.chromium
+	@echo "Checking in before a camera that sees the screen; about four minutes ..."
+	@$(PY) -m pytest -v tests/browser
+
 kills: $(VENV)/.dev $(WEIGHTS) ## kill -9 in the middle of enrolments and erasures
 	@echo "Killing a process that enrols and erases people, $(TIMES) times ..."
 	@$(PY) -m tests.kills $(TIMES)
 
 package: $(VENV)/.dev ## the zip that goes to Lambda
 	@$(PY) -m infra.package --stage $(STAGE) --out "$(OUT)"
+
+e2e: $(VENV)/.dev $(WEIGHTS) $(VENV)/.e2e $(VENV)/.lambda ## the package, as AWS runs it
+	@echo "Packaging, and running the package as AWS does (about ten minutes) ..."
+	@$(PY) -m pytest tests/e2e --punches $(PUNCHES)
 
 check: $(VENV)/.dev ## lint and types
 	@echo "Checking style ..."
@@ -68,12 +86,25 @@ check: $(VENV)/.dev ## lint and types
 	@echo "Checking types ..."
 	@$(PY) -m mypy
 
+lint-infra: $(VENV)/.run $(VENV)/.infra ## the CloudFormation templates
+	@$(PY) -m infra template --stage dev --out out/lint/merge.json
+	@cd out/lint && rm -rf sam project && mkdir project && cp -r ../../app.py ../../chalicelib ../../.chalice \
+		project && cd project && AWS_DEFAULT_REGION=us-east-1 ../../../$(VENV)/bin/chalice package \
+		--stage dev --merge-template ../merge.json ../sam >/dev/null
+	@$(VENV)/infra/bin/cfn-lint infra/resources.yaml infra/account.yaml out/lint/sam/sam.json
+
 fmt: $(VENV)/.dev ## format
 	@$(PY) -m ruff check --fix --quiet . || true
 	@$(PY) -m ruff format .
 
 reset: $(VENV)/.made ## forget all data
 	@$(PY) -m local --state "$(STATE)" --reset
+
+deploy: $(VENV)/.run ## make a stage in AWS
+	@$(PY) -m infra up --stage "$(STAGE)" $(ARGS)
+
+destroy: $(VENV)/.run ## remove a stage from AWS
+	@$(PY) -m infra down --stage "$(STAGE)" $(ARGS)
 
 clean: ## remove what was made
 	@rm -rf $(VENV) .models .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -109,6 +140,33 @@ $(VENV)/.contract: requirements-contract.txt | $(VENV)/.made
 $(VENV)/.fuzz: requirements-fuzz.txt | $(VENV)/.dev
 	@echo "Installing requirements-fuzz.txt ..."
 	@$(PIP) -r $< && touch $@
+
+$(VENV)/.browser: requirements-browser.txt $(VENV)/.dev
+	@echo "Installing requirements-browser.txt ..."
+	@$(PIP) -r $< && touch $@
+
+# The marker that npm itself leaves. No install script is needed, so none may run.
+$(PAGE)/node_modules/.package-lock.json: $(PAGE)/package.json $(PAGE)/package-lock.json
+	@for tool in node npm; do command -v $$tool >/dev/null || { \
+		echo "error: $$tool is needed (Debian: apt install nodejs npm)" >&2; exit 2; }; done
+	@echo "Installing the page's packages by npm (490 MB in $(PAGE)/node_modules) ..."
+	@cd $(PAGE) && npm ci --ignore-scripts --loglevel=error && touch node_modules/.package-lock.json
+
+$(PAGE)/out/index.html: $(PAGE)/node_modules/.package-lock.json $(PAGE)/build.mjs $(PAGE)/index.html \
+		$(wildcard $(PAGE)/src/*)
+	@echo "Building the page ..."
+	@cd $(PAGE) && npm run --silent build && touch out/index.html
+
+$(VENV)/.infra: requirements-infra.txt | $(VENV)/.made
+	@echo "Installing requirements-infra.txt ..."
+	@$(PY) -m venv $(VENV)/infra
+	@$(VENV)/infra/bin/python -m pip install --quiet --disable-pip-version-check -r $< && touch $@
+
+# Beside the package, Lambda has its runtime client and nothing else; so has this environment.
+$(VENV)/.e2e $(VENV)/.lambda: $(VENV)/.%: requirements-%.txt | $(VENV)/.made
+	@echo "Installing $< ..."
+	@$(PY) -m venv $(VENV)/$*
+	@$(VENV)/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $< && touch $@
 
 $(WEIGHTS): | $(VENV)/.made
 	@$(PY) -m local.weights

@@ -331,9 +331,9 @@ def lab_check_in(caller: Caller | None, body: lab.Upload) -> LabCheckIn | LabNot
 
 @app.route("/v1/people", methods=["POST"])
 @endpoint(scope="manager", status=201, refuses=(PersonExists, UnknownShift))
-def create_person(caller: Caller, body: NewPerson) -> PersonView:
+def create_person(caller: Caller, request: Request, body: NewPerson) -> PersonView:
     """Add a person."""
-    return people.create(store(), body, by=caller.token_id, now=now())
+    return people.create(store(), body, by=caller.token_id, seed=request.seed, now=now())
 
 
 @app.route("/v1/people", methods=["GET"])
@@ -467,9 +467,9 @@ def verify(person_id: PersonId, body: PhotoBody) -> Verification:
 
 @app.route("/v1/people/{person_id}/leaves", methods=["POST"])
 @endpoint(scope="manager", status=201, refuses=(PersonNotFound,))
-def add_leave(person_id: PersonId, body: NewLeave) -> LeaveRecord:
+def add_leave(request: Request, person_id: PersonId, body: NewLeave) -> LeaveRecord:
     """Excuse a person for some days."""
-    return site.add_leave(store(), person_id, body)
+    return site.add_leave(store(), person_id, body, seed=request.seed)
 
 
 @app.route("/v1/people/{person_id}/leaves/{leave_id}", methods=["DELETE"])
@@ -518,9 +518,9 @@ def punch(caller: Caller, body: NewPunch) -> Reply:
 
 @app.route("/v1/punches/manual", methods=["POST"])
 @endpoint(scope="manager", status=201, refuses=(PersonNotFound, PunchNotFound, PunchSuperseded))
-def record_manual_punch(caller: Caller, body: ManualPunch) -> PunchView:
+def record_manual_punch(caller: Caller, request: Request, body: ManualPunch) -> PunchView:
     """Record a punch without a camera, or correct one."""
-    return corrections.record(store(), body, by=caller.token_id, now=now())
+    return corrections.record(store(), body, by=caller.token_id, seed=request.seed, now=now())
 
 
 @app.route("/v1/punches", methods=["GET"])
@@ -704,7 +704,7 @@ def sweep(event: object) -> dict[str, int]:
 
 
 @app.schedule(Cron(17, 19, "*", "*", "?", "*"))
-def retain(event: object) -> dict[str, int]:
+def retention(event: object) -> dict[str, int]:
     """Remove what has been kept for as long as the settings say; every night in Vietnam."""
     gateways = store(), access(), traces(), faces(), photos()
-    return scheduled("retain", lambda: privacy.retain(*gateways, dry_run=False, now=now()).counts())
+    return scheduled("retention", lambda: privacy.retain(*gateways, dry_run=False, now=now()).counts())

@@ -86,8 +86,8 @@ class Caller(Struct, frozen=True):
 class AuditEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something that somebody did, or was refused by a limit.
 
-    `what` is a route. `about` are the ids in it; those that lead to people are `Access.masked`. `status` is
-    null when the process ended before it was known whether it was done.
+    `what` is a route, or a command of `python -m infra`. `about` are the ids in it; those that lead to people
+    are `Access.masked`. `status` is null when the process ended before it was known whether it was done.
     """
 
     entry_id: str

@@ -157,11 +157,15 @@ def settle(
         result = faces.session(session_id)
     except SessionNotFound:
         return _settled_before(store, session_id, caller)
-    if result.status in ("CREATED", "IN_PROGRESS"):
-        raise SessionPending
     if result.status == "EXPIRED":
         return _settled_before(store, session_id, caller)
-    matches = _candidates(faces, result.image) if result.status == "SUCCEEDED" else []
+    if result.status in ("CREATED", "IN_PROGRESS"):
+        _own(store, session_id, caller)
+        raise SessionPending
+    if result.status == "SUCCEEDED" and result.image is None:
+        _own(store, session_id, caller)
+        raise NoReferenceImage
+    matches = _candidates(faces, result.image) if result.status == "SUCCEEDED" and result.image else []
     size = len(result.image.content) if result.image else None
     check = _Check("face", asked, now, size, caller, result)
     for attempt in range(TRIES):
@@ -220,9 +224,7 @@ def _first(matches: list[Match]) -> str | None:
     return matches[0].person_id if matches else None
 
 
-def _candidates(faces: Faces, image: Photo | None) -> list[Match]:
-    if image is None:
-        raise NoReferenceImage
+def _candidates(faces: Faces, image: Photo) -> list[Match]:
     try:
         return faces.search(image)
     except NoFaceFound:
@@ -231,12 +233,18 @@ def _candidates(faces: Faces, image: Photo | None) -> list[Match]:
 
 def _settled_before(store: Store, session_id: str, caller: Caller | None) -> Settled:
     """Answer for a session that Rekognition no longer knows."""
-    session = store.session(session_id)
-    if session is None or session.by != (caller.token_id if caller else None):
-        raise SessionNotFound
+    session = _own(store, session_id, caller)
     if session.outcome is None:
         raise SessionExpired
     return _stored(store, session.outcome)
+
+
+def _own(store: Store, session_id: str, caller: Caller | None) -> Session:
+    """Read a session of the caller's; of one that is another's not even its state is told."""
+    session = store.session(session_id)
+    if session is None or session.by != (caller.token_id if caller else None):
+        raise SessionNotFound
+    return session
 
 
 def _stored(store: Store, outcome: Outcome) -> Settled:
@@ -260,9 +268,9 @@ def _decide(
         person, evidence = recognise(matches, snapshot.person, snapshot.settings)
     except (NotLive, NotRecognised, AmbiguousMatch) as refusal:
         outcome = replace(_outcome(check), code=type(refusal).__name__)
-        # Counted first: if that fails nothing is recorded, and the caller may try again.
-        _note_failure(access, check, matches, snapshot.settings)
         store.spend_session(_spent(session, outcome))
+        # Only by the call that spent it: however often it is asked for, one failure counts once.
+        _note_failure(access, check, matches, snapshot.settings)
         return Settled(outcome, first=True)
     return _record(store, check, snapshot, person, evidence, session)
 

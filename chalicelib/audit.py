@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chalicelib.access import Access, AuditEntry
 from chalicelib.errors import RollcallError, TooMany
@@ -17,11 +18,15 @@ from chalicelib.http import Done, Reply, Request, status_of
 from chalicelib.models import Page
 from chalicelib.periods import one_day, period
 from chalicelib.store import new_id
+from chalicelib.telemetry import unhurried
 
 _log = logging.getLogger("rollcall")
 
 PLAIN = {"token_id"}
 """Ids that lead to no person."""
+
+OUTSIDE = Request(method="", path="", route="", query={}, headers={}, body=b"", request_id="")
+"""What stands for the request where an administrator of the stage acts with AWS credentials."""
 
 SHOWN = timedelta(days=31)
 """How far back the audit is shown when no first day is given."""
@@ -66,11 +71,12 @@ def _masked(access: Access, ids: Mapping[str, str]) -> dict[str, str]:
 
 
 def _conclude(
-    access: Access, entry: AuditEntry, status: int, code: str | None, about: dict[str, str]
+    access: Access, entry: AuditEntry, status: int, code: str | None, ids: Mapping[str, str]
 ) -> None:
     """Note what came of something. It is done: a note that fails does not change what the caller is told."""
     try:
-        access.conclude(entry, status=status, code=code, about=about)
+        with unhurried():
+            access.conclude(entry, status=status, code=code, about=_masked(access, ids))
     except Exception as error:
         _log.error("audit %s stays without its end: %s", entry.entry_id, type(error).__name__)
 
@@ -85,8 +91,7 @@ def audited(
 
     def done(reply: Reply) -> None:
         made = {name: getattr(reply.body, name, None) for name in ("person_id", "token_id")}
-        about = _masked(access, {name: value for name, value in made.items() if value})
-        _conclude(access, entry, reply.status, None, about)
+        _conclude(access, entry, reply.status, None, {name: value for name, value in made.items() if value})
 
     try:
         yield done
@@ -96,10 +101,20 @@ def audited(
 
 
 def refused(access: Access, request: Request, what: str, error: TooMany, *, now: datetime) -> None:
-    """Note that a limit refused something."""
-    entry = _entry(access, request, what, {}, now)
-    access.note(entry)
-    access.conclude(entry, status=status_of(error), code=type(error).__name__, about={})
+    """Note that a limit refused something: once a minute the same to the same caller.
+
+    What is refused may come a thousand times a second, and must not fill the audit. Nor does a note that
+    fails change the refusal.
+    """
+    caller, code = request.caller, type(error).__name__
+    who = caller.token_id if caller else request.address
+    try:
+        count, _ = access.count("noted", f"{what} {code} {who}", 60, now)
+        if count == 1:
+            entry = _entry(access, request, what, {}, now)
+            access.note(replace(entry, status=status_of(error), code=code))
+    except Exception as failure:
+        _log.error("a refusal could not be noted: %s", type(failure).__name__)
 
 
 def listed(

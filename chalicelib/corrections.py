@@ -70,8 +70,8 @@ class PunchView(Struct, frozen=True, kw_only=True):
         return cls(**shown | {"at": punch.local_at(), "evidence": punch.evidence if evidence else None})
 
 
-def record(store: Store, body: ManualPunch, *, by: str, now: datetime) -> PunchView:
-    """Record a manual punch or a correction.
+def record(store: Store, body: ManualPunch, *, by: str, seed: str | None = None, now: datetime) -> PunchView:
+    """Record a manual punch or a correction, once for each `seed`.
 
     Raises PersonNotFound, PunchNotFound, PunchSuperseded, InvalidRequest.
     """
@@ -89,7 +89,7 @@ def record(store: Store, body: ManualPunch, *, by: str, now: datetime) -> PunchV
     if old and abs(work_day - old.work_day) > NEAR:
         raise InvalidRequest("A correction is within 31 days of the punch that it corrects.")
     punch = Punch(
-        punch_id=new_punch_id(at),
+        punch_id=new_punch_id(at, seed),
         person_id=person.person_id,
         at=at,
         recorded_at=now,
@@ -103,6 +103,8 @@ def record(store: Store, body: ManualPunch, *, by: str, now: datetime) -> PunchV
         by=by,
     )
     for attempt in range(TRIES):
+        if (seed or attempt) and (made := store.punch(person.person_id, punch.punch_id)):
+            return PunchView.of(made)  # made before, and nobody heard of it
         try:
             with store.turn(person.person_id):
                 days = store.days(person.person_id, {work_day, old.work_day if old else work_day})

@@ -71,14 +71,10 @@ class Refused(RollcallError):
 
 
 class TooMany(RollcallError):
-    """Too often; `retry_after_s` in the details says when to come back.
+    """Too often; `retry_after_s` in the details says when to come back."""
 
-    `repeated`: the same was refused a moment ago too, so that it need not be noted again.
-    """
-
-    def __init__(self, message: str, retry_after_s: int, *, repeated: bool = False) -> None:
+    def __init__(self, message: str, retry_after_s: int) -> None:
         super().__init__(message, retry_after_s=retry_after_s)
-        self.repeated = repeated
 
 
 class Unavailable(RollcallError):
@@ -112,8 +108,8 @@ class RoleNotAllowed(Forbidden):
 class TooManyRequests(TooMany):
     """More than the site's limits allow of this."""
 
-    def __init__(self, retry_after_s: int, *, repeated: bool = False) -> None:
-        super().__init__("Too many of these requests; wait a moment.", retry_after_s, repeated=repeated)
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("Too many of these requests; wait a moment.", retry_after_s)
 
 
 class LockedOut(TooMany):
@@ -404,7 +400,7 @@ class ExportTooLarge(TooLarge):
 
 
 class Busy(Unavailable):
-    """AWS throttled us, timed out or failed; nothing was recorded."""
+    """AWS throttled us, timed out or failed; the same request may be made again."""
 
     def __init__(self) -> None:
         super().__init__("The service is busy; try again in a moment.")

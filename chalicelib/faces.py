@@ -5,8 +5,8 @@ Rekognition's ExternalImageId is our person id; no name ever goes there.
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
@@ -23,7 +23,11 @@ from chalicelib.photos import LIMIT_BYTES, Photo
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
-    from mypy_boto3_rekognition.type_defs import FaceMatchTypeDef, ImageTypeDef
+    from mypy_boto3_rekognition.type_defs import (
+        CreateFaceLivenessSessionRequestSettingsTypeDef,
+        FaceMatchTypeDef,
+        ImageTypeDef,
+    )
 
 CANDIDATES = 50
 """Most matches asked for in a search: ten faces of the best person leave room for the second-best."""
@@ -32,6 +36,10 @@ SEARCH_FLOOR = 70.0
 """Least similarity searched for. Lower than every threshold, so that the second-best person is seen."""
 
 _FACE_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+Challenge = Literal["FaceMovementAndLightChallenge", "FaceMovementChallenge"]
+"""What a liveness session asks for; the second flashes no colours, and proves less."""
 
 
 class IndexedFace(Struct, frozen=True):
@@ -59,10 +67,13 @@ class LivenessResult(Struct, frozen=True):
 class Faces:
     """The collection, through a boto3 Rekognition client; large photos are read from our bucket."""
 
-    def __init__(self, client: "RekognitionClient", collection: str, bucket: str) -> None:
+    def __init__(
+        self, client: "RekognitionClient", collection: str, bucket: str, challenge: Challenge
+    ) -> None:
         self._client = client
         self._collection = collection
         self._bucket = bucket
+        self._challenge = challenge
 
     def check(self) -> None:
         """Look whether the collection is there; raises what boto3 raises."""
@@ -82,6 +93,11 @@ class Faces:
             raise InvalidPhoto from None
         except errors.ImageTooLargeException:
             raise PhotoTooLarge from None
+
+    def make_collection(self) -> None:
+        """Make the collection if it is gone."""
+        with suppress(self._client.exceptions.ResourceAlreadyExistsException):
+            self._client.create_collection(CollectionId=self._collection)
 
     def require_one_face(self, photo: Photo) -> None:
         """Check that a photo shows exactly one face; raises NoFaceFound or SeveralFaces."""
@@ -166,7 +182,10 @@ class Faces:
 
     def start_session(self) -> str:
         """Ask for a new liveness session; it lives three minutes. No image of it goes to S3."""
-        return self._client.create_face_liveness_session()["SessionId"]
+        settings: CreateFaceLivenessSessionRequestSettingsTypeDef = {
+            "ChallengePreferences": [{"Type": self._challenge}]
+        }
+        return self._client.create_face_liveness_session(Settings=settings)["SessionId"]
 
     def session(self, session_id: str) -> LivenessResult:
         """Read where a session stands; raises SessionNotFound when unknown or too old."""

@@ -99,8 +99,27 @@ class Request(msgspec.Struct, frozen=True):
     caller: Caller | None = None
 
     def __repr__(self) -> str:
-        """Keep token and body out of logs and traces."""
-        return f"Request({self.method} {self.route}, request_id={self.request_id!r})"
+        """Keep tokens, names and photos out of logs and traces."""
+        return f"Request({self.method} {self.route}, {self.request_id})"
+
+    @property
+    def seed(self) -> str | None:
+        """Give 96 bits that are the same whenever this caller sends this request with this Idempotency-Key.
+
+        What is made under an id of them is made once, also when the answer to the first time was lost and
+        nothing else remembers it. None without a key.
+        """
+        key = self.headers.get("idempotency-key")
+        if key is None:
+            return None
+        said = (self.caller and self.caller.token_id, key, self.fingerprint)
+        return hashlib.sha256(repr(said).encode()).hexdigest()[:24]
+
+    @property
+    def fingerprint(self) -> str:
+        """Give a digest of what is asked for: method, path, query and body."""
+        said = (self.method, self.path, sorted(self.query.items()), self.body)
+        return hashlib.sha256(repr(said).encode()).hexdigest()
 
     @property
     def content_type(self) -> str:
@@ -238,7 +257,7 @@ class Endpoints:
                     reply = hooks.once(request, lambda: run(request, path), remember)
                 except errors.RollcallError as error:
                     telemetry.observe(type(error).__name__)
-                    if isinstance(error, errors.TooMany) and not error.repeated:
+                    if isinstance(error, errors.TooMany):
                         hooks.refused(request, f"{request.method} {request.route}", error)
                     shape = _as_chalice if isinstance(error, errors.UnsupportedMediaType) else problem
                     return _refusal(shape, error, request, hooks.advise(error, request.language))

@@ -18,6 +18,7 @@ from chalicelib.errors import AnswerNotKept, IdempotencyKeyReused, InvalidReques
 from chalicelib.http import MUTATIONS, Reply, Request
 from chalicelib.models import Answer
 from chalicelib.store import Store
+from chalicelib.telemetry import unhurried
 
 _log = logging.getLogger("rollcall")
 
@@ -48,7 +49,7 @@ def once(
         raise InvalidRequest("Idempotency-Key has 1 to 255 visible ASCII characters.")
     caller = request.caller.token_id if request.caller else ""
     place = hashlib.sha256(f"{caller} {key}".encode()).hexdigest()
-    running = Answer(fingerprint=_fingerprint(request), started_at=now)
+    running = Answer(fingerprint=request.fingerprint, started_at=now)
     before = store().claim_answer(place, running, now=now, kept=KEPT, abandoned=ABANDONED_AFTER)
     if before:
         if before.fingerprint != running.fingerprint:
@@ -61,7 +62,8 @@ def once(
     try:
         reply = run()
     except BaseException:
-        store().drop_answer(place)
+        with unhurried():
+            store().drop_answer(place)
         raise
     text = msgspec.json.encode(reply.body) if remember and reply.body is not None else b""
     body = zlib.compress(text)
@@ -69,7 +71,8 @@ def once(
         about = _about(request, reply)
         answer = msgspec.structs.replace(running, status=reply.status, body=body, about=about)
         try:
-            store().keep_answer(place, answer, now=now, kept=KEPT)
+            with unhurried():
+                store().keep_answer(place, answer, now=now, kept=KEPT)
         except Exception as error:  # it is done: the caller is told so, and the key stays taken for a while
             _log.error("an answer could not be kept: %s", type(error).__name__)
     else:
@@ -78,11 +81,6 @@ def once(
 
 
 _JSON = {"Content-Type": "application/json", "Idempotency-Replayed": "true"}
-
-
-def _fingerprint(request: Request) -> str:
-    said = (request.method, request.path, sorted(request.query.items()), request.body)
-    return hashlib.sha256(repr(said).encode()).hexdigest()
 
 
 def _about(request: Request, reply: Reply) -> str | None:

@@ -100,12 +100,14 @@ def consented(body: NewConsent, *, by: str | None, now: datetime) -> Consent:
     )
 
 
-def make(body: NewPerson, settings: Settings, *, by: str | None = None, now: datetime) -> Person:
+def make(
+    body: NewPerson, settings: Settings, *, by: str | None = None, seed: str | None = None, now: datetime
+) -> Person:
     """Make a person of what was sent; raises InvalidRequest or UnknownShift. Nothing is stored."""
     if body.shift is not None and body.shift not in settings.calendar.shifts:
         raise UnknownShift(body.shift)
     return Person(
-        person_id=new_id(),
+        person_id=seed or new_id(),
         name=clean(body.name),
         code=_cleaned("code", body.code),
         email=_cleaned("email", body.email),
@@ -123,10 +125,15 @@ def _cleaned(field: str, text: str | None) -> str | None:
     return clean(text, what=what, limit=limit) if text is not None else None
 
 
-def create(store: Store, body: NewPerson, *, by: str | None, now: datetime) -> PersonView:
-    """Add a person; raises PersonExists for a taken code, UnknownShift, InvalidRequest."""
-    person = make(body, store.settings(), by=by, now=now)
-    store.add_person(person)
+def create(
+    store: Store, body: NewPerson, *, by: str | None, seed: str | None = None, now: datetime
+) -> PersonView:
+    """Add a person, once for each `seed`; raises PersonExists, UnknownShift, InvalidRequest."""
+    person = make(body, store.settings(), by=by, seed=seed, now=now)
+    try:
+        store.add_person(person)
+    except WriteConflict:
+        return PersonView.of(store.person(person.person_id))  # made before, and nobody heard of it
     return PersonView.of(person)
 
 

@@ -10,7 +10,6 @@ from chalicelib.errors import (
     InvalidRequest,
     InvalidSettings,
     LeaveNotFound,
-    PersonNotFound,
     SettingsChanged,
     WriteConflict,
 )
@@ -71,13 +70,13 @@ def leaves(store: Store, since: date, until: date, person_id: str | None) -> lis
     return store.leaves(since, until, person_id)
 
 
-def add_leave(store: Store, person_id: str, body: NewLeave) -> LeaveRecord:
-    """Excuse a person for some days; raises PersonNotFound or InvalidRequest."""
+def add_leave(store: Store, person_id: str, body: NewLeave, *, seed: str | None = None) -> LeaveRecord:
+    """Excuse a person for some days, once for each `seed`; raises PersonNotFound or InvalidRequest."""
     if not timedelta(0) <= one_day(body.until) - one_day(body.since) <= LONGEST_LEAVE:
         raise InvalidRequest("`until` is from 0 to 366 days after `since`.")
     store.person(person_id)
     leave = LeaveRecord(
-        leave_id=new_id(),
+        leave_id=seed or new_id(),
         person_id=person_id,
         since=body.since,
         until=body.until,
@@ -87,7 +86,7 @@ def add_leave(store: Store, person_id: str, body: NewLeave) -> LeaveRecord:
     try:
         store.add_leave(leave)
     except WriteConflict:
-        raise PersonNotFound(person_id) from None
+        store.person(person_id)  # raises PersonNotFound for who is being erased; else it was made before
     return leave
 
 

@@ -61,9 +61,10 @@ def new_id() -> str:
     return secrets.token_hex(12)
 
 
-def new_punch_id(at: datetime) -> str:
-    """Make the id of a punch: its instant in microseconds, which tells the key, and 48 random bits."""
-    return f"{(at - items.EPOCH) // timedelta(microseconds=1):014x}{secrets.token_hex(6)}"
+def new_punch_id(at: datetime, seed: str | None = None) -> str:
+    """Make the id of a punch: its instant in microseconds, which tells the key, and 48 bits of chance."""
+    rest = seed[:12] if seed else secrets.token_hex(6)
+    return f"{(at - items.EPOCH) // timedelta(microseconds=1):014x}{rest}"
 
 
 def check_place(place: str, prefix: str) -> str:
@@ -166,11 +167,15 @@ class Store:
         return replace(items.person(after, self._shards), version=person.version)
 
     def add_person(self, person: Person) -> None:
-        """Insert a person with their code and search words; raises PersonExists for a taken code."""
+        """Insert a person with their code and search words.
+
+        Raises PersonExists for a taken code, WriteConflict for an id that is there already.
+        """
         try:
             self._table.write(*self.new_person(person))
-        except WriteConflict:
-            assert person.code is not None  # noqa: S101 - ids are random; only a code can be taken
+        except WriteConflict as conflict:
+            if 0 in conflict.failed or not person.code:
+                raise
             raise PersonExists(person.code) from None
 
     def new_person(self, person: Person) -> list[Write]:
@@ -366,6 +371,22 @@ class Store:
         owner = changed(person, face_ids=(*person.face_ids, face.face_id))
         owners = [self._save(owner)] if person.version else self.new_person(owner)
         self._table.write(*owners, replace_if(active, attribute="state", value=FaceState.PENDING))
+
+    def move_face(self, face: Face, face_id: str, model: str) -> None:
+        """Make an active face count under the new id that the collection gave it.
+
+        Raises PersonNotFound, or WriteConflict when the person changed meanwhile or the face is going.
+        """
+        assert face.face_id is not None  # noqa: S101 - it is active
+        person = self.person(face.person_id)
+        if face.face_id not in person.face_ids:
+            raise WriteConflict(frozenset())
+        owned = tuple(face_id if known == face.face_id else known for known in person.face_ids)
+        moved = items.face(changed(face, face_id=face_id, model=model))
+        self._table.write(
+            self._save(changed(person, face_ids=owned)),
+            replace_if(moved, attribute="face_id", value=face.face_id),
+        )
 
     def begin_removal(self, face: Face, person: Person, now: datetime) -> Face:
         """Make a face count no longer, and note that its photo and vector must go.

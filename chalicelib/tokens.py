@@ -182,7 +182,5 @@ class Gate:
 
     def _count_guess(self, address: str, now: datetime) -> None:
         count, left = self._access().count("unknown-token", address, 60, now)
-        limit = self._limits().unknown_tokens_per_minute
-        if count > limit:
-            # A stranger must not fill the audit: the first refusal of a minute says enough.
-            raise TooManyRequests(left, repeated=count > limit + 1)
+        if count > self._limits().unknown_tokens_per_minute:
+            raise TooManyRequests(left)

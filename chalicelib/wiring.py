@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError, HTTPClientError
 from chalicelib import telemetry
 from chalicelib.access import Access, Caller
 from chalicelib.errors import Busy, LabOff
-from chalicelib.faces import Faces
+from chalicelib.faces import Challenge, Faces
 from chalicelib.http import Request
 from chalicelib.liveness import Streaming
 from chalicelib.photos import Photos
@@ -43,6 +43,8 @@ _CONFIG = Config(
 
 _BUSY_STATUS = {429, 500, 502, 503, 504}
 _BUSY_CODES = {
+    "ExpiredToken",
+    "ExpiredTokenException",
     "LimitExceededException",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
@@ -65,6 +67,7 @@ class Environment(msgspec.Struct, frozen=True, rename=lambda name: f"ROLLCALL_{n
     streaming_role: str = ""
     stream_url: str = ""
     lab: Literal["off", "on", "open"] = "off"
+    challenge: Challenge = "FaceMovementAndLightChallenge"
     log: Literal["off", "json"] = "json"
 
 
@@ -87,7 +90,8 @@ def origin() -> str:
 
 def refuse_open_production() -> None:
     """Refuse to start a production stage whose lab routes would let everybody in; raises ValueError."""
-    if os.environ.get("ROLLCALL_STAGE", "").startswith("prod") and os.environ.get("ROLLCALL_LAB") == "open":
+    stage = os.environ.get("ROLLCALL_STAGE", "").lower()
+    if stage.startswith("prod") and os.environ.get("ROLLCALL_LAB") == "open":
         raise ValueError("ROLLCALL_LAB=open lets everybody in: it is not for a production stage")
 
 
@@ -165,7 +169,7 @@ def admit_lab(request: Request, scope: str) -> Caller | None:
 def faces() -> Faces:
     """Give Rekognition's gateway."""
     client = _watched(_session().client("rekognition", config=_CONFIG))
-    return Faces(client, environment().collection, environment().bucket)
+    return Faces(client, environment().collection, environment().bucket, environment().challenge)
 
 
 @cache

@@ -1,168 +1,92 @@
-"""`python -m infra`: what an administrator does to a stage from outside."""
+"""`python -m infra`: a stage made, watched, repaired and removed from outside."""
 
 import argparse
-import json
-import os
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
-PARALLEL = 8
-"""How many people's days are rebuilt at a time."""
+from botocore.exceptions import BotoCoreError, ClientError
 
-
-class Failure(Exception):
-    """Something the user must put right; the message is the one line they read."""
+from infra.stage import Failure
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line; each command's function is in `run`."""
+    from infra import deploy, down, status, template, tokens, work
+
     parser = argparse.ArgumentParser(prog="python -m infra", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
-
     stage = argparse.ArgumentParser(add_help=False)
     stage.add_argument("--stage", required=True, help="a stage of .chalice/config.json")
-    stage.add_argument(
+    dry = argparse.ArgumentParser(add_help=False)
+    dry.add_argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
+    state = argparse.ArgumentParser(add_help=False)
+    state.add_argument(
         "--state",
         type=Path,
         default=Path(".local"),
         help="for stage local: where `make run`, which must be running, keeps its data (default: .local)",
     )
 
+    up = commands.add_parser("up", parents=[stage, dry], help="make a stage, or bring it up to date")
+    up.add_argument("--origin", help="the web origin that may call the API and upload photos (default: any)")
+    up.add_argument("--alarm-email", help="who is written to when an alarm rings")
+    up.add_argument("--budget", type=int, help="US dollars a month before a mail; needs --alarm-email")
+    up.add_argument("--log-days", type=int, help="how many days logs are kept (default: 30)")
+    up.add_argument("--url", help="where the API answers, if not where API Gateway says (a domain of yours)")
+    up.set_defaults(run=deploy.up)
+
+    remove = commands.add_parser("down", parents=[stage, dry], help="remove a stage with all its data")
+    remove.set_defaults(run=down.down)
+
+    show = commands.add_parser("status", parents=[stage], help="show what there is of a stage")
+    show.set_defaults(run=status.status)
+
+    whole = commands.add_parser(
+        "template", parents=[stage], help="write what `chalice package --merge-template` takes"
+    )
+    whole.add_argument("--out", type=Path, required=True, metavar="FILE")
+    whole.set_defaults(run=lambda options: template.write(options.stage, options.out))
+
+    sweep = commands.add_parser(
+        "sweep", parents=[stage, state], help="undo and finish what a crash left half-done"
+    )
+    sweep.set_defaults(run=work.sweep)
+
+    reindex = commands.add_parser(
+        "reindex", parents=[stage, state], help="put faces that the collection lost back, from their photos"
+    )
+    reindex.set_defaults(run=work.reindex)
+
     rebuild = commands.add_parser(
-        "rebuild-days", parents=[stage], help="write the work days anew from the punches"
+        "rebuild-days", parents=[stage, state], help="write the work days anew from the punches"
     )
     rebuild.add_argument("--from", dest="since", type=date.fromisoformat, required=True, metavar="DATE")
     rebuild.add_argument("--to", dest="until", type=date.fromisoformat, required=True, metavar="DATE")
-    rebuild.set_defaults(run=rebuild_days)
+    rebuild.set_defaults(run=work.rebuild_days)
+
+    retain = commands.add_parser(
+        "retain",
+        parents=[stage, dry, state],
+        help="remove what has been kept for as long as the settings say",
+    )
+    retain.set_defaults(run=work.retain)
 
     token = commands.add_parser("token", help="make, list or revoke tokens")
     actions = token.add_subparsers(required=True, metavar="action")
-    create = actions.add_parser("create", parents=[stage], help="make one; it is shown this once")
+    create = actions.add_parser("create", parents=[stage, state], help="make one; it is shown this once")
     create.add_argument("--role", required=True, choices=["kiosk", "viewer", "manager", "admin"])
     create.add_argument("--label", help="who or what it is for (default: the role)")
     create.add_argument("--site", help="where that is")
     create.add_argument("--days", type=int, help="for how many days it holds (default: until revoked)")
-    create.set_defaults(run=create_token)
-    actions.add_parser("list", parents=[stage], help="list those that hold").set_defaults(run=list_tokens)
-    revoke = actions.add_parser("revoke", parents=[stage], help="make one worthless")
+    create.set_defaults(run=tokens.create)
+    listing = actions.add_parser("list", parents=[stage, state], help="list those that hold")
+    listing.set_defaults(run=tokens.show)
+    revoke = actions.add_parser("revoke", parents=[stage, state], help="make one worthless")
     revoke.add_argument("token_id")
-    revoke.set_defaults(run=revoke_token)
-
-    retain = commands.add_parser(
-        "retain", parents=[stage], help="remove what has been kept for as long as the settings say"
-    )
-    retain.add_argument("--dry-run", action="store_true", help="only say what would go")
-    retain.set_defaults(run=retention)
+    revoke.set_defaults(run=tokens.revoke)
     return parser.parse_args(words)
-
-
-def use_stage(stage: str, state: Path) -> None:
-    """Point this process at a stage: its names come from .chalice/config.json.
-
-    Stage local is the service that `make run` started: its run.json in `state` says where it listens.
-    Any other stage is in AWS, found with the credentials and region that boto3 finds. Raises Failure.
-    """
-    from local.appserver import CONFIG, set_environment, stage_settings
-
-    stages = json.loads(CONFIG.read_text(encoding="utf-8"))["stages"]
-    if stage not in stages:
-        raise Failure(f"there is no stage {stage} in .chalice/config.json; there are {', '.join(stages)}")
-    variables = stage_settings(stage=stage)["environment_variables"]
-    if stage != "local":
-        os.environ.update(variables)
-        return
-    from local.embedded import ACCESS_KEY, SECRET_KEY
-
-    try:
-        run = json.loads((state / "run.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise Failure(f"nothing runs on {state}: `make run` first, or give --state") from None
-    set_environment(run["aws_url"], run["stream_url"], run["region"], ACCESS_KEY, SECRET_KEY, variables)
-
-
-def rebuild_days(options: argparse.Namespace) -> None:
-    """Write everybody's work days anew from the punches where they differ. Raises Failure."""
-    use_stage(options.stage, options.state)
-    from chalicelib import corrections, wiring
-    from chalicelib.errors import InvalidRequest
-    from chalicelib.periods import period
-
-    try:
-        days = len(period(options.since, options.until))
-    except InvalidRequest as error:
-        raise Failure(str(error).replace("`", "")) from None
-    store = wiring.store()
-    people = sorted(person.person_id for person in store.everybody())
-    print(f"{len(people)} people, {days} days each", file=sys.stderr)
-
-    def rebuild(person_id: str) -> int:
-        return corrections.rebuild(store, person_id, options.since, options.until)
-
-    changed = 0
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        for number, found in enumerate(pool.map(rebuild, people), start=1):
-            changed += found
-            if number % 100 == 0 or number == len(people):
-                print(f"{number} of {len(people)} people done", file=sys.stderr, flush=True)
-    print(f"{changed} days of people were wrong and are rewritten.")
-
-
-def create_token(options: argparse.Namespace) -> None:
-    """Make a token and print it, alone on the standard output. Raises Failure."""
-    use_stage(options.stage, options.state)
-    from chalicelib import tokens, wiring
-    from chalicelib.access import Role
-    from chalicelib.errors import InvalidRequest
-
-    now = wiring.now()
-    expires_at = now + timedelta(days=options.days) if options.days is not None else None
-    label = options.label or options.role
-    body = tokens.NewToken(role=Role(options.role), label=label, site=options.site, expires_at=expires_at)
-    try:
-        made = tokens.mint(wiring.access(), body, now=now)
-    except InvalidRequest as error:
-        raise Failure(str(error).replace("`", "")) from None
-    print(f"Token {made.token_id} ({made.role}); it is shown this once:", file=sys.stderr)
-    print(made.token)
-
-
-def list_tokens(options: argparse.Namespace) -> None:
-    """Print the tokens that hold, one a line. Raises Failure."""
-    use_stage(options.stage, options.state)
-    from chalicelib import tokens, wiring
-
-    for token in tokens.listed(wiring.access(), now=wiring.now()).items:
-        used = token.last_used_at.isoformat(timespec="minutes") if token.last_used_at else "never"
-        until = token.expires_at.isoformat(timespec="minutes") if token.expires_at else "revoked"
-        print(f"{token.token_id}  {token.role:<8}  used {used}, until {until}  {token.label}")
-
-
-def revoke_token(options: argparse.Namespace) -> None:
-    """Make a token worthless. Raises Failure."""
-    use_stage(options.stage, options.state)
-    from chalicelib import tokens, wiring
-    from chalicelib.errors import LastAdminToken, TokenNotFound
-
-    try:
-        tokens.revoke(wiring.access(), options.token_id, now=wiring.now())
-    except (LastAdminToken, TokenNotFound) as error:
-        raise Failure(str(error)) from None
-    print(f"Token {options.token_id} is revoked; it holds nowhere after a minute.")
-
-
-def retention(options: argparse.Namespace) -> None:
-    """Remove what has been kept for as long as the settings say, or say what that is. Raises Failure."""
-    use_stage(options.stage, options.state)
-    from chalicelib import privacy, wiring
-
-    gateways = wiring.store(), wiring.access(), wiring.traces(), wiring.faces(), wiring.photos()
-    plan = privacy.retain(*gateways, dry_run=options.dry_run, now=wiring.now())
-    print("This would go:" if options.dry_run else "This is gone:")
-    for name, count in plan.counts().items():
-        print(f"  {count:>8} {name.replace('_', ' ')}")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -170,7 +94,7 @@ def main(words: Sequence[str] | None = None) -> int:
     options = arguments(words)
     try:
         options.run(options)
-    except Failure as failure:
+    except (Failure, BotoCoreError, ClientError) as failure:
         print(f"error: {failure}", file=sys.stderr)
         return 2
     return 0

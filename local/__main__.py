@@ -139,8 +139,10 @@ def serve(options: argparse.Namespace, stopped: threading.Event) -> None:
             raise Failure(f"a port cannot be opened: {error.strerror or error}") from error
         settings = stage_settings()
         stream_url = embedded.stream_url
+        # As AWS's browser component wants it: it takes an https URL, and opens wss whatever it is given.
+        endpoint = embedded.stream_tls_url.replace("wss:", "https:")
         set_environment(
-            embedded.aws_url, stream_url, REGION, ACCESS_KEY, SECRET_KEY, settings["environment_variables"]
+            embedded.aws_url, endpoint, REGION, ACCESS_KEY, SECRET_KEY, settings["environment_variables"]
         )
         app = _load_app()
         try:

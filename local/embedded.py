@@ -3,6 +3,7 @@
 import re
 import tempfile
 import threading
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -183,7 +184,10 @@ class Embedded:
 
     def _answer_dynamodb(self, region: str, operation: str, body: bytes) -> Answer:
         status, headers, content = self.dynamo.answer(region, operation, body)
-        return Answer(status, [*headers.items(), ("Content-Type", "application/x-amz-json-1.0")], content)
+        # By this alone do AWS's clients notice an answer that was cut off on its way.
+        checksum = ("x-amz-crc32", str(zlib.crc32(content)))
+        kind = ("Content-Type", "application/x-amz-json-1.0")
+        return Answer(status, [*headers.items(), checksum, kind], content)
 
     def _save(self, changes: list[Change]) -> None:
         if self._storage:

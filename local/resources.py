@@ -13,6 +13,19 @@ TEMPLATE = Path(__file__).resolve().parent.parent / "infra" / "resources.yaml"
 Template = dict[str, Any]
 
 
+LEFT_OUT = {
+    "AWS::Budgets::Budget",
+    "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::Dashboard",
+    "AWS::Logs::LogGroup",
+    "AWS::S3::BucketPolicy",  # TLS only, which a loopback port has not
+    "AWS::SNS::Subscription",
+    "AWS::SNS::Topic",
+    "AWS::SQS::Queue",
+}
+"""What watches over the stage rather than serves it: types that are not made here."""
+
+
 class TemplateError(Exception):
     """The template uses something that this module does not know."""
 
@@ -22,10 +35,14 @@ class _Loader(yaml.SafeLoader):
 
 
 def _short(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    value = loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
-    if suffix not in {"Ref", "Sub", "GetAtt"} or not isinstance(value, str):
-        raise TemplateError(f"!{suffix} is not understood here")
-    return {"Ref": value} if suffix == "Ref" else {f"Fn::{suffix}": value}
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        raise TemplateError(f"!{suffix} of this form is not understood here")
+    return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
 
 
 _Loader.add_multi_constructor("!", _short)
@@ -71,6 +88,8 @@ class Resolver:
             case {"Fn::Sub": str(text)}:
                 return re.sub(r"\$\{([^}]+)\}", lambda match: self._value(match[1]), text)
             case dict():
+                if unknown := next((name for name in value if name.startswith("Fn::")), None):
+                    raise TemplateError(f"{unknown} is not understood here")
                 return {name: self.resolve(element) for name, element in value.items()}
             case list():
                 return [self.resolve(element) for element in value]
@@ -84,15 +103,12 @@ class Resolver:
 
 
 def make(stage: str, client: Callable[[str], Any], account_id: str, path: Path = TEMPLATE) -> None:
-    """Make what is missing; `client(service)` gives a boto3 client.
-
-    The bucket's TLS-only policy is left out: a loopback port has no TLS.
-    """
+    """Make what is missing, but for what is LEFT_OUT; `client(service)` gives a boto3 client."""
     template = read(path)
     resolver = Resolver(template, {"Stage": stage}, account_id)
     for resource in template["Resources"].values():
         kind = resource["Type"]
-        if kind == "AWS::S3::BucketPolicy":
+        if kind in LEFT_OUT:
             continue
         if kind not in _MAKERS:
             raise TemplateError(f"{kind} cannot be made here")

@@ -1,10 +1,14 @@
 """One embedded AWS for the whole run, emptied before each test that uses it; the app over it by HTTP."""
 
+import contextlib
 import json
 import os
+import subprocess
+import sys
 import uuid
+import zlib
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,10 +23,40 @@ from chalicelib.tokens import NewToken, digest_of, mint
 from local.appserver import set_environment, stage_settings
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 from local.rekognition.liveness.verdict import Picture, Verdict
+from tests import leaks, policies, recorder
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch what the suite logs."""
+    config.pluginmanager.register(leaks)
+
 
 # How fast a machine is must not decide whether the tests pass.
 settings.register_profile("rollcall", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("rollcall")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker of xdist recorded."""
+    recorder.calls.update(recorder.Call(*call) for call in getattr(node, "workeroutput", {}).get("calls", []))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run if any test had the app ask AWS for something that no function may do."""
+    workeroutput = getattr(session.config, "workeroutput", None)
+    if workeroutput is not None:
+        workeroutput["calls"] = [list(call) for call in recorder.calls]
+    elif recorder.calls:
+        granted = [
+            grant
+            for stage in ("dev", "prod")
+            for function in policies.functions()
+            for grant in policies.grants(stage, function, of="local")
+        ]
+        if missing := policies.refused(recorder.calls, granted):
+            print(f"\nNo policy in .chalice allows what the app did: {missing}")
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +66,7 @@ def embedded() -> Iterator[Embedded]:
     aws.start()
     variables = stage_settings()["environment_variables"]
     set_environment(aws.aws_url, aws.stream_url, REGION, ACCESS_KEY, SECRET_KEY, variables)
+    recorder.listen(wiring._session())
     yield aws
     aws.stop()
 
@@ -92,6 +127,7 @@ class Http:
         named = {name.rstrip("_"): value for name, value in query.items() if value is not None}
         if named:
             path += "?" + urlencode(named)
+        leaks.sent(body)
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
             headers = {"Content-Type": "application/json", **(headers or {})}
@@ -127,6 +163,16 @@ def http(aws: Embedded) -> Iterator[Http]:
     os.environ = environ  # noqa: B003
 
 
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    """A moto in a process of its own: in this one it would share its memory with the embedded AWS."""
+    command = [sys.executable, "-m", "tests.cloud"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        process.kill()
+
+
 Finish = Callable[..., str]
 
 
@@ -154,6 +200,69 @@ def finish(aws: Embedded) -> Finish:
 def boto(aws: Embedded) -> Callable[[str], Any]:
     """Makes boto3 clients of the embedded AWS."""
     return aws.client
+
+
+Lab = Callable[[str], None]
+
+
+@pytest.fixture
+def lab(http: Http, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    """Sets how the stage offers the lab's routes: `off`, `on` or `open`."""
+
+    def lab(mode: str) -> None:
+        before = wiring.environment()
+        fields = {name: getattr(before, name) for name in before.__struct_fields__}
+        after = wiring.Environment(**fields | {"lab": mode})
+        for module in (wiring, sys.modules["app"]):
+            monkeypatch.setattr(module, "environment", lambda: after)
+
+    return lab
+
+
+class Clock:
+    """The service's clock, which stands until it is moved on."""
+
+    def __init__(self) -> None:
+        minute = datetime.now(UTC).replace(second=0, microsecond=0)
+        self.now = minute  # limits count by the minutes of the clock
+
+    def forward(self, **by: float) -> None:
+        """Move it on."""
+        self.now += timedelta(**by)
+
+
+@pytest.fixture
+def clock(http: Http, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Stops the service's clock, at the beginning of a minute."""
+    clock = Clock()
+    for module in (wiring, sys.modules["app"]):
+        monkeypatch.setattr(module, "now", lambda: clock.now)
+    wiring.gate().forget()
+    return clock
+
+
+Scan = Callable[[], str]
+
+
+@pytest.fixture
+def scan(aws: Embedded) -> Scan:
+    """Gives all that the table holds as one text, with what is kept compressed unpacked."""
+
+    def text(value: Any) -> Any:
+        if isinstance(value, bytes):
+            with contextlib.suppress(zlib.error):
+                value = zlib.decompress(value)
+            return value.decode(errors="replace")
+        if isinstance(value, dict):
+            return {name: text(one) for name, one in value.items()}
+        return [text(one) for one in value] if isinstance(value, list) else value
+
+    def scan() -> str:
+        pages = aws.client("dynamodb").get_paginator("scan").paginate(TableName="rollcall-local")
+        found = [text(item) for page in pages for item in page["Items"]]
+        return json.dumps(found, ensure_ascii=False)
+
+    return scan
 
 
 SERVICE = ("AUDIT#", "IDEMPOTENCY#", "LIMIT#", "SECRET", "TOKEN#")

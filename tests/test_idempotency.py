@@ -1,6 +1,7 @@
 """Idempotency-Key: a mutation that is sent again is answered again, and not done again."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from chalicelib.store import Store
 from tests.conftest import CONSENT, Finish, Http
 from tests.faces import photo_of_c
 
+LEAVE = {"since": "2026-03-02", "until": "2026-03-03", "kind": "sick"}
 KEY = {"Idempotency-Key": "3f1c9a"}
 CSV = {"Content-Type": "text/csv", **KEY}
 
@@ -157,7 +159,8 @@ def test_a_request_that_died_may_be_made_again_after_the_gateways_patience(
     assert (at_once.status_code, at_once.json_body["Code"]) == (409, "RequestInProgress")
     clock(idempotency.ABANDONED_AFTER + timedelta(seconds=1))
     later = http.post("/v1/people", {"name": "A", "code": "1"}, KEY)
-    assert (later.status_code, later.json_body["Code"]) == (409, "PersonExists"), "it had been made"
+    assert (later.status_code, later.json_body["code"]) == (201, "1"), "as it had been made"
+    assert len(http.get("/v1/people").json_body["items"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -205,9 +208,39 @@ def test_reading_takes_no_key(http: Http, store: Store) -> None:
     assert http.post("/v1/people", {"name": "A"}, KEY).status_code == 201
 
 
-def test_an_answer_too_large_to_keep_is_made_again(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_had_an_answer_too_large_to_keep_is_made_once_all_the_same(
+    http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(idempotency, "LARGEST", 10)
     first = http.post("/v1/people", {"name": "A"}, KEY)
     again = http.post("/v1/people", {"name": "A"}, KEY)
     assert (first.status_code, again.status_code) == (201, 201)
-    assert first.json_body["person_id"] != again.json_body["person_id"]
+    assert first.json_body == again.json_body
+    assert "Idempotency-Replayed" not in again.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        pytest.param("/v1/people", {"name": "Ánh", "code": "A-1"}, id="a person"),
+        pytest.param("/v1/people", {"name": "Ánh"}, id="a person without a code"),
+        pytest.param("/v1/people/{person_id}/leaves", LEAVE, id="a leave"),
+        pytest.param("/v1/punches/manual", {"at": "2026-03-02T08:00:00+07:00", "reason": "x"}, id="a punch"),
+    ],
+)
+def test_what_took_effect_while_its_answer_was_lost_for_good_is_not_done_again(
+    http: Http, boto: Callable[[str], Any], path: str, body: dict[str, Any]
+) -> None:
+    person_id = http.post("/v1/people", {"name": "Bình", "consent": CONSENT}).json_body["person_id"]
+    path = path.format(person_id=person_id)
+    body = body | {"person_id": person_id} if "punches" in path else body
+    first = http.post(path, body, KEY)
+    for item in boto("dynamodb").scan(TableName="rollcall-local")["Items"]:
+        if item["pk"]["S"].startswith("IDEMPOTENCY#"):  # as if it had never been written
+            boto("dynamodb").delete_item(TableName="rollcall-local", Key={"pk": item["pk"], "sk": item["sk"]})
+    again = http.post(path, body, KEY)
+    assert again.status_code == first.status_code == 201
+    assert "Idempotency-Replayed" not in again.headers
+    assert again.json_body == first.json_body
+    other = http.post(path, body, {"Idempotency-Key": "another"})
+    assert other.status_code == (409 if "code" in body else 201)

@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib import wiring
+from chalicelib.faces import Challenge, Faces
 from chalicelib.models import Session, SessionState
 from chalicelib.store import Store
 from local.embedded import REGION, Embedded
@@ -162,3 +163,13 @@ def test_rekognition_being_busy_is_a_503_that_says_when_to_come_back(
     assert (answer.status_code, answer.json_body["Code"]) == (503, "Busy")
     assert int(answer.headers["Retry-After"]) >= 1
     assert b"slow down" not in msgspec.json.encode(answer.json_body)
+
+
+@pytest.mark.parametrize("kind", ["FaceMovementAndLightChallenge", "FaceMovementChallenge"])
+def test_a_session_asks_for_the_challenge_of_the_stage(
+    aws: Embedded, boto: Callable[[str], Any], kind: Challenge
+) -> None:
+    env = wiring.environment()
+    session = Faces(boto("rekognition"), env.collection, env.bucket, kind).start_session()
+    results = boto("rekognition").get_face_liveness_session_results(SessionId=session)
+    assert results["Challenge"]["Type"] == kind

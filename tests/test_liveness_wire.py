@@ -153,6 +153,12 @@ def test_an_unknown_key_is_refused() -> None:
     assert refused.value.code == "UnrecognizedClientException"
 
 
+def test_a_wrong_region_is_refused_in_the_words_by_which_awss_component_knows_it() -> None:
+    with pytest.raises(SignatureRefused, match="valid region, not 'eu-west-1'") as refused:
+        check(url(region="eu-west-1"))
+    assert refused.value.code == "InvalidSignatureException"
+
+
 @given(st.text(max_size=200))
 def test_any_query_is_accepted_or_refused_and_never_crashes(text: str) -> None:
     target = "/start?" + urlsplit("/x?" + text).query

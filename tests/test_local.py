@@ -22,6 +22,7 @@ from chalice.app import Chalice
 
 from local.embedded import Embedded
 from local.schedules import Schedules, Unsupported, following
+from tests import leaks
 
 ROOT = Path(__file__).resolve().parent.parent
 FREE_PORTS = ["--port", "0", "--aws-port", "0", "--stream-port", "0"]
@@ -60,7 +61,9 @@ class Service:
         """Send a signal; gives the exit code, the seconds it took and what was written to stderr."""
         began = time.monotonic()
         self.process.send_signal(number)
-        _, errors = self.process.communicate(timeout=10)
+        output, errors = self.process.communicate(timeout=10)
+        # `make run` shows its tokens once, at the start, to who runs it.
+        leaks.check(output.partition("Ctrl-C stops it.")[2] + errors)
         return self.process.returncode, time.monotonic() - began, errors
 
 
@@ -104,6 +107,15 @@ def ask(
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
     finally:
         connection.close()
+
+
+def test_the_endpoint_given_with_a_session_is_one_that_a_browser_can_use(service: Service) -> None:
+    token = service.run["tokens"].get("kiosk")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    status, _, body = ask(service.run["url"] + "/v1/liveness-sessions", "POST", headers=headers)
+    assert status == 201
+    endpoint = json.loads(body)["streaming"]["endpoint"]
+    assert endpoint == service.run["stream_tls_url"].replace("wss://", "https://")
 
 
 def test_a_restart_keeps_what_was_answered_however_the_process_ended(tmp_path: Path) -> None:

@@ -167,8 +167,9 @@ def verify(
         )
     signed_at = _signed_at(query["X-Amz-Date"])
     scope = Scope(signed_at.strftime("%Y%m%d"), region)
-    if query["X-Amz-Credential"].partition("/")[2] != str(scope):
-        raise SignatureRefused("InvalidSignatureException", f"Credential should be scoped to {scope}.")
+    claimed = query["X-Amz-Credential"].partition("/")[2]
+    if claimed != str(scope):
+        raise SignatureRefused("InvalidSignatureException", _scope_problem(claimed, scope))
     if credentials is None:
         raise SignatureRefused(
             "UnrecognizedClientException", "The security token included in the request is invalid."
@@ -191,6 +192,14 @@ def verify(
         "InvalidSignatureException",
         "The request signature we calculated does not match the signature you provided.",
     )
+
+
+def _scope_problem(claimed: str, scope: Scope) -> str:
+    """AWS's words for a wrong region: by them its browser component knows that mistake."""
+    region = [*claimed.split("/"), ""][1]
+    if region != scope.region:
+        return f"Credential should be scoped to a valid region, not '{region}'. "
+    return f"Credential should be scoped to {scope}."
 
 
 def _signed_at(text: str) -> datetime:

@@ -1,0 +1,173 @@
+"""CloudFormation stacks: made or changed by a change set, watched until done."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from infra.progress import POLL_S, say, until
+from infra.stage import Failure, Stage
+
+# A first create that failed leaves a stack that can only be deleted.
+_DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
+_GOOD = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
+_PATIENCE = 900  # polls: half an hour
+
+
+def describe(stage: Stage, name: str) -> dict[str, Any] | None:
+    """Describe a stack; None when there is none."""
+    cloudformation = stage.client("cloudformation")
+    try:
+        stacks: list[dict[str, Any]] = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    except cloudformation.exceptions.ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
+    return stacks[0] if stacks and stacks[0]["StackStatus"] != "DELETE_COMPLETE" else None
+
+
+def parameters(stage: Stage, name: str) -> dict[str, str]:
+    """Read a stack's parameters; empty when there is none."""
+    found = describe(stage, name) or {}
+    return {entry["ParameterKey"]: entry.get("ParameterValue", "") for entry in found.get("Parameters", [])}
+
+
+def apply(stage: Stage, name: str, template: Path, given: Mapping[str, str], *, dry_run: bool) -> None:
+    """Make the stack, or change it to what the template says; parameters not `given` stay as they are.
+
+    Safe to repeat after a crash at any point. With `dry_run` the changes are shown and not made.
+    Raises Failure with CloudFormation's reason.
+    """
+    found = _settled(stage, name)
+    body = template.read_text(encoding="utf-8")
+    if found is None and dry_run:
+        say(f"  would make stack {name}")
+        return
+    cloudformation = stage.client("cloudformation")
+    new = found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS"
+    kept = {} if new else parameters(stage, name)
+    values: list[dict[str, Any]] = [
+        {"ParameterKey": key, "ParameterValue": value} for key, value in given.items()
+    ]
+    values += [
+        {"ParameterKey": key, "UsePreviousValue": True}
+        for key in kept
+        if key not in given and f"\n  {key}:\n" in body
+    ]
+    change_set = f"up-{time.time_ns()}"
+    try:
+        cloudformation.create_change_set(
+            StackName=name,
+            ChangeSetName=change_set,
+            ChangeSetType="CREATE" if new else "UPDATE",
+            TemplateBody=body,
+            Parameters=values,
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+            Tags=[{"Key": "rollcall:stage", "Value": stage.name}],
+        )
+    except cloudformation.exceptions.ClientError as error:
+        if not _nothing_new(str(error)):
+            raise
+        say("  nothing to change")  # moto says so at once, AWS in the change set's status
+        return
+    changes = _changes(stage, name, change_set)
+    for change in changes:
+        say(f"  {change['Action'].lower()} {change['LogicalResourceId']} ({change['ResourceType']})")
+    if not changes:
+        say("  nothing to change")
+    if dry_run or not changes:
+        cloudformation.delete_change_set(StackName=name, ChangeSetName=change_set)
+        return
+    cloudformation.execute_change_set(StackName=name, ChangeSetName=change_set)
+    status = _follow(stage, name)
+    if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+        raise Failure(f"stack {name} ended as {status}: {_reason(stage, name)}")
+
+
+def delete(stage: Stage, name: str) -> None:
+    """Delete a stack if it is there; what it retains stays. Raises Failure with CloudFormation's reason."""
+    if _settled(stage, name) is None and describe(stage, name) is None:
+        return
+    stage.client("cloudformation").delete_stack(StackName=name)
+    status = _follow(stage, name)
+    if status != "DELETE_COMPLETE":
+        raise Failure(f"stack {name} ended as {status}: {_reason(stage, name)}")
+
+
+def _settled(stage: Stage, name: str) -> dict[str, Any] | None:
+    """Wait for what another run began, and clear away a first create that failed."""
+    found = describe(stage, name)
+    if found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS":
+        return found
+    if found["StackStatus"].endswith("IN_PROGRESS"):
+        say(f"  stack {name} is {found['StackStatus']}; waiting for it")
+        _follow(stage, name)
+        found = describe(stage, name)
+    if found and found["StackStatus"] in _DEAD:
+        say(f"  stack {name} is {found['StackStatus']}; deleting what is left of it")
+        stage.client("cloudformation").delete_stack(StackName=name)
+        _follow(stage, name)
+        return None
+    if found and found["StackStatus"] not in _GOOD:
+        raise Failure(f"stack {name} is {found['StackStatus']}: see docs/runbook.md")
+    return found
+
+
+def _nothing_new(reason: str) -> bool:
+    return "didn't contain changes" in reason or "No updates are to be performed" in reason
+
+
+def _changes(stage: Stage, name: str, change_set: str) -> list[dict[str, Any]]:
+    """Wait for a change set; gives its changes, none when there is nothing to change."""
+    cloudformation = stage.client("cloudformation")
+
+    def ready() -> list[dict[str, Any]] | None:
+        pages: list[dict[str, Any]] = []
+        token: dict[str, str] = {}
+        while True:
+            reply = cloudformation.describe_change_set(StackName=name, ChangeSetName=change_set, **token)
+            reason = reply.get("StatusReason") or ""
+            if reply["Status"] == "FAILED":
+                if _nothing_new(reason):
+                    return []
+                raise Failure(f"CloudFormation refuses the template: {reason}")
+            if not reply["Status"].endswith("COMPLETE"):
+                return None
+            pages += [change["ResourceChange"] for change in reply.get("Changes", [])]
+            if "NextToken" not in reply:
+                return pages
+            token = {"NextToken": reply["NextToken"]}
+
+    return until(ready, "CloudFormation's change set", tries=_PATIENCE)
+
+
+def _follow(stage: Stage, name: str) -> str:
+    """Show a stack's resources as they change until it rests; gives its last status."""
+    cloudformation = stage.client("cloudformation")
+    found = describe(stage, name)
+    if found is None:
+        return "DELETE_COMPLETE"
+    stack_id = found["StackId"]  # a deleted stack is only found by id
+    shown: set[tuple[str, str]] = set()
+    for attempt in range(_PATIENCE):
+        status: str = cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]["StackStatus"]
+        summaries = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack_id)
+        for page in summaries:
+            for resource in page["StackResourceSummaries"]:
+                now = (resource["LogicalResourceId"], resource["ResourceStatus"])
+                news = now not in shown and (attempt or not now[1].endswith("COMPLETE"))
+                shown.add(now)
+                if news:
+                    say(f"  {now[1].lower().replace('_', ' ')}: {now[0]}")
+        if not status.endswith("IN_PROGRESS"):
+            return status
+        time.sleep(POLL_S)
+    raise Failure(f"stack {name} is still at work; run the command again")
+
+
+def _reason(stage: Stage, name: str) -> str:
+    """Find the first thing that went wrong."""
+    events = stage.client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
+    failed = [event for event in events if event["ResourceStatus"].endswith("FAILED")]
+    cause = failed[-1] if failed else {}
+    return f"{cause.get('LogicalResourceId', '?')}: {cause.get('ResourceStatusReason', 'no reason given')}"

@@ -1,0 +1,42 @@
+"""`status`: what there is of a stage, and how it is."""
+
+import argparse
+
+from infra import down, gateway, stack
+from infra.stage import Stage, find
+
+
+def status(options: argparse.Namespace) -> None:
+    """Show what there is of a stage and how it is; raises Failure."""
+    stage = find(options.stage)
+    found = down.inventory(stage)
+    if not found:
+        print(f"There is nothing of {stage.prefix} in account {stage.account}, Region {stage.region}.")
+        return
+    for line in [*found, *_health(stage)]:
+        print(line)
+
+
+def _health(stage: Stage) -> list[str]:
+    lines = []
+    if described := stack.describe(stage, stage.prefix):
+        lines.append(f"stack: {described['StackStatus']}")
+    for api in gateway.apis(stage):
+        lines.append(f"URL: https://{api}.execute-api.{stage.region}.amazonaws.com/{stage.name}")
+    faces = down.faces(stage)
+    if faces is not None:
+        lines.append(f"faces: {faces}")
+    pages = (
+        stage.client("cloudwatch")
+        .get_paginator("describe_alarms")
+        .paginate(AlarmNamePrefix=f"{stage.prefix}-")
+    )
+    alarms = [alarm for page in pages for alarm in page["MetricAlarms"]]
+    ringing = [alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM"]
+    lines.append(f"alarms: {len(alarms)}, ringing: {', '.join(ringing) or 'none'}")
+    sqs = stage.client("sqs")
+    queues = sqs.list_queues(QueueNamePrefix=f"{stage.prefix}-dead-letters").get("QueueUrls", [])
+    for url in queues:
+        reply = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+        lines.append(f"dead letters: {reply['Attributes']['ApproximateNumberOfMessages']}")
+    return lines
