@@ -16,13 +16,14 @@ AWS_PORT ?= 4566
 STREAM_PORT ?= 4567
 STATE ?= .local
 HOST ?= 127.0.0.1
+SECONDS ?= 60
 TIMES ?= 20
 PUNCHES ?= 200
 STAGE ?= dev
 OUT ?= out/$(STAGE)
 ARGS ?=
 
-.PHONY: help run test contract browser kills e2e check fmt reset clean package lint-infra deploy destroy
+.PHONY: help run test contract fuzz browser kills e2e check fmt reset clean package lint-infra deploy destroy
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -30,6 +31,7 @@ help: ## list the targets
 	@echo "            (PORT= AWS_PORT= STREAM_PORT= STATE= HOST=; port 0 is a free one)"
 	@echo "make test   lint, types and tests"
 	@echo "make contract  calls made up from the OpenAPI document, each answer checked against it"
+	@echo "make fuzz      what strangers may send, made up for SECONDS=$(SECONDS)"
 	@echo "make browser  AWS's liveness component in a real browser, to the punch and to every other end"
 	@echo "            (needs node and npm; CHROMIUM=/path names the browser)"
 	@echo "make kills     kill -9 in the middle of enrolments and erasures, then look for harm (TIMES=$(TIMES))"
@@ -57,6 +59,9 @@ test: check $(WEIGHTS) ## lint, types, tests
 contract: $(VENV)/.dev $(WEIGHTS) $(VENV)/.contract ## calls made up from the OpenAPI document
 	@echo "Calling every route with what the OpenAPI document allows, and with what it does not ..."
 	@$(PY) -m tests.contract $(VENV)/contract/bin/st
+
+fuzz: $(VENV)/.dev $(WEIGHTS) $(VENV)/.fuzz ## what strangers may send
+	@$(PY) -m tests.fuzz --seconds $(SECONDS)
 
 browser: $(VENV)/.browser $(WEIGHTS) $(PAGE)/out/index.html ## AWS's liveness component in a real browser
 	@$(PY) -m tests.browser.chromium
@@ -131,6 +136,10 @@ $(VENV)/.contract: requirements-contract.txt | $(VENV)/.made
 	@echo "Installing requirements-contract.txt ..."
 	@$(PY) -m venv $(VENV)/contract
 	@$(VENV)/contract/bin/python -m pip install --quiet --disable-pip-version-check -r $< && touch $@
+
+$(VENV)/.fuzz: requirements-fuzz.txt | $(VENV)/.dev
+	@echo "Installing requirements-fuzz.txt ..."
+	@$(PIP) -r $< && touch $@
 
 $(VENV)/.browser: requirements-browser.txt $(VENV)/.dev
 	@echo "Installing requirements-browser.txt ..."

@@ -98,6 +98,7 @@ from chalicelib.models import (
     Cursor,
     FaceId,
     FaceView,
+    Group,
     LeaveRecord,
     Limit,
     Link,
@@ -339,7 +340,7 @@ def create_person(caller: Caller, request: Request, body: NewPerson) -> PersonVi
 @endpoint(scope="manager", refuses=(InvalidCursor,))
 def list_people(
     q: Query = "",
-    group: str | None = None,
+    group: Group | None = None,
     status: Status | None = None,
     limit: Limit = 100,
     cursor: Cursor | None = None,
@@ -482,7 +483,7 @@ def remove_leave(person_id: PersonId, leave_id: PersonId) -> None:
 @endpoint(scope="viewer")
 def list_leaves(from_: date, to: date, person_id: PersonId | None = None) -> Page[LeaveRecord]:
     """List the leave that touches some days, both ends included."""
-    return Page(store().leaves(from_, to, person_id), None)
+    return Page(site.leaves(store(), from_, to, person_id), None)
 
 
 # --- punches ------------------------------------------------------------------------------------
@@ -556,7 +557,7 @@ def list_punches(
 def show_roster(
     request: Request,
     date_: date | None = None,
-    group: str | None = None,
+    group: Group | None = None,
     state: State | None = None,
     q: Query = "",
     limit: RosterLimit = 1000,
@@ -599,7 +600,7 @@ def list_timesheets(
     request: Request,
     from_: date,
     to: date,
-    group: str | None = None,
+    group: Group | None = None,
     limit: Limit = 100,
     cursor: Cursor | None = None,
     format_: Format | None = None,
@@ -619,7 +620,7 @@ def list_timesheets(
 def show_month(
     request: Request,
     month: MonthText,
-    group: str | None = None,
+    group: Group | None = None,
     limit: Limit = 1000,
     cursor: Cursor | None = None,
     format_: Format | None = None,

@@ -61,6 +61,10 @@ class Token(Struct, frozen=True, kw_only=True, omit_defaults=True):
     expires_at: datetime | None = None
     last_used_at: datetime | None = None
 
+    def __repr__(self) -> str:
+        """Keep what the token is looked up by out of logs and traces."""
+        return f"Token(token_id={self.token_id!r}, role={self.role.value!r})"
+
     def holds(self, now: datetime) -> bool:
         """Say whether it has not expired."""
         return self.expires_at is None or now < self.expires_at

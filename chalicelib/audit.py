@@ -16,7 +16,7 @@ from chalicelib.access import Access, AuditEntry
 from chalicelib.errors import RollcallError, TooMany
 from chalicelib.http import Done, Reply, Request, status_of
 from chalicelib.models import Page
-from chalicelib.periods import period
+from chalicelib.periods import one_day, period
 from chalicelib.store import new_id
 from chalicelib.telemetry import unhurried
 
@@ -128,7 +128,7 @@ def listed(
     now: datetime,
 ) -> Page[AuditView]:
     """List the audit of some days in UTC (left out: the last 31), newest first."""
-    until = until or now.astimezone(UTC).date()
+    until = one_day(until or now.astimezone(UTC).date())
     days = period(since or until - SHOWN + timedelta(days=1), until)
     wanted = access.masked(person_id) if person_id else None
     shown: list[tuple[str, AuditView]] = []

@@ -16,10 +16,13 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
+END = r"$(?!\n)"
+"""How a pattern ends: `$` alone, as Python reads it, lets one line break follow."""
+
 WallClock = Annotated[
     str,
     Meta(
-        pattern="^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$",
+        pattern=f"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?{END}",
         description="A time of day in the site's zone, HH:MM or HH:MM:SS.",
         examples=["08:00"],
     ),
@@ -27,7 +30,7 @@ WallClock = Annotated[
 Minutes = Annotated[int, Meta(ge=0, le=1440, description="Whole minutes.")]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Half = Literal["first", "second"]
-ShiftName = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f]+$")]
+ShiftName = Annotated[str, Meta(min_length=1, max_length=40, pattern=rf"^[^\x00-\x1f\x7f]+{END}")]
 
 WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY_S = 86400

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from chalicelib.calendars import Rota
 from chalicelib.errors import Busy, InvalidCursor, InvalidRequest, PunchNotFound, PunchSuperseded
 from chalicelib.items import punch_instant
-from chalicelib.models import Evidence, Instant, Page, PersonId, Punch, Reason
+from chalicelib.models import Evidence, Instant, Page, PersonId, Punch, PunchId, Reason
 from chalicelib.people import EARLIEST, FUTURE, clean
 from chalicelib.periods import period
 from chalicelib.store import DayMoved, Store, new_punch_id
@@ -41,7 +41,7 @@ class ManualPunch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     reason: Reason
     at: Instant | None = None
     direction: Asked = "auto"
-    supersedes: str | None = None
+    supersedes: PunchId | None = None
     void: bool = False
 
 

@@ -7,18 +7,19 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from multipart import MultipartError, MultipartParser, parse_options_header
 
 from chalicelib.errors import InvalidRequest, TooLarge
-from chalicelib.http import Request, decode
+from chalicelib.http import BODY_BYTES, Request, decode
+from chalicelib.models import UploadId
 from chalicelib.photos import Photo, photo
 
-BODY_LIMIT = 6 * 1024 * 1024
-"""Most bytes of a form: Lambda takes no more in one request."""
+TEXT_BYTES = 6 * 1024 * 1024
+"""Most bytes of JSON with a photo in it: what Lambda takes at all. The photo has a limit of its own."""
 
 
 class PhotoJson(Struct, forbid_unknown_fields=True):
-    """A photo in base64, or the id of one that was uploaded."""
+    """A photo in base64 (padded, no `data:` before it, no spaces), or the id of one that was uploaded."""
 
     photo: bytes | UnsetType = UNSET
-    upload_id: str | UnsetType = UNSET
+    upload_id: UploadId | UnsetType = UNSET
 
 
 _ONE_OF_THEM = Meta(extra_json_schema={"oneOf": [{"required": ["photo"]}, {"required": ["upload_id"]}]})
@@ -40,7 +41,7 @@ class PhotoBody(Struct, frozen=True):
         """Read any of the forms; raises InvalidRequest, InvalidPhoto or PhotoTooLarge."""
         if request.content_type.startswith("image/"):
             return cls(photo(request.body))
-        sent = decode(request.body, PhotoJson)
+        sent = decode(request.body, PhotoJson, limit=TEXT_BYTES)
         if (sent.photo is UNSET) == (sent.upload_id is UNSET):
             raise InvalidRequest("Send either `photo` (base64) or `upload_id`.")
         return cls(photo(sent.photo)) if sent.photo is not UNSET else cls(upload_id=sent.upload_id)
@@ -51,15 +52,15 @@ def parts(body: bytes, content_type: str) -> dict[str, bytes]:
 
     A field that comes twice is refused: which of the two counts should not depend on the reader.
     """
-    if len(body) > BODY_LIMIT:
-        raise TooLarge("The form is too large.")
+    if len(body) > BODY_BYTES:
+        raise TooLarge(f"The form is larger than {BODY_BYTES / 1e6:.1f} MB.", limit_bytes=BODY_BYTES)
     boundary = parse_options_header(content_type)[1].get("boundary", "")
     if not boundary:
         raise InvalidRequest("The multipart form names no boundary.")
     found: dict[str, bytes] = {}
     try:
         parser = MultipartParser(
-            io.BytesIO(body), boundary, len(body), strict=True, part_limit=16, spool_limit=BODY_LIMIT
+            io.BytesIO(body), boundary, len(body), strict=True, part_limit=16, spool_limit=BODY_BYTES
         )
         for part in parser:
             if part.name in found:

@@ -31,6 +31,16 @@ from chalicelib.access import Caller
 
 MUTATIONS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
+BODY_BYTES = 4_500_000
+"""Most bytes of a body that is not text: as base64, which is how Lambda gets it, 6 MB, the most it takes."""
+
+JSON_BYTES = 1_000_000
+"""Most bytes of JSON, unless a photo is in it. The largest are settings: 300 kB as they are kept, and more
+when a client escapes what is not ASCII."""
+
+PARAMETER_CHARS = 2000
+"""Most characters of a value in the path or the query; a cursor may have so many."""
+
 STATUS = {
     errors.InvalidRequest: 400,
     errors.Unauthenticated: 401,
@@ -141,8 +151,10 @@ def status_of(error: errors.RollcallError) -> int:
     return next(STATUS[family] for family in type(error).__mro__ if family in STATUS)
 
 
-def decode(body: bytes, into: type[Any]) -> Any:
-    """Read a JSON body; raises InvalidRequest with the place and the reason."""
+def decode(body: bytes, into: type[Any], *, limit: int = JSON_BYTES) -> Any:
+    """Read a JSON body; raises InvalidRequest with the place and the reason, or TooLarge."""
+    if len(body) > limit:
+        raise errors.TooLarge(f"The body is larger than {limit // 1000} kB.", limit_bytes=limit)
     try:
         return msgspec.json.decode(body, type=into)
     except RecursionError:
@@ -345,6 +357,11 @@ class _Arguments:
             if name in given or len(values) > 1:
                 raise errors.InvalidRequest(f"Parameter `{name}` was given more than once.")
             given[name] = values[0]
+        for name, value in given.items():
+            if len(value) > PARAMETER_CHARS:
+                raise errors.InvalidRequest(
+                    f"Parameter `{name}` is longer than {PARAMETER_CHARS} characters."
+                )
         try:
             struct = msgspec.convert(given, self._struct, strict=False)
         except msgspec.ValidationError as error:

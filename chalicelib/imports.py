@@ -21,7 +21,7 @@ from chalicelib.errors import (
     InvalidRequest,
     UnknownShift,
 )
-from chalicelib.http import Request, decode
+from chalicelib.http import BODY_BYTES, Request, decode
 from chalicelib.items import fold
 from chalicelib.models import NewPerson, Person, to_builtins
 from chalicelib.settings import Settings
@@ -30,8 +30,11 @@ from chalicelib.store import Store
 ROWS = 5000
 """Most rows of one file: written well inside the 29 s that API Gateway waits."""
 
-BYTES = 4_500_000
-"""Most bytes of a file: as base64, which is how Lambda gets some types, 6 MB, the most it takes."""
+WIDTH = 100
+"""Most columns of a file. There are six to fill; each of a million would cost us time."""
+
+HEADER = 10_000
+"""Most characters of the header that are looked at to tell which sign separates columns."""
 
 COLUMNS = {
     "name": ("name", "full name", "ho ten", "ho va ten", "ten"),
@@ -112,12 +115,12 @@ class Sheet(Struct, frozen=True):
 
 def read(content: bytes) -> list[Row]:
     """Read the rows of a CSV file; raises InvalidImport or ImportTooLarge."""
-    if len(content) > BYTES:
-        raise ImportTooLarge(f"The file is larger than {BYTES / 1e6:.1f} MB.", limit_bytes=BYTES)
+    if len(content) > BODY_BYTES:
+        raise ImportTooLarge(f"The file is larger than {BODY_BYTES / 1e6:.1f} MB.", limit_bytes=BODY_BYTES)
     text = _decoded(content)
     said = _SAID.match(text)  # Excel does not show this line, nor count it
     text = text[said.end() :] if said else text
-    header = next((line for line in io.StringIO(text) if line.strip(" \t,;\r\n")), "")
+    header = next((line for line in io.StringIO(text) if line.strip(" \t,;\r\n")), "")[:HEADER]
     separator = said[1] if said else max(_SEPARATORS, key=lambda sign: len(_known(header, sign)))
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     fields: list[str | None] | None = None
@@ -125,6 +128,8 @@ def read(content: bytes) -> list[Row]:
     number = 0
     try:
         for number, line in enumerate(lines, 1):
+            if len(line) > WIDTH:
+                raise InvalidImport(f"Row {number} has more than {WIDTH} columns.", row=number)
             cells = [_cell(cell) for cell in line]
             if not any(cells):
                 continue

@@ -53,7 +53,7 @@ from chalicelib.lab_shapes import (
     LabToday,
 )
 from chalicelib.limits import spend
-from chalicelib.models import Consent, Person, SessionId
+from chalicelib.models import Consent, Person, PersonId, SessionId
 from chalicelib.photos import Photo, Photos, photo
 from chalicelib.store import Store
 
@@ -65,6 +65,8 @@ _NO_MATCH = "No matching face found in collection"
 _UNKNOWN = "You are verified as a live person, but your face is not in our system."
 _NOT_LIVE = "Liveness verification failed. Please try again."
 MISSING_SESSION = InvalidRequest("Missing session ID")
+
+_DATA_URL = re.compile("\\Adata:[A-Za-z0-9/+.-]{0,100};base64,")
 
 _FAILED = "Failed to process liveness results. Please try again."
 
@@ -163,9 +165,17 @@ def _text(content: bytes) -> str:
         raise InvalidRequest("The name is not UTF-8.") from None
 
 
+def _fits(text: str, kind: Any) -> bool:
+    try:
+        msgspec.convert(text, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
 def _base64(text: str) -> bytes:
     try:
-        return base64.b64decode(re.sub(r"\s", "", text.split(";base64,")[-1]), validate=True)
+        return base64.b64decode(re.sub(r"\s", "", _DATA_URL.sub("", text, count=1)), validate=True)
     except (binascii.Error, ValueError):
         raise InvalidRequest("fileBase64 is not base64.") from None
 
@@ -190,10 +200,8 @@ def session_result(
     kiosk sees a first name. Never shown: who else came close.
     """
     scores = caller is None
-    try:
-        msgspec.convert(session_id, SessionId)
-    except msgspec.ValidationError:
-        raise InvalidRequest("Invalid session ID format") from None
+    if not _fits(session_id, SessionId):
+        raise InvalidRequest("Invalid session ID format")
     try:
         settled = attendance.settle(store, access, faces, session_id, caller=caller, now=now)
     except SessionPending:
@@ -296,7 +304,8 @@ def today(store: Store, handle: str, *, now: datetime) -> LabToday:
     """Answer GET /attendance: whether somebody was there today, and when first, in the site's zone."""
     if not handle:
         raise InvalidRequest("Missing externalImageId")
-    mark = attendance.first_today(store, handle.partition("_")[0], now=now)
+    person_id = handle.partition("_")[0]
+    mark = attendance.first_today(store, person_id, now=now) if _fits(person_id, PersonId) else None
     items: list[LabPunch] = []
     if mark:
         at = mark.at.astimezone(ZoneInfo(mark.zone))

@@ -12,14 +12,16 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from chalicelib.calendars import Half, ShiftName
+from chalicelib.calendars import END, Half, ShiftName
 from chalicelib.workdays import Asked, Leave, Mark, Member, Source
 
 Percent = Annotated[float, Meta(ge=0, le=100)]
 Instant = Annotated[datetime, Meta(tz=True)]
-PersonId = Annotated[str, Meta(pattern="^[0-9a-z]{1,40}$", examples=["3f9d0c5be7a1426c98b0d2f4"])]
+PersonId = Annotated[str, Meta(pattern=f"^[0-9a-z]{{1,40}}{END}", examples=["3f9d0c5be7a1426c98b0d2f4"])]
 FaceId = Annotated[str, Meta(min_length=1, max_length=64)]
-SessionId = Annotated[str, Meta(pattern="^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
+PunchId = Annotated[str, Meta(max_length=64)]
+UploadId = Annotated[str, Meta(max_length=64)]
+SessionId = Annotated[str, Meta(pattern=f"^[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}{END}")]
 Name = Annotated[str, Meta(min_length=1, max_length=200, examples=["Nguyễn Văn Ánh"])]
 Code = Annotated[str, Meta(min_length=1, max_length=64, examples=["HS-0042"])]
 Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$")]
@@ -56,8 +58,8 @@ class NewConsent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """That a person agreed to be recognised by their face: to which text, in which language, when and how."""
 
     text_version: Annotated[str, Meta(min_length=1, max_length=40, examples=["2026-11"])]
-    language: Annotated[str, Meta(pattern="^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$", examples=["vi"])]
-    method: Annotated[str, Meta(pattern="^[a-z][a-z_]{0,39}$", examples=["signed_paper"])]
+    language: Annotated[str, Meta(pattern=f"^[a-z]{{2,3}}(-[A-Za-z0-9]{{2,8}})?{END}", examples=["vi"])]
+    method: Annotated[str, Meta(pattern=f"^[a-z][a-z_]{{0,39}}{END}", examples=["signed_paper"])]
     given_at: Instant | None = None
 
 

@@ -144,7 +144,7 @@ def _operation(schemas: Schemas, path: str, method: str, entry: Any) -> Json:
         takes = getattr(hints["body"], "TAKES", {"application/json": hints["body"]})
         content = {media: schemas.content(media, kind) for media, kind in takes.items()}
         made["requestBody"] = {"required": True, "content": content}
-    made["responses"] = _responses(schemas, method, endpoint, hints["return"])
+    made["responses"] = _responses(schemas, method, endpoint, hints)
     return made
 
 
@@ -182,8 +182,8 @@ def _parameters(schemas: Schemas, path: str, view: Any, hints: Mapping[str, Any]
     return made
 
 
-def _responses(schemas: Schemas, method: str, endpoint: http.Endpoint, returned: Any) -> Json:
-    answers = endpoint.answers
+def _responses(schemas: Schemas, method: str, endpoint: http.Endpoint, hints: Mapping[str, Any]) -> Json:
+    answers, returned = endpoint.answers, hints["return"]
     if answers is None:
         answers = {} if returned is typing.NoReturn else {endpoint.status: returned}
     made: dict[int, Json] = {}
@@ -198,7 +198,7 @@ def _responses(schemas: Schemas, method: str, endpoint: http.Endpoint, returned:
             made[status]["headers"] |= _headers("Location")
         if method in http.MUTATIONS:
             made[status]["headers"] |= _headers("Idempotency-Replayed")
-    _add_refusals(schemas, made, method, endpoint)
+    _add_refusals(schemas, made, method, endpoint, "body" in hints)
     return {str(status): made[status] for status in sorted(made)}
 
 
@@ -212,8 +212,10 @@ def _members(kinds: Any) -> tuple[Any, ...]:
     return typing.get_args(kinds) if isinstance(kinds, types.UnionType) else (kinds,)
 
 
-def _refusals(method: str, endpoint: http.Endpoint) -> Iterable[type[errors.RollcallError]]:
+def _refusals(method: str, endpoint: http.Endpoint, has_body: bool) -> Iterable[type[errors.RollcallError]]:
     yield errors.InvalidRequest
+    if has_body:
+        yield errors.TooLarge
     yield from endpoint.refuses
     if method in http.MUTATIONS:
         yield errors.RequestInProgress
@@ -231,10 +233,12 @@ def _refusals(method: str, endpoint: http.Endpoint) -> Iterable[type[errors.Roll
 _ASKED = http.Request("GET", "/", "/", {}, {}, b"", "8c0f2f5e-5d0b-4c3e-9f0e-3b6a4c1d7e21")
 
 
-def _add_refusals(schemas: Schemas, made: dict[int, Json], method: str, endpoint: http.Endpoint) -> None:
+def _add_refusals(
+    schemas: Schemas, made: dict[int, Json], method: str, endpoint: http.Endpoint, has_body: bool
+) -> None:
     """Add the errors by status, as the route's own `problem` shapes them."""
     families: dict[int, dict[type[errors.RollcallError], Any]] = {}
-    for kind in _refusals(method, endpoint):
+    for kind in _refusals(method, endpoint, has_body):
         status, body = endpoint.problem(samples.error(kind), _ASKED)
         families.setdefault(status, {})[kind] = body
     for status, bodies in families.items():

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from chalicelib.errors import Busy, InvalidPhoto, PhotoTooLarge, UploadNotFound
+from chalicelib.http import BODY_BYTES
 from chalicelib.models import Link
+from chalicelib.pictures import header
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -19,14 +21,17 @@ LIMIT_BYTES = 5 * 1024 * 1024
 UPLOAD_LIMIT_BYTES = 15 * 1024 * 1024
 """Most bytes that Rekognition takes from S3."""
 
+LEAST_SIDE = 80
+"""Least width and height that Rekognition takes, in pixels."""
+
+MOST_PIXELS = 8192 * 8192
+"""Most pixels of a photo: cameras of 64 megapixels have fewer. More is a mistake or an image bomb."""
+
 LINK_LIFE = timedelta(seconds=60)
 """How long a signed link to a photo works."""
 
 UPLOAD_LIFE = timedelta(minutes=10)
 """How long a form for an upload works."""
-
-_JPEG = b"\xff\xd8\xff"
-_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class Photo(Struct, frozen=True):
@@ -35,6 +40,10 @@ class Photo(Struct, frozen=True):
     content: bytes
     content_type: str
     key: str | None = None
+
+    def __repr__(self) -> str:
+        """Keep the picture out of logs and traces."""
+        return f"Photo({len(self.content)} bytes, {self.content_type!r})"
 
     @property
     def digest(self) -> str:
@@ -45,16 +54,20 @@ class Photo(Struct, frozen=True):
 def photo(content: bytes, *, key: str | None = None) -> Photo:
     """Take bytes from a stranger as a photo; what the sender calls them does not count.
 
-    Raises InvalidPhoto (neither JPEG nor PNG) or PhotoTooLarge (over 5 MB, in S3 over 15 MB).
+    Raises InvalidPhoto (neither JPEG nor PNG, cut off, under 80 pixels on a side) or PhotoTooLarge (over
+    4.5 MB, in S3 over 15.7 MB; or over 67 megapixels, by what its header says).
     """
-    limit = UPLOAD_LIMIT_BYTES if key else LIMIT_BYTES
+    limit = UPLOAD_LIMIT_BYTES if key else BODY_BYTES
     if len(content) > limit:
-        raise PhotoTooLarge(f"The photo is larger than {limit // 1024**2} MB.")
-    if content.startswith(_JPEG):
-        return Photo(content, "image/jpeg", key)
-    if content.startswith(_PNG):
-        return Photo(content, "image/png", key)
-    raise InvalidPhoto
+        raise PhotoTooLarge(f"The photo is larger than {limit / 1e6:.1f} MB.")
+    found = header(content)
+    if found is None:
+        raise InvalidPhoto
+    if found.width * found.height > MOST_PIXELS:
+        raise PhotoTooLarge(f"The photo has more than {MOST_PIXELS // 10**6} million pixels.")
+    if min(found.width, found.height) < LEAST_SIDE:
+        raise InvalidPhoto(f"The photo must be at least {LEAST_SIDE} pixels on each side.")
+    return Photo(content, found.content_type, key)
 
 
 def key_of(person_id: str, photo: Photo) -> str:
@@ -99,7 +112,7 @@ class Photos:
         except self._client.exceptions.NoSuchKey:
             raise UploadNotFound from None
         if reply["ContentLength"] > UPLOAD_LIMIT_BYTES:
-            raise PhotoTooLarge("The photo is larger than 15 MB.")
+            raise PhotoTooLarge(f"The photo is larger than {UPLOAD_LIMIT_BYTES / 1e6:.1f} MB.")
         return photo(reply["Body"].read(), key=key)
 
     def form(self, upload_id: str) -> tuple[str, dict[str, str]]:

@@ -68,7 +68,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name_order: Literal["family_first", "given_first"] = "family_first"
     limits: Limits = Limits()
     retention: Retention = Retention()
-    version: int = 0
+    version: Annotated[int, Meta(ge=0, le=2**53)] = 0
 
     def today(self, now: datetime) -> date:
         """Say which work day it is, for people of the default shift."""

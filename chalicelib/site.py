@@ -31,7 +31,7 @@ def change(store: Store, body: Settings, *, effective_from: date | None, now: da
     The calendar is in force from today's work day on, so that days past stay as they were judged;
     an earlier `effective_from` judges them anew. Raises InvalidSettings, SettingsChanged, InvalidRequest.
     """
-    if problems := calendars.check(body.calendar):
+    if problems := _texts(body.calendar) + calendars.check(body.calendar):
         raise InvalidSettings(problems)
     if len(msgspec.json.encode(body)) > LARGEST:
         raise InvalidRequest(f"The settings are larger than {LARGEST} bytes.")
@@ -47,6 +47,27 @@ def change(store: Store, body: Settings, *, effective_from: date | None, now: da
     except WriteConflict:
         raise SettingsChanged(store.settings().version) from None
     return after
+
+
+def _texts(calendar: calendars.Calendar) -> list[str]:
+    """Name the texts of a calendar that show other than they are; people are given shifts by their names."""
+    named = [(f"shifts.{name}", name) for name in calendar.shifts]
+    named += [(f"holidays.{holiday.date}", holiday.name) for holiday in calendar.holidays]
+    problems = []
+    for place, text in named:
+        try:
+            if clean(text) != text:
+                problems.append(f"{place}: the name has spaces around it, or twice, or letters in two parts")
+        except InvalidRequest:
+            problems.append(f"{place}: the name has control or invisible characters, or none that shows")
+    return problems
+
+
+def leaves(store: Store, since: date, until: date, person_id: str | None) -> list[LeaveRecord]:
+    """Read the leave that touches some days, both ends included; raises InvalidRequest."""
+    if one_day(until) < one_day(since):
+        raise InvalidRequest("`to` is before `from`.")
+    return store.leaves(since, until, person_id)
 
 
 def add_leave(store: Store, person_id: str, body: NewLeave, *, seed: str | None = None) -> LeaveRecord:

@@ -14,7 +14,7 @@ from typing import Annotated, TypeVar
 from msgspec import Meta, Struct
 
 from chalicelib import reports
-from chalicelib.calendars import Rota
+from chalicelib.calendars import END, Rota
 from chalicelib.exports import Report
 from chalicelib.items import fold
 from chalicelib.models import DayRecord, LeaveRecord, Page, Person
@@ -33,7 +33,7 @@ people it is faster to read everybody's."""
 
 R = TypeVar("R", Person, RosterRow, Timesheet, SheetRow)
 
-MonthText = Annotated[str, Meta(pattern="^2[01][0-9]{2}-(0[1-9]|1[0-2])$", examples=["2026-11"])]
+MonthText = Annotated[str, Meta(pattern=f"^2[01][0-9]{{2}}-(0[1-9]|1[0-2]){END}", examples=["2026-11"])]
 RosterLimit = Annotated[int, Meta(ge=1, le=5000)]
 """A roster fits into one answer at any headcount that Lambda's 6 MB have room for."""
 

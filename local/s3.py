@@ -1,5 +1,6 @@
 """S3: moto's, behind S3's own checks of browsers' requests; every object goes to the state file too."""
 
+import contextlib
 import io
 import re
 import threading
@@ -136,13 +137,16 @@ class S3:
         made = environ(request)
         made["wsgi.input"] = get_input_stream(made)
         _, form, files = parse_form_data(made)
-        file = files.get("file")
-        if file is None or "key" not in form:
-            raise S3Refusal(400, "InvalidArgument", "POST requires exactly one file upload per request.")
-        size = len(file.read())
+        with contextlib.ExitStack() as stack:
+            for sent in files.values():
+                stack.callback(sent.close)
+            file = files.get("file")
+            if file is None or "key" not in form or None in form:  # None: a part without a name
+                raise S3Refusal(400, "InvalidArgument", "POST requires exactly one file upload per request.")
+            size = len(file.read())
+            filename = file.filename or ""
         fields = dict(form.items())
-        fields["key"] = fields["key"].replace("${filename}", file.filename or "")
-        file.close()
+        fields["key"] = fields["key"].replace("${filename}", filename)
         check_post(bucket, fields, size, self._lookup, now)
         return fields["key"]
 

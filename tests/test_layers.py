@@ -7,7 +7,18 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted(path.stem for path in (ROOT / "chalicelib").glob("*.py") if path.stem != "__init__")
-PURE = {"advice", "calendars", "errors", "items", "models", "reports", "settings", "spreadsheets", "workdays"}
+PURE = {
+    "advice",
+    "calendars",
+    "errors",
+    "items",
+    "models",
+    "pictures",
+    "reports",
+    "settings",
+    "spreadsheets",
+    "workdays",
+}
 OUTSIDE = {"boto3", "botocore", "chalice", "os", "time", "random", "socket", "threading"}
 
 
