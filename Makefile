@@ -107,7 +107,7 @@ destroy: $(VENV)/.run ## remove a stage from AWS
 	@$(PY) -m infra down --stage "$(STAGE)" $(ARGS)
 
 clean: ## remove what was made
-	@rm -rf $(VENV) .models .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) .models out $(PAGE)/node_modules $(PAGE)/out .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@echo "Removed $(VENV), .models and caches; data is kept (make reset forgets it)."
 
