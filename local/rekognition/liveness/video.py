@@ -4,7 +4,7 @@ WebM (VP8, VP9) is what Chromium and Firefox record, MP4 (H.264) what Safari doe
 """
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from time import monotonic
 
@@ -50,16 +50,14 @@ class Clip:
         """Seconds from the first frame to the last."""
         return self.times[-1] - self.times[0]
 
-    def full(self, indices: Sequence[int]) -> dict[int, Image]:
-        """Decode the frames of these indices again, at full size."""
-        wanted = set(indices)
-        found: dict[int, Image] = {}
+    def full(self, indices: Collection[int]) -> Iterator[tuple[int, Image]]:
+        """Decode the frames of these indices again, at full size, in order of time."""
+        last = max(indices, default=-1)
         for index, frame in enumerate(_frames(self.data)):
-            if index in wanted:
-                found[index] = _image(frame)
-            if len(found) == len(wanted):
+            if index in indices:
+                yield index, _image(frame)
+            if index >= last:
                 break
-        return found
 
 
 def decode(data: bytes) -> Clip:
