@@ -1,4 +1,4 @@
-"""The rules of a check-in hold whatever Rekognition answers: on replies shaped like AWS's, not the stand-in's.
+"""The rules of a check-in hold whatever Rekognition answers: on replies shaped like AWS's own.
 
 botocore's Stubber checks each reply against the service model; the table is the embedded one.
 """

@@ -28,9 +28,10 @@ from local.rekognition.liveness.video import Clip, VideoRefused, decode
 MAX_JPEG = 204_800  # bytes, the service model's limit for an image in the answer
 DARK, BRIGHT = 45.0, 225.0  # mean grey of the face
 
-# Signals that lost frames can spoil. Where frames were lost, they speak against the recording, not the person.
+# Signals that lost frames can spoil: where frames were lost, they speak against the recording alone.
 _TIMED = {"steady_size", "steady_place", "no_cut", "video_clock", "reflection", "swing", "rank"}
 _SPARSE = 0.5  # margin of what was supplied below which frames were lost
+_STALLED_S = 0.25  # without a new picture: frames were lost, though the camera repeated the last one
 
 Image = NDArray[np.uint8]
 
@@ -87,7 +88,8 @@ def judge(recording: Recording, engine: Engine, audit: int = 4) -> Verdict:
         early = clip.duration - recording.claimed
         found += signals.reflection(seen.times, seen.colors, shown, early, seed=len(recording.video))
     live = all(signal.passed for signal in found)
-    if not live and _spoilt(supply, found):
+    stalled = signals.standstill(seen.times, seen.changes) > _STALLED_S
+    if not live and _spoilt(supply, found, stalled=stalled):
         return _insufficient([*supply, *found])
     best = max(seen.samples, key=_worth)
     others = _others(seen.samples, best, audit)
@@ -147,9 +149,9 @@ def client_box(sample: Sample, clip: Clip) -> tuple[float, float, float, float]:
     return x - width / 2, top, width, bottom - top
 
 
-def _spoilt(supply: Sequence[Signal], found: Sequence[Signal]) -> bool:
+def _spoilt(supply: Sequence[Signal], found: Sequence[Signal], *, stalled: bool) -> bool:
     """Whether all that speaks against a video can come of lost frames or a client's wrong clock."""
-    sparse = any(signal.margin < _SPARSE for signal in supply)
+    sparse = stalled or any(signal.margin < _SPARSE for signal in supply)
     excused = {"lag"} | (_TIMED if sparse else set())
     return all(signal.passed or signal.name in excused for signal in found)
 

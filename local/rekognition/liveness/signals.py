@@ -38,12 +38,13 @@ MAX_MOVE, TYPICAL_MOVE = 2.5, 0.8  # face widths per second
 MOVE_ALLOWANCE = 0.15
 MAX_CUT, TYPICAL_CUT = 4.0, 2.0  # a frame's change over that of its neighbours
 CUT_FLOOR = 2.5  # grey levels that are no cut however still the rest is
+STILL = 0.1  # grey levels of change that a camera's noise exceeds and a repeated frame does not
 MAX_CLOCK_S, TYPICAL_CLOCK_S = 1.5, 0.6
 MAX_HURRY_S, TYPICAL_HURRY_S = 0.5, 0.1  # a busy machine only ever takes longer
 MIN_RELIEF, TYPICAL_RELIEF = 0.055, 0.12  # measured: flat or bent sheets at most 0.04, heads 0.08 to 0.7
-MIN_REFLECTION, TYPICAL_REFLECTION = 0.85, 0.95  # measured: 0.95 and more, at most 0.53 without
+MIN_REFLECTION, TYPICAL_REFLECTION = 0.70, 0.93  # 0.95 and more; AWS's client on a starved machine 0.73
 MIN_SWING, TYPICAL_SWING = 0.5, 1.2  # levels of 255
-MAX_RANK, TYPICAL_RANK = 0.015, 0.005  # share of shuffled orders that fit as well
+MAX_RANK, TYPICAL_RANK = 0.005, 0.0  # share of shuffled orders that fit as well
 MAX_LAG_S, TYPICAL_LAG_S = 0.45, 0.2  # a screen and a camera need 0.1 to 0.2; what else is lost is lost video
 
 LAG_S = np.arange(-0.1, 0.701, 0.02)  # video against claimed times; wider windows let wrong colours fit
@@ -145,6 +146,12 @@ def no_cut(times: Floats, changes: Floats) -> Signal:
         usual = max(CUT_FLOOR, float(np.median(around)) if len(around) else 0.0)
         value = max(value, float(min(changes[row + 1], speeds[row])) / usual)
     return _at_most("no_cut", value, MAX_CUT, TYPICAL_CUT, "the video is cut")
+
+
+def standstill(times: Floats, changes: Floats) -> float:
+    """The longest time (s) in which the picture did not change: a starved camera repeats its last frame."""
+    fresh = times[np.flatnonzero(changes > STILL)]
+    return float(np.diff(np.concatenate([times[:1], fresh, times[-1:]])).max())
 
 
 def video_clock(duration: float, claimed: float) -> Signal:
