@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from local.camera import Head, Scene
 from local.camera.recorder import Recorder
 from local.camera.relief import REACH, TEXTURE_PX
-from local.rekognition.engine import decode
-from local.rekognition.liveness import Recording, signals
+from local.rekognition.engine import Face, decode
+from local.rekognition.liveness import Recording
 from local.rekognition.liveness.challenge import LIGHT, MOVEMENT, draw
 from tests import faces
 from tests.clips import Image, Script, engine, rng, zoomed
@@ -107,28 +107,39 @@ def takes(part: str, kind: str, count: int, seed: int) -> list[Take]:
     ]
 
 
-# Which faces of the group photos: frontal enough to make a head of, and nobody twice.
-_SETTING: Final = ((0, 0), (0, 1), (0, 2), (2, 1), (2, 2), (4, 0), (4, 1), (4, 2), (4, 3), (4, 4))
-_HELD_OUT: Final = ((1, 1), (3, 0), (3, 1), (3, 2), (5, 0), (5, 1), (5, 2), (5, 3))
+# Whose group photo is in which part; left out are people who are on another photo, too, and one who looks down.
+_PARTS: Final = {SETTING: (0, 2, 4), HELD_OUT: (1, 3, 5)}
+_LEFT_OUT: Final = {(2, 0), (3, 3), (1, 2)}
+_FRONTAL: Final = (
+    0.3  # eye distances that the nose may be off the middle: of a face turned away no head can be made
+)
 
 
 @cache
 def people() -> dict[str, list[Image]]:
     """Photos by part: no person is in both."""
     groups = [decode(data) for data in faces.groups()]
-
-    def portraits(which: tuple[tuple[int, int], ...]) -> list[Image]:
-        return [_portrait(groups[group], number) for group, number in which]
-
+    single = {SETTING: ("astronaut", "obama"), HELD_OUT: ("biden",)}
     return {
-        SETTING: [decode(faces.photo(name)) for name in ("astronaut", "obama")] + portraits(_SETTING),
-        HELD_OUT: [decode(faces.photo("biden")), *portraits(_HELD_OUT)],
+        part: [decode(faces.photo(name)) for name in single[part]]
+        + [
+            _portrait(groups[group], face)
+            for group in numbers
+            for number, face in enumerate(engine().faces(groups[group]))
+            if (group, number) not in _LEFT_OUT and _off_middle(face) <= _FRONTAL
+        ]
+        for part, numbers in _PARTS.items()
     }
 
 
-def _portrait(image: Image, number: int) -> Image:
+def _off_middle(face: Face) -> float:
+    left, right, nose, *_ = face.landmarks
+    across = right - left
+    return abs(float((nose - (left + right) / 2) @ across / (across @ across)))
+
+
+def _portrait(image: Image, face: Face) -> Image:
     """The surroundings of one face, as far as it is the largest in them."""
-    face = engine().faces(image)[number]
     x, y, width, height = face.box
     for share in (1.15, 1.0, 0.85, 0.7):
         reach = share * max(width, height)
@@ -155,7 +166,7 @@ def person(take: Take) -> Head:
 
 @cache
 def _ellipsoid() -> Grid:
-    """A shape that shares nothing with `local.camera`'s: an ellipsoid with a wedge for a nose, and sockets."""
+    """A shape other than `local.camera`'s: an ellipsoid with a wedge for a nose, and sockets."""
     x, y = _grid()
     round_ = 0.55 * np.sqrt(np.maximum(1 - (x / 0.75) ** 2 - ((y - 0.1) / 1.1) ** 2, 0.01))
     down = np.clip((y + 0.12) / 0.28, 0, 1) * (y < 0.16) + np.clip(1 - (y - 0.16) / 0.05, 0, 1) * (y >= 0.16)
@@ -437,7 +448,7 @@ def _shaken(image: NDArray[np.float32], px: float, at: float) -> NDArray[np.floa
 
 
 def _clipped(image: NDArray[np.floating]) -> Image:
-    return np.clip(image, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image, 0, 255), np.uint8)
 
 
 BOTH: Final = (MOVEMENT, LIGHT)

@@ -68,7 +68,7 @@ class Rekognition:
             for person_id, face_id, similarity in matches
         ]
         asked = {"CollectionId": "people", "Image": {"Bytes": IMAGE}}
-        asked |= dict.fromkeys(("FaceMatchThreshold", "MaxFaces", "QualityFilter"), ANY)
+        asked |= {"FaceMatchThreshold": ANY, "MaxFaces": ANY, "QualityFilter": ANY}
         self.stubber.add_response("search_faces_by_image", {"FaceMatches": reply}, asked)
 
 

@@ -79,7 +79,7 @@ def judge(recording: Recording, engine: Engine, audit: int = 4) -> Verdict:
         supply.append(signals.flash_frames(seen.times, seen.colors, shown))
     if not all(signal.passed for signal in supply):
         return _insufficient(supply)
-    explained = relief.explained(seen.crops, seen.crop_sizes, CROP_FACE * CROP_PX)
+    explained = relief.explained(seen.crops, CROP_FACE * CROP_PX)
     if explained is None:
         reason = "not enough video: the face cannot be followed"
         return Verdict(enough=False, live=False, confidence=None, reason=reason, signals=tuple(supply))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from local.rekognition.engine import Embedding, Engine, Face
+from local.rekognition.liveness.relief import Crop
 from local.rekognition.liveness.video import Clip, Image
 
 MAX_LOOKED = 120  # frames that the detector sees: 4 to 6 ms each at 320 px
@@ -43,8 +44,7 @@ class Observation:
     colors: Floats  # n x 3: mean R, G, B of the middle of the face, NaN without a face
     changes: Floats  # n: how much the whole picture changed since the frame before, see `_change`
     samples: tuple[Sample, ...]
-    crops: tuple[NDArray[np.uint8], ...]  # up to CROPS, as `crop` makes them, in order of time
-    crop_sizes: tuple[float, ...]  # the width of the face in each before cropping, px
+    crops: tuple[Crop, ...]  # up to CROPS, in order of time
 
     @property
     def with_face(self) -> NDArray[np.int64]:
@@ -72,14 +72,13 @@ def observe(clip: Clip, engine: Engine) -> Observation:
     )
     faces = {looked[row]: face for row, face in enumerate(seen) if face is not None}
     chosen, compared = (set(_telling(list(faces.items()), most)) for most in (SAMPLES, CROPS))
-    samples, crops, sizes = [], [], []
+    samples, crops = [], []
     for index, image in clip.full(chosen | compared):
         face = faces[index]
         if index in chosen:
             samples.append(_sample(engine, index, clip.times[index], image, face))
         if index in compared:
-            crops.append(crop(image, face))
-            sizes.append(max(unit(face.landmarks), 1.0))
+            crops.append(Crop(crop(image, face), unit(face.landmarks), _upright(face)))
     return Observation(
         np.array([clip.times[index] for index in looked]),
         np.array(counts, np.int64),
@@ -88,7 +87,6 @@ def observe(clip: Clip, engine: Engine) -> Observation:
         changes,
         tuple(samples),
         tuple(crops),
-        tuple(sizes),
     )
 
 
@@ -191,3 +189,11 @@ def crop(image: Image, face: Face) -> NDArray[np.uint8]:
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.warpAffine(grey, matrix, (CROP_PX, CROP_PX), flags=flags), np.uint8)
+
+
+def _upright(face: Face) -> Points:
+    """A face's landmarks in its crop, in face widths from the middle."""
+    angle = np.radians(-face.roll)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    away = face.landmarks - np.array(center(face.landmarks))
+    return np.asarray(away @ turn.T / max(unit(face.landmarks), 1.0), np.float32)

@@ -13,7 +13,6 @@ and a prior), against the mean of the aligned crops, which has less noise than a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
 import cv2
@@ -31,12 +30,29 @@ _ALL: Final = np.arange(_SHEET + 3)
 _SPREAD: Final = np.array([0.5] * 6 + [0.3] * 6 + [0.15] * 3 + [0.15, 0.15, 0.3])
 _BLUR: Final = 8.0  # pixels of a blurred crop that count as one: their noise is shared
 
+_NOTHING: Final = np.empty((0, 0), np.float32)  # gemm's third matrix
+
 _TILT_STEPS, _STEPS, _PASSES = 4, 5, 2
 _DONE: Final = 3e-4  # face widths
 _NEAR: Final = 0.35  # log units of size: crops that are averaged
 _MATCHED: Final = 0.3  # of a crop's contrast must be explained for it to count as aligned
 _OUTLIER: Final = 1.8  # times the median error
 _MIN_CROPS: Final = 6
+# Face widths that any pixel may be off. Where hardly anything is left to explain (a still enlarged by a
+# program), a relief would explain most of it.
+_SLACK: Final = 0.0015
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A face in a square picture: upright, its middle in the middle; how wide it was before, in px.
+
+    `landmarks` (5 x 2) are the eyes, the nose and the corners of the mouth, in face widths from the middle.
+    """
+
+    image: Grey
+    size: float
+    landmarks: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,83 +65,86 @@ class _Basis:
     dy: Floats
 
 
-def explained(crops: Sequence[Grey], sizes: Sequence[float], face_px: float) -> float | None:
+def explained(crops: Sequence[Crop], face_px: float) -> float | None:
     """The share (0 to 1) of the face's changes that a relief explains and a bent sheet does not.
 
-    `crops` are square, in order of time, the face upright in the middle and `face_px` wide; `sizes`
-    are the face's widths before cropping, in any unit. None if too few crops can be aligned.
+    `crops` are in order of time, each face `face_px` wide in them. None if too few can be aligned.
     """
-    basis = _basis(crops[0].shape[0], face_px)
-    flattened = [_flattened(crop) for crop in crops]
-    logs = np.log(np.asarray(sizes))
+    logs = np.log([max(crop.size, 1.0) for crop in crops])
     middle = int(np.abs(logs - (logs.min() + logs.max()) / 2).argmin())
+    side, landmarks = crops[middle].image.shape[0], crops[middle].landmarks
+    basis, whole = _face(side, landmarks, face_px), _square(side, landmarks, face_px)
+    flattened = [_flattened(crop.image) for crop in crops]
     target, warps = flattened[middle], dict[int, Warp]()
     for number in range(_PASSES):
         if number:
             close = [i for i in warps if abs(logs[i] - logs[middle]) < _NEAR]
             if not close:
                 return None
-            target = np.mean(
-                [_warped(flattened[i], warps[i], face_px) for i in close], axis=0, dtype=np.float32
-            )
+            seen = [_seen(flattened[i], warps[i], whole, face_px) for i in close]
+            target = np.asarray(np.mean(seen, axis=0), np.float32).reshape(side, side)
         reference, slopes = _reference(target, basis, face_px)
         warps = _aligned(flattened, middle, reference, slopes, basis, face_px, warps)
     if len(warps) < _MIN_CROPS:
         return None
-    gained, left = [], []
+    gained, left, slack = [], [], []
     for index, warp in warps.items():
         error = _seen(flattened[index], warp, basis, face_px) - reference
         weights = _weights(error)
-        gained.append(_gain(slopes, weights, warp))
+        gained.append(_gain(slopes, weights, warp, nearer=logs[index] > logs[middle]))
         left.append(float((weights * error * error).sum()))
+        slack.append(float((weights * (slopes[0] ** 2 + slopes[1] ** 2)).sum()) * _SLACK**2)
     usual = np.array(left) < _OUTLIER * np.median(left)
-    gain, rest = float(np.array(gained)[usual].sum()), float(np.array(left)[usual].sum())
+    gain, rest = (float(np.array(part)[usual].sum()) for part in (gained, np.add(left, slack)))
     return gain / max(gain + rest, 1e-9)
 
 
-def face_height(x: Floats, y: Floats) -> Floats:
-    """A face's height at a place, in face widths: a rounded head with nose, sockets, lips and chin.
+def face_height(x: Floats, y: Floats, landmarks: Floats) -> Floats:
+    """A face's height at places around its landmarks (all in face widths): head, nose, sockets, lips, chin.
 
     The sizes are those of a typical adult; that real faces differ costs some of what is explained.
     """
-    down = np.clip((y + 0.14) / 0.28, 0, 1)
-    ridge = np.where(y < 0.14, down, np.clip(1 - (y - 0.14) / 0.10, 0, 1))
-    nose = 0.22 * ridge * np.exp(-((x / (0.055 + 0.05 * down)) ** 2))
-    sockets = sum(_bump(x, y, (at, -0.137), 0.13, 0.09) for at in (-0.26, 0.26))
-    head, lips = _bump(x, y, (0, 0.13), 0.62, 0.95), _bump(x, y, (0, 0.4), 0.2, 0.1)
-    chin = _bump(x, y, (0, 0.62), 0.18, 0.12)
-    return np.asarray(nose + 0.58 * head - 0.06 * sockets + 0.03 * lips + 0.04 * chin, np.float32)
+    left, right, nose, *corners = landmarks
+    mouth, eyes = np.mean(corners, axis=0), (left + right) / 2
+    along = max(float(nose[1] - eyes[1]), 0.1)
+    down = np.clip((y - eyes[1]) / along, 0, 1)
+    middle = eyes[0] + down * (nose[0] - eyes[0])  # the ridge runs from between the eyes to the tip
+    ridge = np.where(y < nose[1], down, np.clip(1 - (y - nose[1]) / 0.10, 0, 1))
+    bridge = 0.22 * ridge * np.exp(-(((x - middle) / (0.055 + 0.05 * down)) ** 2))
+    sockets = _bump(x, y, left, 0.13, 0.09) + _bump(x, y, right, 0.13, 0.09)
+    head, lips = _bump(x, y, (eyes + mouth) / 2, 0.62, 0.95), _bump(x, y, mouth, 0.2, 0.1)
+    chin = _bump(x, y, mouth + np.array([0, 0.24]), 0.18, 0.12)
+    return np.asarray(bridge + 0.58 * head - 0.06 * sockets + 0.03 * lips + 0.04 * chin, np.float32)
 
 
-def _bump(x: Floats, y: Floats, at: tuple[float, float], wide: float, tall: float) -> Floats:
+def _bump(x: Floats, y: Floats, at: NDArray[np.floating], wide: float, tall: float) -> Floats:
     return np.asarray(np.exp(-(((x - at[0]) / wide) ** 2) - ((y - at[1]) / tall) ** 2), np.float32)
 
 
-@cache
-def _basis(side: int, face_px: float) -> _Basis:
+def _face(side: int, landmarks: Floats, face_px: float) -> _Basis:
     """The maps over every second pixel of the ellipse that a face fills in a crop."""
     line = (np.arange(0, side, 2, dtype=np.float32) + 0.5 - side / 2) / np.float32(face_px)
     x, y = (np.asarray(axis, np.float32) for axis in np.meshgrid(line, line))
-    face = (x / 0.50) ** 2 + ((y - 0.12) / 0.64) ** 2 < 1
-    x, y = x[face], y[face]
-    return _Basis(x, y, *_maps(x, y))
+    inside = (x / 0.50) ** 2 + ((y - 0.12) / 0.64) ** 2 < 1
+    return _maps(x[inside], y[inside], landmarks)
 
 
-@cache
-def _whole(side: int, face_px: float) -> _Basis:
+def _square(side: int, landmarks: Floats, face_px: float) -> _Basis:
+    """The maps over a whole crop."""
     line = (np.arange(side, dtype=np.float32) - side / 2) / np.float32(face_px)
     x, y = (np.asarray(axis, np.float32).ravel() for axis in np.meshgrid(line, line))
-    return _Basis(x, y, *_maps(x, y))
+    return _maps(x, y, landmarks)
 
 
-def _maps(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    none, height = np.zeros_like(x), face_height(x, y)
+def _maps(x: Floats, y: Floats, landmarks: Floats) -> _Basis:
+    none, height = np.zeros_like(x), face_height(x, y, landmarks)
     maps: list[tuple[Floats, Floats]] = []
     for term in (np.ones_like(x), x, y, x * x, x * y, y * y):
         maps += [(term, none), (none, term)]
     maps += [(x * bulge, y * bulge) for bulge in (x * x, x * y, y * y, height)]
     maps[_SHEET:_SHEET] = [(height, none), (none, height)]
-    return np.array([dx for dx, _ in maps], np.float32), np.array([dy for _, dy in maps], np.float32)
+    dx, dy = (np.array(axis, np.float32) for axis in zip(*maps, strict=True))
+    return _Basis(x, y, dx, dy)
 
 
 def _flattened(crop: Grey) -> Floats:
@@ -196,18 +215,24 @@ def _fitted(
     return warp
 
 
-def _gain(slopes: Floats, weights: Floats, warp: Warp) -> float:
-    """How much larger the squared error would be without the relief's maps, all others refitted."""
+def _gain(slopes: Floats, weights: Floats, warp: Warp, *, nearer: bool) -> float:
+    """How much larger the squared error would be without the relief's maps, all others refitted.
+
+    A nose that grows less than the rest as the face comes nearer is none.
+    """
     normal = _product(slopes * weights, slopes)
     sheet, both, depth = normal[:_SHEET, :_SHEET], normal[:_SHEET, _SHEET:], normal[_SHEET:, _SHEET:]
     sheet = sheet + 1e-6 * sheet.diagonal().mean() * np.eye(_SHEET)
     own = depth - both.T @ np.linalg.solve(sheet, both)
-    return float(warp[_SHEET:] @ own @ warp[_SHEET:])
+    gain = float(warp[_SHEET:] @ own @ warp[_SHEET:])
+    if (warp[-1] > 0) != nearer:
+        gain -= float(warp[-1] ** 2 * (own[2, 2] - own[2, :2] @ np.linalg.solve(own[:2, :2], own[:2, 2])))
+    return gain
 
 
 def _product(one: Floats, other: Floats) -> NDArray[np.float64]:
     """`one @ other.T`; by OpenCV, because BLAS's threads stand in one another's way on a busy machine."""
-    return np.asarray(cv2.gemm(one, other, 1.0, None, 0.0, flags=cv2.GEMM_2_T), np.float64)
+    return np.asarray(cv2.gemm(one, other, 1.0, _NOTHING, 0.0, flags=cv2.GEMM_2_T), np.float64)
 
 
 def _weights(error: Floats) -> Floats:
@@ -219,14 +244,9 @@ def _weights(error: Floats) -> Floats:
 def _seen(image: Floats, warp: Warp, basis: _Basis, face_px: float) -> Floats:
     """What a crop shows where the warp puts the basis's pixels."""
     weights = warp.astype(np.float32)[None]
-    x = basis.x + cv2.gemm(weights, basis.dx, 1.0, None, 0.0)[0]
-    y = basis.y + cv2.gemm(weights, basis.dy, 1.0, None, 0.0)[0]
+    x = basis.x + cv2.gemm(weights, basis.dx, 1.0, _NOTHING, 0.0)[0]
+    y = basis.y + cv2.gemm(weights, basis.dy, 1.0, _NOTHING, 0.0)[0]
     return _at(image, _pixels(x, image, face_px), _pixels(y, image, face_px))
-
-
-def _warped(image: Floats, warp: Warp, face_px: float) -> Floats:
-    side = image.shape[0]
-    return _seen(image, warp, _whole(side, face_px), face_px).reshape(side, side)
 
 
 def _pixels(axis: Floats, image: Floats, face_px: float) -> Floats:
