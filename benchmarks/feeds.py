@@ -107,7 +107,7 @@ def takes(part: str, kind: str, count: int, seed: int) -> list[Take]:
     ]
 
 
-# Whose group photo is in which part; left out are people who are on another photo, too, and one who looks down.
+# Which group photos are in which part; left out: who is on another photo, too, and one who looks down.
 _PARTS: Final = {SETTING: (0, 2, 4), HELD_OUT: (1, 3, 5)}
 _LEFT_OUT: Final = {(2, 0), (3, 3), (1, 2)}
 _FRONTAL: Final = (
