@@ -38,11 +38,15 @@ MAX_MOVE, TYPICAL_MOVE = 2.5, 0.8  # face widths per second
 MOVE_ALLOWANCE = 0.15
 MAX_CUT, TYPICAL_CUT = 4.0, 2.0  # a frame's change over that of its neighbours
 CUT_FLOOR = 2.5  # grey levels that are no cut however still the rest is
-STILL = 0.1  # grey levels of change that a camera's noise exceeds and a repeated frame does not
+STILL, STILL_SHARE = (
+    0.1,
+    0.3,
+)  # grey levels, and share of the usual change, that a repeated picture stays under
+MAX_REPEAT_S = 0.3  # a picture that was repeated for longer excuses no greater change
 MAX_CLOCK_S, TYPICAL_CLOCK_S = 1.5, 0.6
 MAX_HURRY_S, TYPICAL_HURRY_S = 0.5, 0.1  # a busy machine only ever takes longer
 MIN_RELIEF, TYPICAL_RELIEF = 0.035, 0.07  # measured: flat or bent sheets at most 0.03, heads 0.04 to 0.4
-MIN_REFLECTION, TYPICAL_REFLECTION = 0.70, 0.93  # 0.95 and more; AWS's client on a starved machine 0.73
+MIN_REFLECTION, TYPICAL_REFLECTION = 0.85, 0.95  # 0.94 and more; without at most 0.56
 MIN_SWING, TYPICAL_SWING = 0.5, 1.2  # levels of 255
 MAX_RANK, TYPICAL_RANK = 0.005, 0.0  # share of shuffled orders that fit as well
 MAX_LAG_S, TYPICAL_LAG_S = 0.45, 0.2  # a screen and a camera need 0.1 to 0.2; what else is lost is lost video
@@ -140,18 +144,27 @@ def steady_place(times: Floats, centers: Floats, sizes: Floats) -> Signal:
 def no_cut(times: Floats, changes: Floats) -> Signal:
     """The largest change of the whole picture over that of its neighbours in time."""
     value = 0.0
-    speeds = changes[1:] / np.maximum(np.diff(times), 1e-3) * float(np.median(np.diff(times)))
+    rows = _fresh(changes)
+    steps = np.minimum(np.diff(times[rows]), MAX_REPEAT_S)
+    changes = changes[rows[1:]]
+    speeds = changes / np.maximum(steps, 1e-3) * float(np.median(np.diff(times)))
     for row in range(len(speeds)):
         around = np.concatenate([speeds[max(0, row - 4) : row], speeds[row + 1 : row + 5]])
         usual = max(CUT_FLOOR, float(np.median(around)) if len(around) else 0.0)
-        value = max(value, float(min(changes[row + 1], speeds[row])) / usual)
+        value = max(value, float(min(changes[row], speeds[row])) / usual)
     return _at_most("no_cut", value, MAX_CUT, TYPICAL_CUT, "the video is cut")
 
 
 def standstill(times: Floats, changes: Floats) -> float:
-    """The longest time (s) in which the picture did not change: a starved camera repeats its last frame."""
-    fresh = times[np.flatnonzero(changes > STILL)]
-    return float(np.diff(np.concatenate([times[:1], fresh, times[-1:]])).max())
+    """The longest time (s) in which the picture did not change: a starved camera repeats its last one."""
+    return float(np.diff(np.append(times[_fresh(changes)], times[-1])).max())
+
+
+def _fresh(changes: Floats) -> NDArray[np.int64]:
+    """The rows of pictures that do not just repeat the one before."""
+    new = changes > max(STILL, STILL_SHARE * float(np.median(changes)))
+    new[0] = True
+    return np.flatnonzero(new)
 
 
 def video_clock(duration: float, claimed: float) -> Signal:
