@@ -67,7 +67,7 @@ class Rekognition:
             {"Similarity": similarity, "Face": {"FaceId": face_id, "ExternalImageId": person_id}}
             for person_id, face_id, similarity in matches
         ]
-        asked = {"CollectionId": "people", "Image": {"Bytes": IMAGE}}
+        asked: Reply = {"CollectionId": "people", "Image": {"Bytes": IMAGE}}
         asked |= {"FaceMatchThreshold": ANY, "MaxFaces": ANY, "QualityFilter": ANY}
         self.stubber.add_response("search_faces_by_image", {"FaceMatches": reply}, asked)
 
