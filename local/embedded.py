@@ -22,7 +22,7 @@ from local import resources, weights
 from local.dynamodb import Change, Dynamo
 from local.httpserver import Answer, Request, Server
 from local.rekognition.engine import Engine
-from local.rekognition.exceptions import InvalidS3ObjectException
+from local.rekognition.exceptions import InvalidS3ObjectException, SessionNotFoundException
 from local.rekognition.liveness.sessions import Sessions
 from local.rekognition.liveness.signing import Credentials
 from local.rekognition.liveness.stream import StreamServer
@@ -41,6 +41,7 @@ _STATIC = {ACCESS_KEY: Credentials(SECRET_KEY), "test": Credentials("test")}
 
 _SWEEP_S = 60
 _LARGEST = 128 * 1024 * 1024
+_EXPLAIN = re.compile("/_rollcall/liveness-sessions/([^/]+)/explain")  # no bucket's name has an underscore
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/[0-9]+/([^/]+)/([^/]+)/aws4_request")
 
 
@@ -173,6 +174,8 @@ class Embedded:
         target = request.headers.get("X-Amz-Target", "")
         if target.startswith("RekognitionService."):
             return _wsgi(self._rekognition, request)
+        if explained := _EXPLAIN.fullmatch(request.path):
+            return self._explain(request.method, explained[1])
         service, region = _service(request)
         if target.startswith("DynamoDB_"):
             return self._answer_dynamodb(region, target.partition(".")[2], request.body)
@@ -188,6 +191,16 @@ class Embedded:
         checksum = ("x-amz-crc32", str(zlib.crc32(content)))
         kind = ("Content-Type", "application/x-amz-json-1.0")
         return Answer(status, [*headers.items(), checksum, kind], content)
+
+    def _explain(self, method: str, session_id: str) -> Answer:
+        """Say why a liveness session ended as it did. AWS has nothing like it; an id is hard to guess."""
+        if method != "GET":
+            return _refuse(405, "An explanation can only be read.")
+        try:
+            body = msgspec.json.encode(self.sessions.explain(session_id))
+        except SessionNotFoundException as error:
+            return _refuse(404, error.message)
+        return Answer(200, [("Content-Type", "application/json"), ("Cache-Control", "no-store")], body)
 
     def _save(self, changes: list[Change]) -> None:
         if self._storage:
@@ -243,6 +256,6 @@ def _wsgi(application: Callable[..., Any], request: Request) -> Answer:
 
 
 def _refuse(status: int, message: str) -> Answer:
-    code = {413: "EntityTooLarge", 500: "InternalServerError"}.get(status, "InvalidRequest")
+    code = {404: "NotFound", 413: "EntityTooLarge", 500: "InternalServerError"}.get(status, "InvalidRequest")
     body = msgspec.json.encode({"__type": code, "message": message})
     return Answer(status, [("Content-Type", "application/json")], body)

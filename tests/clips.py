@@ -17,7 +17,7 @@ from local.camera.recorder import Recorder
 from local.camera.scene import SETTLE_S
 from local.rekognition.engine import Engine, decode
 from local.rekognition.liveness import Recording, signals
-from local.rekognition.liveness.challenge import COLOR_MS, MOVEMENT, Challenge, draw
+from local.rekognition.liveness.challenge import COLOR_MS, MOVEMENT, Challenge, Color, draw
 from tests import faces
 
 Image = NDArray[np.uint8]
@@ -64,14 +64,18 @@ class Script:
             self.starts[-1] + 2 * COLOR_MS / 1000 if self.challenge.colors else self.scene.match_s + SETTLE_S
         )
 
-    def frame(self, at: float, order: tuple[int, int, int] = (0, 1, 2)) -> Image:
-        """The picture at that time; `order` is the light's channels as they are reflected."""
+    def light(self, at: float, order: tuple[int, int, int] = (0, 1, 2)) -> Color | None:
+        """The colour that the screen shows at that time, its channels in that order."""
         if not self.challenge.colors:
-            return self.scene.frame(at)
+            return None
         shares = signals.on_screen(np.array([at]), np.array(self.starts))
         light = (shares @ np.array(self.challenge.colors, float))[0]
-        shown = tuple(round(float(light[channel])) for channel in order)
-        return self.scene.frame(at, (shown[0], shown[1], shown[2]))
+        red, green, blue = (round(float(light[channel])) for channel in order)
+        return red, green, blue
+
+    def frame(self, at: float, order: tuple[int, int, int] = (0, 1, 2)) -> Image:
+        """The picture at that time; `order` is the light's channels as they are reflected."""
+        return self.scene.frame(at, self.light(at, order))
 
 
 @cache
@@ -90,7 +94,7 @@ def film(played: Script, frame: Edit | None = None, *, fps: int = FPS) -> Record
         if image is not None:
             recorder.add(image, number / fps)
     shown = tuple(zip(played.starts, played.challenge.colors, strict=True))
-    return Recording(recorder.close(), played.challenge, played.ends, played.ends - 1.0, shown)
+    return Recording(recorder.close(), played.challenge, played.ends, played.ends + 0.5, shown)
 
 
 def zoomed(image: Image, factor: float, center: tuple[float, float]) -> Image:

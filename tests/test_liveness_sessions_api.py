@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import msgspec
 import pytest
@@ -13,7 +15,10 @@ from chalicelib import wiring
 from chalicelib.faces import Challenge, Faces
 from chalicelib.models import Session, SessionState
 from chalicelib.store import Store
+from local.camera.__main__ import main
 from local.embedded import REGION, Embedded
+from local.rekognition.liveness import Signal, Verdict
+from tests.clips import ASTRONAUT
 from tests.conftest import CONSENT, Finish, Http, unknown_session
 from tests.faces import photo_of_c
 
@@ -173,3 +178,62 @@ def test_a_session_asks_for_the_challenge_of_the_stage(
     session = Faces(boto("rekognition"), env.collection, env.bucket, kind).start_session()
     results = boto("rekognition").get_face_liveness_session_results(SessionId=session)
     assert results["Challenge"]["Type"] == kind
+
+
+def explanation(aws: Embedded, session_id: str, method: str = "GET") -> tuple[int, dict[str, Any]]:
+    """What the embedded AWS says of its verdict, as anybody on this machine may ask; nothing is signed."""
+    request = Request(  # noqa: S310 - our own server
+        f"{aws.aws_url}/_rollcall/liveness-sessions/{session_id}/explain", method=method
+    )
+    try:
+        with urlopen(request) as answer:  # noqa: S310
+            return answer.status, json.load(answer)
+    except HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+def test_a_verdict_explains_itself_on_the_aws_port(http: Http, aws: Embedded) -> None:
+    session_id = begin(http)["session_id"]
+    signals = (
+        Signal("growth", 2.1, 1.5, True, 1.0, ""),
+        Signal("relief", 0.01, 0.035, False, -0.7, "the face moves like a flat picture"),
+    )
+    flat = Verdict(enough=True, live=False, confidence=14.4, reason=signals[1].why, signals=signals)
+    aws.sessions.finish(session_id, flat)
+    code, said = explanation(aws, session_id)
+    assert code == 200
+    assert (said["status"], said["confidence"], said["reason"]) == ("SUCCEEDED", 14.4, signals[1].why)
+    assert said["signals"]["relief"] == {
+        "value": 0.01,
+        "threshold": 0.035,
+        "passed": False,
+        "margin": -0.7,
+        "why": "the face moves like a flat picture",
+    }
+    assert said["signals"]["growth"]["passed"] is True
+    assert not {"image", "Bytes"} & set(said), "no picture of anybody"
+
+
+def test_before_a_verdict_there_is_nothing_to_explain(http: Http, aws: Embedded) -> None:
+    code, said = explanation(aws, begin(http)["session_id"])
+    assert (code, said["status"], said["signals"]) == (200, "CREATED", {})
+
+
+@pytest.mark.parametrize(
+    ("session_id", "method", "code"), [("nobody-asked", "GET", 404), ("nobody-asked", "DELETE", 405)]
+)
+def test_an_explanation_of_nothing(aws: Embedded, session_id: str, method: str, code: int) -> None:
+    assert explanation(aws, session_id, method)[0] == code
+
+
+def test_the_camera_prints_the_explanation(
+    http: Http, aws: Embedded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session_id = begin(http)["session_id"]
+    aws.sessions.finish(session_id, Verdict(False, False, None, "not enough video: as told"))
+    where = ["--aws-url", aws.aws_url, "--stream-url", aws.stream_url, "--region", REGION]
+    assert main([*where, "--session", session_id, "--photo", str(ASTRONAUT), "--explain"]) == 1
+    said = capsys.readouterr()
+    assert json.loads(said.out)["reason"] == "not enough video: as told"
+    assert "already been used" in said.err

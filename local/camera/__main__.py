@@ -6,6 +6,8 @@ import ssl
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+from urllib.request import urlopen
 
 import boto3
 from botocore.config import Config
@@ -50,6 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
     except ServerRefused as refused:
         print(f"refused: {refused}", file=sys.stderr)
+        if options.explain:
+            _explain(run["aws_url"], options.session)
         return 1
     except (_Mistake, NoFaceInPhoto, VideoRefused, weights.WeightsError) as error:
         print(f"camera: {error}", file=sys.stderr)
@@ -61,6 +65,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"camera: {error}", file=sys.stderr)
         return 2
     print(played)
+    if options.explain:
+        _explain(run["aws_url"], options.session)
     return 0
 
 
@@ -76,6 +82,15 @@ def temporary_credentials(aws_url: str, region: str) -> tuple[str, Credentials]:
     )
     given = sts.assume_role(RoleArn=ROLE, RoleSessionName="camera")["Credentials"]
     return given["AccessKeyId"], Credentials(given["SecretAccessKey"], given["SessionToken"])
+
+
+def _explain(aws_url: str, session: str) -> None:
+    """Print what the embedded AWS says of its verdict, as JSON."""
+    try:
+        with urlopen(f"{aws_url}/_rollcall/liveness-sessions/{quote(session, safe='')}/explain") as answer:  # noqa: S310
+            print(json.dumps(json.load(answer), indent=2))
+    except OSError as error:
+        print(f"camera: no explanation: {error}", file=sys.stderr)
 
 
 class _Mistake(Exception):
@@ -95,6 +110,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--flat", action="store_true", help="move the photo as a sheet of paper (to be refused)"
     )
+    parser.add_argument("--explain", action="store_true", help="print why the judge decided as it did")
     parser.add_argument("--aws-url", help="instead of run.json's")
     parser.add_argument("--stream-url", help="instead of run.json's")
     parser.add_argument("--region", help="instead of run.json's")

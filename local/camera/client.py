@@ -140,7 +140,7 @@ class _Replay:
 
     def __init__(self, clip: video.Clip) -> None:
         self._clip = clip
-        self._images = clip.full(range(len(clip.times)))
+        self._images = dict(clip.full(range(len(clip.times))))
         self.size = (clip.width, clip.height)
         self.match_s = max(clip.duration - SETTLE_S, 0.5)
         self.box = (0.4, 0.4, 0.2, 0.2)

@@ -14,14 +14,14 @@ BIT_RATE = 1_500_000  # MediaRecorder runs at 1 Mbit/s with a better encoder set
 class Recorder:
     """Encode frames in order; `take` hands out what was written since the last call."""
 
-    def __init__(self, width: int, height: int, fps: int) -> None:
+    def __init__(self, width: int, height: int, fps: int, bit_rate: int = BIT_RATE) -> None:
         self._file = _Pipe()
         # `live` writes no duration and no index, exactly what MediaRecorder's pieces look like.
         self._container = av.open(self._file, "w", format="webm", options={"live": "1", "flush_packets": "1"})
         self._stream = self._container.add_stream("libvpx", rate=fps)
         self._stream.width, self._stream.height = width, height
         self._stream.pix_fmt = "yuv420p"
-        self._stream.bit_rate = BIT_RATE
+        self._stream.bit_rate = bit_rate
         self._stream.time_base = Fraction(1, 1000)
         self._stream.codec_context.time_base = Fraction(1, 1000)
         self._stream.options = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}

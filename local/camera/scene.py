@@ -34,11 +34,13 @@ class Scene:
     height: int = 480
     seed: int = 0
     growth: float = GROWTH
+    move_s: float = MOVE_S
+    sway: float = 1.0  # how much the head turns and wanders on its way
 
     @property
     def match_s(self) -> float:
         """When the face has reached the oval."""
-        return FAR_S + MOVE_S
+        return FAR_S + self.move_s
 
     def frame(self, at: float, color: Color | None = None) -> Image:
         """The picture at that time; `color` (RGB) is what the screen shows to the face."""
@@ -57,13 +59,13 @@ class Scene:
 
     def pose(self, at: float) -> Pose:
         """Where the head is at that time."""
-        done = min(max((at - FAR_S) / MOVE_S, 0.0), 1.0)
+        done = min(max((at - FAR_S) / self.move_s, 0.0), 1.0)
         done = done * done * (3 - 2 * done)
         near = _FOCAL * self.width / (FILL * self.oval.width)
         distance = near * (self.growth + (1 - self.growth) * done)
         # Smooth in apparent size, not in distance: people slow down as they come near.
         distance = near / (1 / self.growth + (1 - 1 / self.growth) * done) * 0.5 + distance * 0.5
-        lively = 1 - 0.85 * done
+        lively = self.sway * (1 - 0.85 * done)
         yaw = _YAW * lively * math.sin(2.2 * at + self.seed % 7)
         pitch = _PITCH * lively * math.sin(2.7 * at + 1 + self.seed % 5)
         scale = distance / (_FOCAL * self.width)

@@ -26,11 +26,12 @@ class OutOfTurn(Exception):
 class Conversation:
     """Collects one stream's messages into a Recording."""
 
-    def __init__(self, challenge: Challenge) -> None:
+    def __init__(self, challenge: Challenge, began: float) -> None:
+        """`began` is when the challenge was sent, by the clock that `take` is told."""
         self._challenge = challenge
+        self._began = began
         self._video = bytearray()
         self._chunks = 0
-        self._first_at: float | None = None
         self._challenge_id: str | None = None
         self._start: float | None = None
         self._end: float | None = None
@@ -44,8 +45,6 @@ class Conversation:
         if message.headers.get(":message-type") != "event":
             raise OutOfTurn("Only events are expected here.")
         body = _json(message.payload)
-        if self._first_at is None:
-            self._first_at = at
         match message.headers.get(":event-type"):
             case "VideoEvent":
                 return self._video_event(body, at)
@@ -132,7 +131,7 @@ class Conversation:
             raise OutOfTurn("Not all colours were shown.")
 
     def _finished(self, at: float) -> Recording:
-        if self._start is None or self._end is None or self._first_at is None:
+        if self._start is None or self._end is None:
             raise OutOfTurn("The video ends before the session does.")
         first: dict[int, float] = {}
         for started, number in self._shown:
@@ -141,7 +140,7 @@ class Conversation:
             (started, self._challenge.colors[number]) for number, started in first.items()
         )
         return Recording(
-            bytes(self._video), self._challenge, self._end - self._start, at - self._first_at, shown
+            bytes(self._video), self._challenge, self._end - self._start, at - self._began, shown
         )
 
 

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from local.rekognition.engine import Embedding, Engine, Face
+from local.rekognition.liveness.relief import Crop
 from local.rekognition.liveness.video import Clip, Image
 
 MAX_LOOKED = 120  # frames that the detector sees: 4 to 6 ms each at 320 px
-SAMPLES = 16  # frames decoded in full for vectors, relief and pictures; about 40 ms each
+SAMPLES = 16  # frames kept in full for vectors and pictures; about 40 ms each
+CROPS = 40  # frames whose faces are compared with one another for their relief; about 6 ms each
 CROP_PX = 192  # side of a stabilised face crop
 CROP_FACE = 0.62  # of that side is the face's width, as `Track.unit` measures it
 SURE = 0.7  # a detector's score for a second face to count
@@ -29,7 +31,7 @@ class Sample:
     image: Image
     face: Face
     embedding: Embedding
-    crop: NDArray[np.uint8]  # grey, CROP_PX square, upright
+    crop: NDArray[np.uint8]  # as `crop` makes it
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Observation:
     colors: Floats  # n x 3: mean R, G, B of the middle of the face, NaN without a face
     changes: Floats  # n: how much the whole picture changed since the frame before, see `_change`
     samples: tuple[Sample, ...]
+    crops: tuple[Crop, ...]  # up to CROPS, in order of time
 
     @property
     def with_face(self) -> NDArray[np.int64]:
@@ -67,14 +70,15 @@ def observe(clip: Clip, engine: Engine) -> Observation:
     changes = np.array(
         [_change(clip, before, after) for before, after in zip([0, *looked], looked, strict=False)]
     )
-    chosen = _telling([(row, face) for row, face in enumerate(seen) if face is not None], SAMPLES)
-    images = clip.full([looked[row] for row in chosen])
-    samples = []
-    for row in chosen:
-        face = seen[row]
-        image = images.get(looked[row])
-        if face is not None and image is not None:
-            samples.append(_sample(engine, looked[row], clip.times[looked[row]], image, face))
+    faces = {looked[row]: face for row, face in enumerate(seen) if face is not None}
+    chosen, compared = (set(_telling(list(faces.items()), most)) for most in (SAMPLES, CROPS))
+    samples, crops = [], []
+    for index, image in clip.full(chosen | compared):
+        face = faces[index]
+        if index in chosen:
+            samples.append(_sample(engine, index, clip.times[index], image, face))
+        if index in compared:
+            crops.append(Crop(crop(image, face), unit(face.landmarks), _upright(face)))
     return Observation(
         np.array([clip.times[index] for index in looked]),
         np.array(counts, np.int64),
@@ -82,6 +86,7 @@ def observe(clip: Clip, engine: Engine) -> Observation:
         colors,
         changes,
         tuple(samples),
+        tuple(crops),
     )
 
 
@@ -184,3 +189,11 @@ def crop(image: Image, face: Face) -> NDArray[np.uint8]:
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.warpAffine(grey, matrix, (CROP_PX, CROP_PX), flags=flags), np.uint8)
+
+
+def _upright(face: Face) -> Points:
+    """A face's landmarks in its crop, in face widths from the middle."""
+    angle = np.radians(-face.roll)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    away = face.landmarks - np.array(center(face.landmarks))
+    return np.asarray(away @ turn.T / max(unit(face.landmarks), 1.0), np.float32)

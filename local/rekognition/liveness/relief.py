@@ -1,83 +1,271 @@
-"""The flat-picture test: does the face move as one plane would?
+"""The test for a flat picture: how much of a face's changes does a head's relief explain?
 
-Corners of the face are followed through stabilised crops; one homography per frame is
-all that a flat sheet can do, so what it leaves over is depth (or a moving face).
+Crops of the face are aligned to one another by a warp that has two parts: all that a sheet of
+paper can do, held and tilted by hand, flat or bent (any quadratic map, and the cubic terms by which a
+bent sheet's bulge grows as it comes nearer); and what a nose, sockets and cheeks do on top: their
+parallax when the head turns, and that they grow faster than the rest as it comes nearer. The answer
+is the share of the remaining change in the picture that the second part takes away. Moire, noise
+and flicker count against it, because no relief explains them.
+
+The alignment is Gauss-Newton over all pixels of the face (Lucas and Kanade 1981, with robust weights
+and a prior), against the mean of the aligned crops, which has less noise than any of them.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-CORNERS = 220
-MIN_CORNERS = 30
-_WINDOW = (17, 17)
-_LEVELS = 2
-_UNTIL = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 0.01)
-
 Grey = NDArray[np.uint8]
-Points = NDArray[np.float32]
+Floats = NDArray[np.float32]
+Warp = NDArray[np.float64]  # one weight for each of the `_Basis` maps
+
+_SHEET: Final = 15  # maps of a sheet; three of a relief follow
+_TILT: Final = np.arange(12)  # those of a sheet without its bulge growing
+_ALL: Final = np.arange(_SHEET + 3)
+# How far each map usually goes, in face widths: shift; the linear ones; the quadratic; the bulge; relief.
+_SPREAD: Final = np.array([0.5] * 6 + [0.3] * 6 + [0.15] * 3 + [0.15, 0.15, 0.3])
+_BLUR: Final = 8.0  # pixels of a blurred crop that count as one: their noise is shared
+
+_NOTHING: Final = np.empty((0, 0), np.float32)  # gemm's third matrix
+
+_TILT_STEPS, _STEPS, _PASSES = 4, 5, 2
+_DONE: Final = 3e-4  # face widths
+_NEAR: Final = 0.35  # log units of size: crops that are averaged
+_MATCHED: Final = 0.3  # of a crop's contrast must be explained for it to count as aligned
+_OUTLIER: Final = 1.8  # times the median error
+_MIN_CROPS: Final = 6
+# Face widths that any pixel may be off. Where hardly anything is left to explain (a still enlarged by a
+# program), a relief would explain most of it.
+_SLACK: Final = 0.0015
 
 
-def residuals(crops: Sequence[Grey], middle: int, face_px: float) -> list[float]:
-    """For each other crop: the 80th percentile of what a homography leaves over, in face widths.
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A face in a square picture: upright, its middle in the middle; how wide it was before, in px.
 
-    `middle` is the crop the corners come from; crops lie in order of time. A crop
-    in which too few corners can be followed gives nothing.
+    `landmarks` (5 x 2) are the eyes, the nose and the corners of the mouth, in face widths from the middle.
     """
-    start = _corners(crops[middle], face_px)
-    if start is None:
-        return []
-    found: list[float] = []
-    for order in (range(middle + 1, len(crops)), range(middle - 1, -1, -1)):
-        guess = start.copy()
+
+    image: Grey
+    size: float
+    landmarks: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """The face's pixels in a crop (face widths from its middle), and what each map adds to them."""
+
+    x: Floats
+    y: Floats
+    dx: Floats  # maps x pixels
+    dy: Floats
+
+
+def explained(crops: Sequence[Crop], face_px: float) -> float | None:
+    """The share (0 to 1) of the face's changes that a relief explains and a bent sheet does not.
+
+    `crops` are in order of time, each face `face_px` wide in them. None if too few can be aligned.
+    """
+    logs = np.log([max(crop.size, 1.0) for crop in crops])
+    middle = int(np.abs(logs - (logs.min() + logs.max()) / 2).argmin())
+    side, landmarks = crops[middle].image.shape[0], crops[middle].landmarks
+    basis, whole = _face(side, landmarks, face_px), _square(side, landmarks, face_px)
+    flattened = [_flattened(crop.image) for crop in crops]
+    target, warps = flattened[middle], dict[int, Warp]()
+    for number in range(_PASSES):
+        if number:
+            close = [i for i in warps if abs(logs[i] - logs[middle]) < _NEAR]
+            if not close:
+                return None
+            seen = [_seen(flattened[i], warps[i], whole, face_px) for i in close]
+            target = np.asarray(np.mean(seen, axis=0), np.float32).reshape(side, side)
+        reference, slopes = _reference(target, basis, face_px)
+        warps = _aligned(flattened, middle, reference, slopes, basis, face_px, warps)
+    if len(warps) < _MIN_CROPS:
+        return None
+    gained, left, slack = [], [], []
+    for index, warp in warps.items():
+        error = _seen(flattened[index], warp, basis, face_px) - reference
+        weights = _weights(error)
+        gained.append(_gain(slopes, weights, warp, nearer=logs[index] > logs[middle]))
+        left.append(float((weights * error * error).sum()))
+        slack.append(float((weights * (slopes[0] ** 2 + slopes[1] ** 2)).sum()) * _SLACK**2)
+    usual = np.array(left) < _OUTLIER * np.median(left)
+    gain, rest = (float(np.array(part)[usual].sum()) for part in (gained, np.add(left, slack)))
+    return gain / max(gain + rest, 1e-9)
+
+
+def face_height(x: Floats, y: Floats, landmarks: Floats) -> Floats:
+    """A face's height at places around its landmarks (all in face widths): head, nose, sockets, lips, chin.
+
+    The sizes are those of a typical adult; that real faces differ costs some of what is explained.
+    """
+    left, right, nose, *corners = landmarks
+    mouth, eyes = np.mean(corners, axis=0), (left + right) / 2
+    along = max(float(nose[1] - eyes[1]), 0.1)
+    down = np.clip((y - eyes[1]) / along, 0, 1)
+    middle = eyes[0] + down * (nose[0] - eyes[0])  # the ridge runs from between the eyes to the tip
+    ridge = np.where(y < nose[1], down, np.clip(1 - (y - nose[1]) / 0.10, 0, 1))
+    bridge = 0.22 * ridge * np.exp(-(((x - middle) / (0.055 + 0.05 * down)) ** 2))
+    sockets = _bump(x, y, left, 0.13, 0.09) + _bump(x, y, right, 0.13, 0.09)
+    head, lips = _bump(x, y, (eyes + mouth) / 2, 0.62, 0.95), _bump(x, y, mouth, 0.2, 0.1)
+    chin = _bump(x, y, mouth + np.array([0, 0.24]), 0.18, 0.12)
+    return np.asarray(bridge + 0.58 * head - 0.06 * sockets + 0.03 * lips + 0.04 * chin, np.float32)
+
+
+def _bump(x: Floats, y: Floats, at: NDArray[np.floating], wide: float, tall: float) -> Floats:
+    return np.asarray(np.exp(-(((x - at[0]) / wide) ** 2) - ((y - at[1]) / tall) ** 2), np.float32)
+
+
+def _face(side: int, landmarks: Floats, face_px: float) -> _Basis:
+    """The maps over every second pixel of the ellipse that a face fills in a crop."""
+    line = (np.arange(0, side, 2, dtype=np.float32) + 0.5 - side / 2) / np.float32(face_px)
+    x, y = (np.asarray(axis, np.float32) for axis in np.meshgrid(line, line))
+    inside = (x / 0.50) ** 2 + ((y - 0.12) / 0.64) ** 2 < 1
+    return _maps(x[inside], y[inside], landmarks)
+
+
+def _square(side: int, landmarks: Floats, face_px: float) -> _Basis:
+    """The maps over a whole crop."""
+    line = (np.arange(side, dtype=np.float32) - side / 2) / np.float32(face_px)
+    x, y = (np.asarray(axis, np.float32).ravel() for axis in np.meshgrid(line, line))
+    return _maps(x, y, landmarks)
+
+
+def _maps(x: Floats, y: Floats, landmarks: Floats) -> _Basis:
+    none, height = np.zeros_like(x), face_height(x, y, landmarks)
+    maps: list[tuple[Floats, Floats]] = []
+    for term in (np.ones_like(x), x, y, x * x, x * y, y * y):
+        maps += [(term, none), (none, term)]
+    maps += [(x * bulge, y * bulge) for bulge in (x * x, x * y, y * y, height)]
+    maps[_SHEET:_SHEET] = [(height, none), (none, height)]
+    dx, dy = (np.array(axis, np.float32) for axis in zip(*maps, strict=True))
+    return _Basis(x, y, dx, dy)
+
+
+def _flattened(crop: Grey) -> Floats:
+    """The crop's detail in units of its surroundings' contrast: light and exposure taken out."""
+    smooth = cv2.GaussianBlur(crop.astype(np.float32), (0, 0), 1.2)
+    detail = smooth - cv2.GaussianBlur(smooth, (0, 0), 12)
+    return np.asarray(detail / (np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), 12)) + 4), np.float32)
+
+
+def _reference(target: Floats, basis: _Basis, face_px: float) -> tuple[Floats, Floats]:
+    """The target's pixels, and how they change with each map: maps x pixels."""
+    at_x, at_y = _pixels(basis.x, target, face_px), _pixels(basis.y, target, face_px)
+    scale = face_px / 8  # of Sobel's sums to a slope per face width
+    across = _at(cv2.Sobel(target, cv2.CV_32F, 1, 0, ksize=3) * scale, at_x, at_y)
+    down = _at(cv2.Sobel(target, cv2.CV_32F, 0, 1, ksize=3) * scale, at_x, at_y)
+    return _at(target, at_x, at_y), across * basis.dx + down * basis.dy
+
+
+def _aligned(
+    crops: Sequence[Floats],
+    middle: int,
+    reference: Floats,
+    slopes: Floats,
+    basis: _Basis,
+    face_px: float,
+    before: dict[int, Warp],
+) -> dict[int, Warp]:
+    """Each crop's warp, followed from the middle outwards; crops that do not match are left out."""
+    power = reference * reference
+    found: dict[int, Warp] = {}
+    for order in (range(middle, len(crops)), range(middle - 1, -1, -1)):
+        latest = np.zeros(len(_ALL))
         for index in order:
-            followed, good = _follow(crops[middle], crops[index], start, guess)
-            if good.sum() < MIN_CORNERS:
-                continue
-            guess = np.where(good[:, None], followed, guess)
-            value = _left_over(start[good], followed[good])
-            if value is not None:
-                found.append(value / face_px)
+            start = before.get(index)
+            if start is None:
+                start = _fitted(crops[index], reference, slopes, basis, face_px, latest, _TILT, _TILT_STEPS)
+            warp = _fitted(crops[index], reference, slopes, basis, face_px, start, _ALL, _STEPS)
+            error = _seen(crops[index], warp, basis, face_px) - reference
+            weights = _weights(error)
+            if (weights * error * error).sum() < (1 - _MATCHED) * (weights * power).sum():
+                found[index] = latest = warp
     return found
 
 
-def _corners(crop: Grey, face_px: float) -> Points | None:
-    mask = np.zeros_like(crop)
-    side = crop.shape[0]
-    center = (side // 2, round(side / 2 + 0.12 * face_px))
-    cv2.ellipse(mask, center, (round(0.48 * face_px), round(0.62 * face_px)), 0, 0, 360, 255, -1)
-    corners = cv2.goodFeaturesToTrack(crop, CORNERS, 0.005, 4, mask=mask, blockSize=5)
-    if corners is None or len(corners) < MIN_CORNERS:
-        return None
-    return np.asarray(corners.reshape(-1, 2), np.float32)
+def _fitted(
+    crop: Floats,
+    reference: Floats,
+    slopes: Floats,
+    basis: _Basis,
+    face_px: float,
+    warp: Warp,
+    used: NDArray[np.intp],
+    steps: int,
+) -> Warp:
+    """Improve a warp by Gauss-Newton steps in the maps that are used."""
+    slopes, spread = slopes[used], _SPREAD[used]
+    for _ in range(steps):
+        error = _seen(crop, warp, basis, face_px) - reference
+        weights = _weights(error)
+        prior = _BLUR * np.average(error * error, weights=weights) / spread**2
+        weighted = slopes * weights
+        pull = _product(weighted, error[None])[:, 0] + prior * warp[used]
+        step = np.linalg.solve(_product(weighted, slopes) + np.diag(prior), pull)
+        warp = warp.copy()
+        warp[used] -= step
+        if np.abs(step).max() < _DONE:
+            break
+    return warp
 
 
-def _follow(one: Grey, other: Grey, start: Points, guess: Points) -> tuple[Points, NDArray[np.bool_]]:
-    """Follow the corners there and back; good are those that come back to where they were."""
-    ahead, ok = _flow(one, other, start, guess)
-    back, ok_back = _flow(other, one, ahead, start)
-    return ahead, ok & ok_back & (np.linalg.norm(back - start, axis=1) < 0.5)
+def _gain(slopes: Floats, weights: Floats, warp: Warp, *, nearer: bool) -> float:
+    """How much larger the squared error would be without the relief's maps, all others refitted.
+
+    A nose that grows less than the rest as the face comes nearer is none.
+    """
+    normal = _product(slopes * weights, slopes)
+    sheet, both, depth = normal[:_SHEET, :_SHEET], normal[:_SHEET, _SHEET:], normal[_SHEET:, _SHEET:]
+    sheet = sheet + 1e-6 * sheet.diagonal().mean() * np.eye(_SHEET)
+    own = depth - both.T @ np.linalg.solve(sheet, both)
+    gain = float(warp[_SHEET:] @ own @ warp[_SHEET:])
+    if (warp[-1] > 0) != nearer:
+        gain -= float(warp[-1] ** 2 * (own[2, 2] - own[2, :2] @ np.linalg.solve(own[:2, :2], own[:2, 2])))
+    return gain
 
 
-def _flow(one: Grey, other: Grey, start: Points, guess: Points) -> tuple[Points, NDArray[np.bool_]]:
-    ahead, ok, _ = cv2.calcOpticalFlowPyrLK(
-        one,
-        other,
-        start[:, None],
-        guess[:, None].copy(),
-        winSize=_WINDOW,
-        maxLevel=_LEVELS,
-        criteria=_UNTIL,
-        flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
-    )
-    return np.asarray(ahead, np.float32)[:, 0], np.asarray(ok).ravel() == 1
+def _product(one: Floats, other: Floats) -> NDArray[np.float64]:
+    """`one @ other.T`; by OpenCV, because BLAS's threads stand in one another's way on a busy machine."""
+    return np.asarray(cv2.gemm(one, other, 1.0, _NOTHING, 0.0, flags=cv2.GEMM_2_T), np.float64)
 
 
-def _left_over(start: Points, followed: Points) -> float | None:
-    plane, _ = cv2.findHomography(start, followed, cv2.LMEDS)
-    if plane is None or not np.isfinite(plane).all():
-        return None
-    mapped = cv2.perspectiveTransform(start[:, None].astype(np.float64), plane)[:, 0]
-    return float(np.percentile(np.linalg.norm(mapped - followed, axis=1), 80))
+def _weights(error: Floats) -> Floats:
+    """Cauchy's weights: what changes far more than the rest is no motion."""
+    scale = 1.5 * float(np.median(np.abs(error))) + 1e-6
+    return np.asarray(1 / (1 + (error / scale) ** 2), np.float32)
+
+
+def _seen(image: Floats, warp: Warp, basis: _Basis, face_px: float) -> Floats:
+    """What a crop shows where the warp puts the basis's pixels."""
+    weights = warp.astype(np.float32)[None]
+    x = basis.x + cv2.gemm(weights, basis.dx, 1.0, _NOTHING, 0.0)[0]
+    y = basis.y + cv2.gemm(weights, basis.dy, 1.0, _NOTHING, 0.0)[0]
+    return _at(image, _pixels(x, image, face_px), _pixels(y, image, face_px))
+
+
+def _pixels(axis: Floats, image: Floats, face_px: float) -> Floats:
+    return np.asarray(axis * face_px + image.shape[0] / 2, np.float32)
+
+
+_ROW: Final = 16_384  # px: remap takes at most 32,767 in a row
+
+
+def _at(image: Floats, x: Floats, y: Floats) -> Floats:
+    """The image's values at these places."""
+    parts = [
+        cv2.remap(
+            image,
+            x[None, i : i + _ROW],
+            y[None, i : i + _ROW],
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )[0]
+        for i in range(0, len(x), _ROW)
+    ]
+    return np.concatenate(parts)

@@ -173,7 +173,7 @@ class Sessions:
         _log.info("liveness session %s: FAILED (%s)", session_id, reason)
 
     def explain(self, session_id: str) -> dict[str, Any]:
-        """Why a session ended as it did, for logs and local tools only; no AWS call shows this.
+        """Why a session ended as it did, for local tools only (`GET /_rollcall/...`); no AWS call shows this.
 
         Raises SessionNotFoundException.
         """
@@ -190,6 +190,7 @@ class Sessions:
                     signal.name: {
                         "value": signal.value,
                         "threshold": signal.threshold,
+                        "margin": signal.margin,
                         "passed": signal.passed,
                         "why": signal.why,
                     }

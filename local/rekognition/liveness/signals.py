@@ -19,6 +19,7 @@ Box = tuple[float, float, float, float]
 
 # Is there enough to judge? A browser on a busy machine loses frames, above all the last ones.
 MIN_FRAMES, TYPICAL_FRAMES = 20, 60
+MIN_LENGTH_S, TYPICAL_LENGTH_S = 1.5, 3.0
 MIN_FPS, TYPICAL_FPS = 6.0, 15.0  # the AWS client gave 15 to 20, and 5 to 7 on a starved machine
 MAX_GAP_S, TYPICAL_GAP_S = 0.4, 0.2
 MAX_TAIL_S, TYPICAL_TAIL_S = 1.0, 0.5  # measured within 0.5 s; up to 2.4 s when the tail was lost
@@ -30,21 +31,33 @@ MIN_ONE_FACE, TYPICAL_ONE_FACE = 0.85, 0.98  # share of frames
 MIN_SAME_FACE, TYPICAL_SAME_FACE = 0.45, 0.80  # cosine; two people reach 0.43 in 0.015 % of pairs
 MIN_GROWTH, TYPICAL_GROWTH = 1.5, 1.9
 MIN_FILL, TYPICAL_FILL = 0.5, 0.7  # IoU; the client stops at 0.7 by its own landmarks
+SPAN_S = 0.25  # speeds are taken over this time at least: over less, jitter looks fast and a fast film slow
 MAX_STEP, TYPICAL_STEP = 1.5, 0.9  # log units of size per second: doubling in a second peaks at 1.0
 STEP_ALLOWANCE = 0.10  # jitter of the size between two frames
 MAX_MOVE, TYPICAL_MOVE = 2.5, 0.8  # face widths per second
 MOVE_ALLOWANCE = 0.15
 MAX_CUT, TYPICAL_CUT = 4.0, 2.0  # a frame's change over that of its neighbours
 CUT_FLOOR = 2.5  # grey levels that are no cut however still the rest is
+STILL, STILL_SHARE = (
+    0.1,
+    0.3,
+)  # grey levels, and share of the usual change, that a repeated picture stays under
+MAX_REPEAT_S = 0.3  # a picture that was repeated for longer excuses no greater change
 MAX_CLOCK_S, TYPICAL_CLOCK_S = 1.5, 0.6
-MAX_HURRY_S, TYPICAL_HURRY_S = 2.0, 1.2  # the first piece comes after a second of recording
-MIN_RELIEF, TYPICAL_RELIEF = 0.006, 0.009  # measured: sheets 0.001 to 0.003, heads 0.01 to 0.04
-MIN_REFLECTION, TYPICAL_REFLECTION = 0.85, 0.95  # measured: 0.95 and more, at most 0.53 without
+MAX_HURRY_S, TYPICAL_HURRY_S = 0.5, 0.1  # a busy machine only ever takes longer
+MIN_RELIEF, TYPICAL_RELIEF = 0.035, 0.07  # measured: flat or bent sheets at most 0.03, heads 0.04 to 0.4
+MIN_REFLECTION, TYPICAL_REFLECTION = 0.85, 0.95  # 0.94 and more; without at most 0.56
 MIN_SWING, TYPICAL_SWING = 0.5, 1.2  # levels of 255
-MAX_RANK, TYPICAL_RANK = 0.015, 0.005  # share of shuffled orders that fit as well
+MAX_RANK, TYPICAL_RANK = 0.005, 0.0  # share of shuffled orders that fit as well
+MAX_LAG_S, TYPICAL_LAG_S = 0.45, 0.2  # a screen and a camera need 0.1 to 0.2; what else is lost is lost video
 
 LAG_S = np.arange(-0.1, 0.701, 0.02)  # video against claimed times; wider windows let wrong colours fit
 SHUFFLES = 200
+
+
+def length(duration: float) -> Signal:
+    """The video's length in seconds: nobody comes nearer in less."""
+    return _at_least("length", duration, MIN_LENGTH_S, TYPICAL_LENGTH_S, "the video is too short")
 
 
 def frames(count: int) -> Signal:
@@ -117,27 +130,41 @@ def fills_oval(face: Box, oval: Box) -> Signal:
 
 
 def steady_size(times: Floats, sizes: Floats) -> Signal:
-    """The fastest change of size between frames, in log units per second."""
-    value = _fastest(times, np.abs(np.diff(np.log(sizes))), STEP_ALLOWANCE)
+    """The fastest change of size, in log units per second."""
+    value = _fastest(times, np.log(sizes)[:, None], STEP_ALLOWANCE)
     return _at_most("steady_size", value, MAX_STEP, TYPICAL_STEP, "the face jumps in size")
 
 
 def steady_place(times: Floats, centers: Floats, sizes: Floats) -> Signal:
-    """The fastest move between frames, in face widths per second."""
-    moves = np.linalg.norm(np.diff(centers, axis=0), axis=1) / sizes[1:]
-    value = _fastest(times, moves, MOVE_ALLOWANCE)
+    """The fastest move, in (median) face widths per second."""
+    value = _fastest(times, centers / np.median(sizes), MOVE_ALLOWANCE)
     return _at_most("steady_place", value, MAX_MOVE, TYPICAL_MOVE, "the face jumps to another place")
 
 
 def no_cut(times: Floats, changes: Floats) -> Signal:
     """The largest change of the whole picture over that of its neighbours in time."""
     value = 0.0
-    speeds = changes[1:] / np.maximum(np.diff(times), 1e-3) * float(np.median(np.diff(times)))
+    rows = _fresh(changes)
+    steps = np.minimum(np.diff(times[rows]), MAX_REPEAT_S)
+    changes = changes[rows[1:]]
+    speeds = changes / np.maximum(steps, 1e-3) * float(np.median(np.diff(times)))
     for row in range(len(speeds)):
         around = np.concatenate([speeds[max(0, row - 4) : row], speeds[row + 1 : row + 5]])
         usual = max(CUT_FLOOR, float(np.median(around)) if len(around) else 0.0)
-        value = max(value, float(min(changes[row + 1], speeds[row])) / usual)
+        value = max(value, float(min(changes[row], speeds[row])) / usual)
     return _at_most("no_cut", value, MAX_CUT, TYPICAL_CUT, "the video is cut")
+
+
+def standstill(times: Floats, changes: Floats) -> float:
+    """The longest time (s) in which the picture did not change: a starved camera repeats its last one."""
+    return float(np.diff(np.append(times[_fresh(changes)], times[-1])).max())
+
+
+def _fresh(changes: Floats) -> NDArray[np.int64]:
+    """The rows of pictures that do not just repeat the one before."""
+    new = changes > max(STILL, STILL_SHARE * float(np.median(changes)))
+    new[0] = True
+    return np.flatnonzero(new)
 
 
 def video_clock(duration: float, claimed: float) -> Signal:
@@ -146,27 +173,28 @@ def video_clock(duration: float, claimed: float) -> Signal:
     return _at_most("video_clock", abs(duration - claimed), MAX_CLOCK_S, TYPICAL_CLOCK_S, why)
 
 
-def real_time(received: float, claimed: float) -> Signal:
+def real_time(taken: float, claimed: float) -> Signal:
     """How much faster than it was recorded the video came in, in seconds; slow networks are no fault."""
-    hurry = max(0.0, claimed - received)
+    hurry = max(0.0, claimed - taken)
     return _at_most(
         "real_time", hurry, MAX_HURRY_S, TYPICAL_HURRY_S, "the video was not sent as it was recorded"
     )
 
 
-def relief(residuals: Sequence[float]) -> Signal:
-    """What one plane per frame cannot explain, in face widths: the upper fifth of the frames."""
-    value = float(np.percentile(residuals, 80)) if residuals else 0.0
+def relief(explained: float) -> Signal:
+    """The share of the face's changes that a relief explains and a bent sheet does not."""
+    value = explained
     return _at_least("relief", value, MIN_RELIEF, TYPICAL_RELIEF, "the face moves like a flat picture")
 
 
 def reflection(
-    times: Floats, colors: Floats, shown: Sequence[tuple[float, Floats]], seed: int
+    times: Floats, colors: Floats, shown: Sequence[tuple[float, Floats]], early: float, seed: int
 ) -> list[Signal]:
-    """Does the face's colour follow the colours shown? Fit, swing, and the rank among shuffled orders.
+    """Does the face's colour follow the colours shown? Fit, swing, rank among shuffled orders, and lag.
 
     `times` (s) and `colors` (n x 3: R, G, B) are the face's; `shown` holds when each
-    colour began to move over the one before, with the first and last held.
+    colour began to move over the one before, with the first and last held. `early` is by how
+    much (s) the video began before the client's claimed start, as far as its length tells.
     """
     rows = _flash_rows(times, colors, shown)
     if len(rows) < MIN_FLASH_FRAMES:
@@ -175,19 +203,20 @@ def reflection(
     starts = np.array([start for start, _ in shown])
     sequence = np.array([color for _, color in shown])
     shares = _shares(times[rows], starts)
-    value = _fit(seen, shares, sequence)
+    value, lag = _fit(seen, shares, sequence)
     rng = np.random.default_rng(seed)
     inner = np.arange(1, len(sequence) - 1)
     better = 0
     for _ in range(SHUFFLES):
         order = np.concatenate([[0], rng.permutation(inner), [len(sequence) - 1]])
         if (order != np.arange(len(sequence))).any():
-            better += _fit(seen, shares, sequence[order]) >= value
+            better += _fit(seen, shares, sequence[order])[0] >= value
     swing = float(np.percentile(seen, 97) - np.percentile(seen, 3))
     return [
         _at_least("reflection", value, MIN_REFLECTION, TYPICAL_REFLECTION, "the colours are not reflected"),
         _at_least("swing", swing, MIN_SWING, TYPICAL_SWING, "the face hardly changes colour"),
         _at_most("rank", better / SHUFFLES, MAX_RANK, TYPICAL_RANK, "other colours fit as well"),
+        _at_most("lag", lag - early, MAX_LAG_S, TYPICAL_LAG_S, "the colours come too late"),
     ]
 
 
@@ -208,12 +237,14 @@ def _shares(at: Floats, starts: Floats) -> Floats:
     return np.stack([_detrended(on_screen(at, starts + lag)) for lag in LAG_S])
 
 
-def _fit(seen: Floats, shares: Floats, sequence: Floats) -> float:
-    """The best correlation of the face's chroma with that of the colours over the allowed lags."""
+def _fit(seen: Floats, shares: Floats, sequence: Floats) -> tuple[float, float]:
+    """The best correlation of the face's chroma with that of the colours, and the lag (s) that gives it."""
     expected = shares @ _chroma(sequence)
     norms = np.linalg.norm(expected, axis=(1, 2)) * np.linalg.norm(seen)
     products = (expected * seen).sum(axis=(1, 2))
-    return float(np.max(np.where(norms > 1e-9, products / np.maximum(norms, 1e-9), -1.0)))
+    fits = np.where(norms > 1e-9, products / np.maximum(norms, 1e-9), -1.0)
+    best = int(fits.argmax())
+    return float(fits[best]), float(LAG_S[best])
 
 
 def _flash_rows(times: Floats, colors: Floats, shown: Sequence[tuple[float, Floats]]) -> NDArray[np.int64]:
@@ -236,10 +267,15 @@ def _chroma(colors: Floats) -> Floats:
     return np.stack([colors[:, 0] - colors[:, 1], colors[:, 2] - colors[:, 1]], axis=1)
 
 
-def _fastest(times: Floats, steps: Floats, allowance: float) -> float:
-    if not len(steps):
+def _fastest(times: Floats, places: Floats, allowance: float) -> float:
+    """The fastest way from one row of `places` to the first one that is SPAN_S or more later."""
+    later = np.searchsorted(times, times + SPAN_S)
+    from_ = np.flatnonzero(later < len(times))
+    if not len(from_):
         return 0.0
-    return float((np.maximum(steps - allowance, 0) / np.maximum(np.diff(times), 0.02)).max())
+    to = later[from_]
+    ways = np.linalg.norm(places[to] - places[from_], axis=1)
+    return float((np.maximum(ways - allowance, 0) / (times[to] - times[from_])).max())
 
 
 def _at_least(name: str, value: float, limit: float, typical: float, why: str) -> Signal:

@@ -224,7 +224,7 @@ class StreamServer:
         session: Session,
         task: challenge.Challenge,
     ) -> Recording:
-        talk = Conversation(task)
+        talk = Conversation(task, monotonic())
         left = (self._sessions.expires(session) - self._now()).total_seconds()
         try:
             async with asyncio.timeout(left):
