@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
 from chalicelib import wiring
+from chalicelib.access import Caller, Role
 from chalicelib.attendance import NewPunch, PunchReceipt, punch, settle
 from chalicelib.errors import (
     AmbiguousMatch,
@@ -34,6 +35,8 @@ NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 IMAGE = b"\xff\xd8\xff\xe0 the reference image"
 FACE, OTHER_FACE = (str(uuid.UUID(int=number)) for number in (1, 2))
 
+CALLER = Caller("front-door", Role.ADMIN, "front door")  # who may see whose punch it is
+
 Reply = dict[str, Any]
 
 
@@ -49,7 +52,7 @@ class Rekognition:
             config=Config(retries={"total_max_attempts": 1}),
         )
         self.stubber = Stubber(client)
-        self.faces = Faces(client, "people", "bucket")
+        self.faces = Faces(client, "people", "bucket", "FaceMovementAndLightChallenge")
 
     def session(self, session_id: str, status: str, **fields: Any) -> None:
         reply = {"SessionId": session_id, "Status": status, **fields}
@@ -90,12 +93,15 @@ def ann(store: Store) -> str:
 @pytest.fixture
 def session(store: Store) -> str:
     session_id = str(uuid.uuid4())
-    store.add_session(Session(session_id=session_id, created_at=NOW, state=SessionState.ISSUED))
+    store.add_session(
+        Session(session_id=session_id, created_at=NOW, by=CALLER.token_id, state=SessionState.ISSUED)
+    )
     return session_id
 
 
 def check_in(store: Store, rekognition: Rekognition, session: str, at: datetime = NOW) -> PunchReceipt:
-    return punch(store, rekognition.faces, NewPunch(liveness_session_id=session), now=at)
+    body = NewPunch(liveness_session_id=session)
+    return punch(store, wiring.access(), rekognition.faces, body, caller=CALLER, now=at)
 
 
 def punches(store: Store, person_id: str = "ann") -> int:
@@ -311,5 +317,7 @@ def test_a_spent_session_keeps_its_outcome_after_aws_has_forgotten_it(
     rekognition.found((ann, FACE, 99.0))
     made = check_in(store, rekognition, session)
     rekognition.error("SessionNotFoundException")
-    again = settle(store, rekognition.faces, session, now=NOW + timedelta(minutes=4))
+    again = settle(
+        store, wiring.access(), rekognition.faces, session, caller=CALLER, now=NOW + timedelta(minutes=4)
+    )
     assert (again.first, again.outcome.punch_id) == (False, made.punch_id)
