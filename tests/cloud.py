@@ -5,6 +5,7 @@ collections are asked for). CloudFormation does not make them here: tests make t
 What else moto leaves out of a template is in docs/deploy.md.
 """
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -19,8 +20,8 @@ def _no_object(bucket: str, key: str, version: str | None) -> bytes:
     raise KeyError(key)
 
 
-def main() -> None:
-    """Serve until the process is ended."""
+def application() -> Callable[..., Any]:
+    """Give moto with collections, as WSGI."""
     moto = DomainDispatcherApplication(create_backend_app)
     rekognition = RekognitionApp(Faces(":memory:"), cast(Engine, None), _no_object)
 
@@ -28,7 +29,12 @@ def main() -> None:
         chosen = rekognition if rekognition.handles(environ) else moto
         return chosen(environ, start_response)
 
-    server = make_server("127.0.0.1", 0, answer, threaded=True, request_handler=MotoRequestHandler)
+    return answer
+
+
+def main() -> None:
+    """Serve until the process is ended."""
+    server = make_server("127.0.0.1", 0, application(), threaded=True, request_handler=MotoRequestHandler)
     print(server.server_address[1], flush=True)
     server.serve_forever()
 

@@ -17,9 +17,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from moto.apigateway.models import apigateway_backends
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
+from tests import cloud
 from tests.e2e.template import ACCOUNT, REGION
 
 Environ = dict[str, Any]
@@ -70,9 +70,7 @@ def _method(method: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    server = make_server(
-        "127.0.0.1", 0, SwaggerBridge(DomainDispatcherApplication(create_backend_app)), threaded=True
-    )
+    server = make_server("127.0.0.1", 0, SwaggerBridge(cloud.application()), threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")
     sys.stdout.flush()

@@ -13,23 +13,15 @@ from typing import Any
 
 import boto3
 import pytest
-from chalice.deploy.validate import validate_route_content_types
+import requests
 
-from local.appserver import AppServer
 from tests.e2e.package import ROOT
 from tests.e2e.template import ACCOUNT, REGION
 
 Client = Callable[[str], Any]
 
 SHIPPED = ("app.py", "chalicelib", "requirements.txt")
-# So that Chalice looks no further: see test_chalice_takes_the_app_as_it_is.
-PASSES = """
-for methods in app.routes.values():
-    for entry in methods.values():
-        entry.content_types = []
-"""
-
-NAMES = {"rollcall-dev", "rollcall-dev-sweep"}
+NAMES = {"rollcall-dev", "rollcall-dev-sweep", "rollcall-dev-retention"}
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +61,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / ".chalice").mkdir()
     for path in (ROOT / ".chalice").glob("*.json"):
         shutil.copy(path, folder / ".chalice")
-    with (folder / "app.py").open("a") as app:
-        app.write(PASSES)
     return folder
 
 
@@ -137,12 +127,6 @@ def routes(client: Client) -> dict[str, dict[str, Any]]:
 def config_of(project: Path) -> dict[str, Any]:
     config: dict[str, Any] = json.loads((project / ".chalice" / "config.json").read_text())
     return {**config, **config["stages"]["dev"]}
-
-
-def test_chalice_takes_the_app_as_it_is(make_run: AppServer) -> None:
-    from app import app
-
-    validate_route_content_types(app.routes, app.api.binary_types)
 
 
 def test_every_function_is_made_as_configured(deployed: None, client: Client, project: Path) -> None:
@@ -245,3 +229,50 @@ def test_delete_leaves_nothing(
     assert client("logs").describe_log_groups()["logGroups"] == []
     deployed = json.loads((project / ".chalice" / "deployed" / "dev.json").read_text())
     assert deployed["resources"] == []
+
+
+# --- the whole of `make deploy` and `make destroy` ------------------------------------------------
+
+
+def infra(cloud: dict[str, str], *words: str, says: str = "") -> str:
+    """Run `python -m infra`; gives what it prints."""
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ROLLCALL_"))
+    }
+    command = [sys.executable, "-m", "infra", words[0], "--stage", "dev", *words[1:]]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment | cloud, input=says, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_up_makes_a_stage_of_the_lean_package_and_down_leaves_nothing(
+    cloud: dict[str, str], client: Client
+) -> None:
+    requests.post(f"{cloud['AWS_ENDPOINT_URL']}/moto-api/reset", timeout=30)
+    shutil.rmtree(ROOT / "out" / "deploy-dev", ignore_errors=True)  # what other accounts were deployed to
+    client("rekognition").create_collection(CollectionId="rollcall-dev")  # moto's CloudFormation makes none
+
+    token, url = infra(cloud, "up").splitlines()
+    made = functions(client)
+    assert set(made) == NAMES
+    assert max(function["CodeSize"] for function in made.values()) < 5 * 1024**2
+    assert url.startswith("https://")
+    digest = hashlib.sha256(token.removeprefix("token ").encode()).hexdigest()
+    key = {"pk": {"S": f"TOKEN#{digest}"}, "sk": {"S": "-"}}
+    assert client("dynamodb").get_item(TableName="rollcall-dev", Key=key)["Item"]["role"]["S"] == "admin"
+
+    assert infra(cloud, "up").splitlines() == [url], "the same API, and no second token"
+    assert functions(client).keys() == made.keys()
+
+    infra(cloud, "down", says="dev\n")
+    assert functions(client) == {}
+    assert client("apigateway").get_rest_apis()["items"] == []
+    assert client("events").list_rules()["Rules"] == []
+    assert client("iam").list_roles()["Roles"] == []
+    assert client("logs").describe_log_groups()["logGroups"] == []
+    assert client("dynamodb").list_tables()["TableNames"] == []
+    assert client("s3").list_buckets()["Buckets"] == []
+    assert client("rekognition").list_collections()["CollectionIds"] == []
+    assert client("cloudformation").describe_stacks()["Stacks"] == []
