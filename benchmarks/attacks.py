@@ -27,7 +27,7 @@ from local.rekognition.liveness.challenge import MOVEMENT
 from tests.clips import engine
 from tests.test_liveness_stream import CREDENTIALS, KEY, REGION, Client, new
 
-SEED: Final = 1000
+SEED: Final = 3000
 HONEST: Final = "honest"
 
 

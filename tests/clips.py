@@ -18,7 +18,6 @@ from local.camera.scene import SETTLE_S
 from local.rekognition.engine import Engine, decode
 from local.rekognition.liveness import Recording, signals
 from local.rekognition.liveness.challenge import COLOR_MS, MOVEMENT, Challenge, Color, draw
-from tests import faces
 
 Image = NDArray[np.uint8]
 Edit = Callable[[float], Image | None]
@@ -39,11 +38,6 @@ def engine() -> Engine:
 @cache
 def head(*, flat: bool = False) -> Head:
     return Head.of(decode(ASTRONAUT.read_bytes()), engine(), flat=flat)
-
-
-@cache
-def another_head() -> Head:
-    return Head.of(decode(faces.photo_of_b()), engine())
 
 
 @dataclass(frozen=True)

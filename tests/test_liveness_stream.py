@@ -158,11 +158,11 @@ def test_a_video_sent_faster_than_recorded_completes_and_is_not_live(
     opened: Opener, server: StreamServer, sessions: Sessions
 ) -> None:
     """Over TLS; the client is told only that the session is complete, as AWS does."""
-    session_id = new(sessions)
+    session_id, recorded = new(sessions), film(script()).video
     tls = ssl.create_default_context(cafile=str(server._state / certificate.NAME))
     client = opened(server.tls_url, session_id, tls=tls)
     assert client.hear()[0] == "ServerSessionInformationEvent"
-    client.video(film(script()).video)
+    client.video(recorded)
     client.start()
     client.end()
     name, body = client.hear()
