@@ -182,7 +182,10 @@ def _decode_items(
     body = response_dict["body"]
     if response_dict["status_code"] != 200 or b'"B":' in body:
         return
-    reply = msgspec.json.decode(body)
+    try:
+        reply = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return  # it broke off
     if member in reply:
         customized_response_dict[member] = reply.pop(member)
         response_dict["body"] = msgspec.json.encode(reply)

@@ -4,6 +4,7 @@ of boto3. Gateways are made at their first use and kept for the life of the proc
 
 import os
 import sys
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
@@ -100,6 +101,35 @@ def _session() -> boto3.session.Session:
     return boto3.session.Session()
 
 
+def _refuse_cut_off(response: tuple[Any, dict[str, Any]] | None, **_: Any) -> None:
+    """Make a server's error of a reply that broke off, before botocore asks itself whether to try again.
+
+    botocore takes it for a whole one. DynamoDB's replies say what their bytes add up to; of others the JSON
+    must be whole.
+    """
+    if response is None or response[0].status_code != 200:
+        return
+    http, parsed = response
+    if total := http.headers.get("x-amz-crc32"):
+        whole = int(total) == zlib.crc32(http.content)
+    elif http.headers.get("content-type", "").startswith("application/x-amz-json"):
+        whole = _is_json(http.content)
+    else:
+        return
+    if not whole:
+        http.status_code = 500
+        parsed["Error"] = {"Code": "InternalServerError", "Message": "The reply broke off."}
+        parsed.setdefault("ResponseMetadata", {})["HTTPStatusCode"] = 500
+
+
+def _is_json(content: bytes) -> bool:
+    try:
+        msgspec.json.decode(content or b"{}")
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
 def _watched(client: C) -> C:
     """Measure each call of a client as part of the request that makes it."""
 
@@ -115,6 +145,9 @@ def _watched(client: C) -> C:
 
     events = client.meta.events
     events.register("before-send", send, "watch-send")
+    # Under the service's name, where botocore's own handler is too: what is more general comes later.
+    service = client.meta.service_model.service_id.hyphenize()
+    events.register_first(f"needs-retry.{service}", _refuse_cut_off, "watch-reply")
     events.register("before-call", begin, "watch-begin")
     events.register("after-call", end, "watch-end")
     events.register("after-call-error", end, "watch-error")

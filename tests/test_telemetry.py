@@ -1,10 +1,11 @@
 """The line of a request: what is in it, what never is, and that it measures what it says."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse, HeadersDict
 from msgspec.structs import replace
 
 from app import app
@@ -131,3 +132,40 @@ def test_a_request_that_has_taken_too_long_begins_no_more_calls(
     assert fire("sweep")["swept"] == 0, "a schedule may take its time"
     with telemetry.measuring(-1.0), telemetry.unhurried():
         assert wiring.store().settings().version == 0, "and so may what takes back"
+
+
+# --- replies that broke off -----------------------------------------------------------------------
+
+
+class Cut:
+    """The body of a reply that broke off."""
+
+    def stream(self) -> Iterator[bytes]:
+        yield b'{"Responses": {"rollcall-local": [{"pk": {"S": "SESS'
+
+
+@pytest.mark.parametrize("service", ["dynamodb", "rekognition"])
+def test_a_reply_that_broke_off_is_asked_for_again_and_never_read(
+    http: Http, service: str, finish: Finish
+) -> None:
+    http.get("/v1/people", limit=1)
+    session_ids = [finish(session(http), photos_of_a()[0]) for _ in range(2)]
+    client = wiring.table()._client if service == "dynamodb" else wiring.faces()._client
+    operation = "BatchGetItem" if service == "dynamodb" else "GetFaceLivenessSessionResults"
+    headers: Any = HeadersDict({"content-type": "application/x-amz-json-1.1"})
+    if service == "dynamodb":
+        headers["x-amz-crc32"] = "1"
+    broken = [1]
+
+    def cut(request: Any, **_: Any) -> Any:
+        return AWSResponse(request.url, 200, headers, Cut()) if broken and broken.pop() else None
+
+    client.meta.events.register_first(f"before-send.{service}.{operation}", cut, "cut")
+    try:
+        assert punch(http, session_ids[0]).json_body["Code"] == "NotRecognised", "it is asked for again"
+        assert broken == []
+        broken += [1, 1, 1]
+        again = punch(http, session_ids[1])
+        assert (again.status_code, again.json_body["Code"]) == (503, "Busy"), "never whole"
+    finally:
+        client.meta.events.unregister(f"before-send.{service}.{operation}", unique_id="cut")

@@ -88,7 +88,12 @@ def read(path: Path) -> Template:
         stage=api["StageName"],
         schedules=tuple(_schedules(resources)),
         errors={
-            kind: _literals(answer.get("ResponseParameters", {}).get("Headers", {}))
+            kind: _literals(
+                {
+                    name: resolve(value, values)
+                    for name, value in answer.get("ResponseParameters", {}).get("Headers", {}).items()
+                }
+            )
             for kind, answer in api.get("GatewayResponses", {}).items()
         },
     )

@@ -149,11 +149,6 @@ def test_what_is_not_there_is_a_403(probe: Emulator, path: str, message: str) ->
 # --- the app ------------------------------------------------------------------------------------
 
 
-def test_browsers_may_read_the_gateways_own_errors(packaged: Emulator) -> None:
-    answer = requests.get(packaged.url + "/nowhere", timeout=35)
-    assert answer.headers["Access-Control-Allow-Origin"] == "*"
-
-
 def test_an_environment_that_dies_costs_one_request(package: Package, aws: Embedded, tmp_path: Path) -> None:
     with Emulator(package.sam, tmp_path, variables(aws), environments=1) as emulator:
         assert requests.get(emulator.url + "/health", timeout=35).status_code == 200

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.package import TOOLS, Package, build, native_wheels
+from tests.e2e.template import read
 
 UNPACKED_BYTES = 250 * 1024 * 1024
 """Most that Lambda unpacks; 50 MB is the most that is uploaded at once."""
@@ -17,6 +18,13 @@ UNPACKED_BYTES = 250 * 1024 * 1024
 def staged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Package:
     """The package of a stage that is deployed."""
     return build(request.param, tmp_path_factory.mktemp(f"package-{request.param}"))
+
+
+def test_browsers_may_read_the_gateways_own_errors(staged: Package) -> None:
+    errors = read(staged.sam).errors
+    assert {kind: dict(headers) for kind, headers in errors.items()} == {
+        kind: {"Access-Control-Allow-Origin": "*"} for kind in ("DEFAULT_4XX", "DEFAULT_5XX")
+    }
 
 
 def tool(name: str, *words: str | Path) -> str:
