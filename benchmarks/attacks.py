@@ -128,7 +128,7 @@ def _print_signals(rows: list[Row]) -> None:
         )
         failed: dict[str, list[float]] = defaultdict(list)
         for row in rows:
-            if row.name != HONEST and name in row.signals and row.signals[name][1] < 0:
+            if not row.name.startswith(HONEST) and name in row.signals and row.signals[name][1] < 0:
                 failed[row.name].append(row.signals[name][0])
         by = "; ".join(f"{kind} {len(v)}x ({min(v):.3g} to {max(v):.3g})" for kind, v in failed.items())
         print(f"| {name} | {said} | {by} |")

@@ -83,7 +83,7 @@ class Take:
             seed=self.seed,
             growth=dice.uniform(1.9, 2.4),
             move_s=dice.uniform(1.8, 3.2),
-            sway=dice.uniform(0.3, 1.4) if sway is None else sway,
+            sway=dice.uniform(0.5, 1.4) if sway is None else sway,
         )
         return Script(scene, challenge)
 
@@ -220,6 +220,11 @@ def screen(take: Take) -> Head:
 def honest(take: Take) -> Recording:
     """A person who does what is asked."""
     return film(take, take.script(person(take)))
+
+
+def held_still(take: Take) -> Recording:
+    """A person who turns the head by hardly 2 to 4 degrees on the way."""
+    return film(take, take.script(person(take), sway=take.rng.uniform(0.2, 0.5)))
 
 
 def still(take: Take) -> Recording:
@@ -455,6 +460,7 @@ BOTH: Final = (MOVEMENT, LIGHT)
 
 CLASSES: Final[dict[str, tuple[Callable[[Take], Recording], tuple[str, ...]]]] = {
     "honest": (honest, BOTH),
+    "honest, the head held still": (held_still, BOTH),
     "still photo": (still, BOTH),
     "photo moved by hand": (by_hand, BOTH),
     "bent photo": (bent_by_hand, BOTH),

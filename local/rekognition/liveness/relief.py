@@ -2,8 +2,8 @@
 
 Crops of the face are aligned to one another by a warp that has two parts: all that a sheet of
 paper can do, held and tilted by hand, flat or bent (any quadratic map, and the cubic terms by which a
-bent sheet's bulge grows as it comes nearer); and what a nose, sockets and cheeks do on top: their
-parallax when the head turns, and that they grow faster than the rest as it comes nearer. The answer
+bent sheet's bulge grows as it comes nearer); and what a nose and sockets do on top: their parallax
+when the head turns, and that a nose grows faster than the rest as it comes nearer. The answer
 is the share of the remaining change in the picture that the second part takes away. Moire, noise
 and flicker count against it, because no relief explains them.
 
@@ -99,26 +99,20 @@ def explained(crops: Sequence[Crop], face_px: float) -> float | None:
     return gain / max(gain + rest, 1e-9)
 
 
-def face_height(x: Floats, y: Floats, landmarks: Floats) -> Floats:
-    """A face's height at places around its landmarks (all in face widths): head, nose, sockets, lips, chin.
+def nose_height(x: Floats, y: Floats, landmarks: Floats) -> Floats:
+    """How far a face stands out at places around its landmarks, all in face widths: the nose and the sockets.
 
-    The sizes are those of a typical adult; that real faces differ costs some of what is explained.
+    No more of it, because a bent sheet can have the rest, and heads differ there. The sizes are those of a
+    typical adult; that real faces differ costs some of what is explained.
     """
-    left, right, nose, *corners = landmarks
-    mouth, eyes = np.mean(corners, axis=0), (left + right) / 2
-    along = max(float(nose[1] - eyes[1]), 0.1)
-    down = np.clip((y - eyes[1]) / along, 0, 1)
+    left, right, nose, *_ = landmarks
+    eyes = (left + right) / 2
+    down = np.clip((y - eyes[1]) / max(float(nose[1] - eyes[1]), 0.1), 0, 1)
     middle = eyes[0] + down * (nose[0] - eyes[0])  # the ridge runs from between the eyes to the tip
     ridge = np.where(y < nose[1], down, np.clip(1 - (y - nose[1]) / 0.10, 0, 1))
     bridge = 0.22 * ridge * np.exp(-(((x - middle) / (0.055 + 0.05 * down)) ** 2))
-    sockets = _bump(x, y, left, 0.13, 0.09) + _bump(x, y, right, 0.13, 0.09)
-    head, lips = _bump(x, y, (eyes + mouth) / 2, 0.62, 0.95), _bump(x, y, mouth, 0.2, 0.1)
-    chin = _bump(x, y, mouth + np.array([0, 0.24]), 0.18, 0.12)
-    return np.asarray(bridge + 0.58 * head - 0.06 * sockets + 0.03 * lips + 0.04 * chin, np.float32)
-
-
-def _bump(x: Floats, y: Floats, at: NDArray[np.floating], wide: float, tall: float) -> Floats:
-    return np.asarray(np.exp(-(((x - at[0]) / wide) ** 2) - ((y - at[1]) / tall) ** 2), np.float32)
+    sockets = sum(np.exp(-(((x - at) / 0.13) ** 2) - ((y - of) / 0.09) ** 2) for at, of in (left, right))
+    return np.asarray(bridge - 0.06 * sockets, np.float32)
 
 
 def _face(side: int, landmarks: Floats, face_px: float) -> _Basis:
@@ -137,7 +131,7 @@ def _square(side: int, landmarks: Floats, face_px: float) -> _Basis:
 
 
 def _maps(x: Floats, y: Floats, landmarks: Floats) -> _Basis:
-    none, height = np.zeros_like(x), face_height(x, y, landmarks)
+    none, height = np.zeros_like(x), nose_height(x, y, landmarks)
     maps: list[tuple[Floats, Floats]] = []
     for term in (np.ones_like(x), x, y, x * x, x * y, y * y):
         maps += [(term, none), (none, term)]
