@@ -91,7 +91,7 @@ def test_an_honest_person_is_live_with_any_camera_in_any_light(kind: str, camera
     ("attack", "kind", "signs"),
     [
         (feeds.still, MOVEMENT, {"growth", "relief"}),
-        (feeds.by_hand, LIGHT, {"relief"}),
+        (feeds.by_hand, MOVEMENT, {"relief"}),
         (feeds.bent_by_hand, MOVEMENT, {"relief"}),
         (feeds.on_screen, MOVEMENT, {"relief"}),
         (feeds.scaled, MOVEMENT, {"relief"}),

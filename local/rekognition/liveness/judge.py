@@ -89,7 +89,7 @@ def judge(recording: Recording, engine: Engine, audit: int = 4) -> Verdict:
     found = [*_evidence(recording, clip, seen), signals.relief(explained)]
     if recording.challenge.kind == LIGHT:
         early = clip.duration - recording.claimed
-        found += signals.reflection(seen.times, seen.colors, shown, early, seed=len(recording.video))
+        found += signals.reflection(seen.times, seen.colors, shown, early)
     live = all(signal.passed for signal in found)
     stalled = signals.standstill(seen.times, seen.changes) > _STALLED_S
     if not live and _spoilt(supply, found, stalled=stalled):
