@@ -23,7 +23,7 @@ STAGE ?= dev
 OUT ?= out/$(STAGE)
 ARGS ?=
 
-.PHONY: help run test contract fuzz browser kills e2e check fmt reset clean package lint-infra deploy destroy
+.PHONY: help run test contract fuzz browser attacks kills e2e check fmt reset clean package lint-infra deploy destroy
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -34,6 +34,7 @@ help: ## list the targets
 	@echo "make fuzz      what strangers may send, made up for SECONDS=$(SECONDS)"
 	@echo "make browser  AWS's liveness component in a real browser, to the punch and to every other end"
 	@echo "            (needs node and npm; CHROMIUM=/path names the browser)"
+	@echo "make attacks  what the liveness judge of the laptop lets through, as tables (a quarter of an hour; needs npm)"
 	@echo "make kills     kill -9 in the middle of enrolments and erasures, then look for harm (TIMES=$(TIMES))"
 	@echo "make package  the app as it goes to Lambda: OUT/deployment.zip and OUT/sam.json"
 	@echo "            (STAGE=dev OUT=out/STAGE; AWS_DEFAULT_REGION must name a region)"
@@ -67,6 +68,9 @@ browser: $(VENV)/.browser $(WEIGHTS) $(PAGE)/out/index.html ## AWS's liveness co
 	@$(PY) -m tests.browser.chromium
 	@echo "Checking in before a camera that sees the screen; about four minutes ..."
 	@$(PY) -m pytest -v tests/browser
+
+attacks: $(VENV)/.dev $(WEIGHTS) ## what the liveness judge lets through
+	@$(PY) -m benchmarks.attacks
 
 kills: $(VENV)/.dev $(WEIGHTS) ## kill -9 in the middle of enrolments and erasures
 	@echo "Killing a process that enrols and erases people, $(TIMES) times ..."
