@@ -130,6 +130,14 @@ def marks(site: Site, person_id: str) -> list[str]:
     return [punch["id"] for day in days for punch in day["punches"]]
 
 
+def lift_limits(client: Site) -> None:
+    """Let a kiosk begin as many sessions as it likes: those of this test would be refused by right."""
+    settings = client.get("/v1/settings", role="admin")
+    limits = settings["limits"] | {"sessions_per_minute": 100_000}
+    answer = client.call("PUT", "/v1/settings", settings | {"limits": limits}, role="admin")
+    assert answer.status_code == 200, answer.text
+
+
 @pytest.mark.parametrize(
     ("kinds", "rate", "share"),
     [
@@ -153,6 +161,7 @@ def test_every_punch_is_answered_in_time_and_recorded_once(
 ) -> None:
     count = round(request.config.getoption("--punches") * share)
     shown = enrol_three(site(failing.url))
+    lift_limits(site(failing.url))
     tally = Tally()
     sites = [site(failing.url) for _ in range(KIOSKS)]
     faults.inject(kinds, rate)
