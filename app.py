@@ -113,12 +113,13 @@ from chalicelib.models import (
     SessionId,
     Status,
 )
-from chalicelib.privacy import AttendanceOf, Held, Receipt, RetentionPlan
+from chalicelib.privacy import Held, Receipt, RetentionPlan
 from chalicelib.recognition import Identification, Verification
 from chalicelib.reports import Timesheet
 from chalicelib.settings import Settings
 from chalicelib.timesheets import MonthlySheet, MonthText, RosterFilter, RosterLimit, RosterPage
 from chalicelib.tokens import NewToken, TokenMade, TokenView
+from chalicelib.traces import AttendanceOf
 from chalicelib.uploads import Upload
 from chalicelib.wiring import (
     access,

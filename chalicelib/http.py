@@ -178,8 +178,8 @@ class Hooks(msgspec.Struct, frozen=True):
     remembers its answer, or with False only that there was one); `audited` notes what managers do, before
     and after (given the route and the ids in its path), and `refused` what limits refuse; `seal` and `unseal`
     make cursors that only we can make; `report` writes down what was measured of a request (and its
-    milliseconds); `is_busy` says of an unexpected exception whether it is AWS being
-    slow, throttled or down; `advise` says, in a language, what a caller may do about a refusal.
+    milliseconds); `is_busy` says of an unexpected exception whether it is AWS being slow, throttled or
+    down; `advise` says, in a language, what a caller may do about a refusal.
     """
 
     admit: Admit

@@ -36,8 +36,6 @@ from chalicelib.store import Store, new_id
 from chalicelib.table import Item
 from chalicelib.traces import AttendanceOf, Erasure, Removed, Traces
 
-__all__ = ["AttendanceOf", "Held", "Receipt", "RetentionPlan", "data", "erase", "retain", "sweep"]
-
 TRIES = 5
 
 EXPORT_KEPT = timedelta(minutes=2)
