@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from chalicelib import items
+from chalicelib.ids import new_id, new_punch_id
 from chalicelib.models import DayRecord, Person
-from chalicelib.store import new_id, new_punch_id
 from chalicelib.table import Item, to_attributes
 from chalicelib.workdays import Mark
 

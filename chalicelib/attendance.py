@@ -26,6 +26,7 @@ from chalicelib.errors import (
     SessionUsed,
 )
 from chalicelib.faces import SEARCH_FLOOR, Faces, LivenessResult
+from chalicelib.ids import new_punch_id
 from chalicelib.limits import note_failure, require_unlocked
 from chalicelib.models import (
     Evidence,
@@ -41,7 +42,7 @@ from chalicelib.people import first_name
 from chalicelib.photos import Photo
 from chalicelib.recognition import recognise
 from chalicelib.settings import Settings
-from chalicelib.store import DayMoved, SessionAlreadySpent, Snapshot, Store, new_punch_id
+from chalicelib.store import DayMoved, SessionAlreadySpent, Snapshot, Store
 from chalicelib.table import pause
 from chalicelib.telemetry import mark, observe
 from chalicelib.workdays import Asked, Direction, Mark, Source, direction, recent

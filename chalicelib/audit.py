@@ -15,9 +15,9 @@ from msgspec.structs import replace
 from chalicelib.access import Access, AuditEntry
 from chalicelib.errors import RollcallError, TooMany
 from chalicelib.http import Done, Reply, Request, status_of
+from chalicelib.ids import new_id
 from chalicelib.models import Page
 from chalicelib.periods import one_day, period
-from chalicelib.store import new_id
 from chalicelib.telemetry import unhurried
 
 _log = logging.getLogger("rollcall")

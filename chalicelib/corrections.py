@@ -12,11 +12,11 @@ from msgspec.structs import replace
 
 from chalicelib.calendars import Rota
 from chalicelib.errors import Busy, InvalidCursor, InvalidRequest, PunchNotFound, PunchSuperseded
-from chalicelib.items import punch_instant
+from chalicelib.ids import new_punch_id, punch_instant
 from chalicelib.models import Evidence, Instant, Page, PersonId, Punch, PunchId, Reason
 from chalicelib.people import EARLIEST, FUTURE, clean
 from chalicelib.periods import period
-from chalicelib.store import DayMoved, Store, new_punch_id
+from chalicelib.store import DayMoved, Store
 from chalicelib.table import pause
 from chalicelib.workdays import Asked, Source, by_day
 

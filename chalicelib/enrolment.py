@@ -27,11 +27,12 @@ from chalicelib.errors import (
     WriteConflict,
 )
 from chalicelib.faces import Faces
+from chalicelib.ids import new_id
 from chalicelib.items import fold
 from chalicelib.models import MAX_FACES, Consent, Face, FaceState, Match, Person, PersonView
 from chalicelib.people import clean
 from chalicelib.photos import Photo, Photos, key_of
-from chalicelib.store import Store, new_id
+from chalicelib.store import Store
 
 SAME_PERSON = 80.0
 """Least similarity (percent) of a new photo with the faces of a namesake to be taken for the same

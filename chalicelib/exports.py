@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from chalicelib.errors import ExportTooLarge
 from chalicelib.http import Reply, Request, weight
+from chalicelib.ids import new_id
 from chalicelib.photos import Photos
 from chalicelib.spreadsheets import Row, csv_chunks, xlsx
-from chalicelib.store import new_id
 
 Format = Literal["json", "csv", "xlsx"]
 

@@ -21,7 +21,6 @@ A shard is a partition's share of the people, so that a morning rush does not me
 1,000 writes a second.
 """
 
-import re
 import unicodedata
 import zlib
 from datetime import UTC, date, datetime, timedelta
@@ -31,6 +30,7 @@ import msgspec
 from msgspec import Struct
 
 from chalicelib.calendars import Calendar
+from chalicelib.ids import punch_instant
 from chalicelib.models import (
     Answer,
     Consent,
@@ -59,8 +59,6 @@ SETTINGS = ("SETTINGS", "-")
 
 SESSION_KEPT = timedelta(days=1)
 """How long a spent session still gives its answer to a retry."""
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 WORDS = 20
 """How many words of a name a search may begin with: all its items fit into one transaction (100 writes),
@@ -179,16 +177,6 @@ def punch_key(person_id: str, punch_id: str) -> tuple[str, str] | None:
     """Give the key of a punch; None for what cannot be a punch's id."""
     at = punch_instant(punch_id)
     return (f"PERSON#{person_id}", f"PUNCH#{instant(at)}#{punch_id}") if at else None
-
-
-def punch_instant(punch_id: str) -> datetime | None:
-    """Give the instant that a punch's id begins with; None for what cannot be a punch's id."""
-    if not re.fullmatch("[0-9a-f]{26}", punch_id):
-        return None
-    try:
-        return EPOCH + timedelta(microseconds=int(punch_id[:14], 16))
-    except OverflowError:
-        return None
 
 
 def punch(punch: Punch) -> Item:

@@ -8,6 +8,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from chalicelib.errors import Busy, InvalidRequest, UnknownShift, WriteConflict
+from chalicelib.ids import new_id
 from chalicelib.items import fold
 from chalicelib.models import (
     Consent,
@@ -20,7 +21,7 @@ from chalicelib.models import (
     Status,
 )
 from chalicelib.settings import Settings
-from chalicelib.store import Store, new_id
+from chalicelib.store import Store
 
 NAME_LIMIT = 200
 

@@ -20,6 +20,7 @@ from chalicelib.enrolment import ABANDONED_AFTER
 from chalicelib.errors import Busy, WriteConflict
 from chalicelib.faces import Faces
 from chalicelib.http import Reply
+from chalicelib.ids import new_id
 from chalicelib.models import (
     Consent,
     FaceState,
@@ -32,7 +33,7 @@ from chalicelib.models import (
     Status,
 )
 from chalicelib.photos import Photos
-from chalicelib.store import Store, new_id
+from chalicelib.store import Store
 from chalicelib.table import Item
 from chalicelib.traces import AttendanceOf, Erasure, Removed, Traces
 

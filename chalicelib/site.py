@@ -13,11 +13,12 @@ from chalicelib.errors import (
     SettingsChanged,
     WriteConflict,
 )
+from chalicelib.ids import new_id
 from chalicelib.models import LeaveRecord, NewLeave
 from chalicelib.people import clean
 from chalicelib.periods import one_day
 from chalicelib.settings import Settings
-from chalicelib.store import Store, new_id
+from chalicelib.store import Store
 
 LONGEST_LEAVE = timedelta(days=366)
 

@@ -4,7 +4,6 @@ How each thing is laid out is `items.py`'s; conditions and transactions are `tab
 """
 
 import heapq
-import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -54,17 +53,6 @@ B = TypeVar("B")
 C = TypeVar("C")
 
 _LAST = "\U0010ffff"  # sorts after every text
-
-
-def new_id() -> str:
-    """Make an id that says nothing: 96 random bits in hex, which Rekognition and S3 take too."""
-    return secrets.token_hex(12)
-
-
-def new_punch_id(at: datetime, seed: str | None = None) -> str:
-    """Make the id of a punch: its instant in microseconds, which tells the key, and 48 bits of chance."""
-    rest = seed[:12] if seed else secrets.token_hex(6)
-    return f"{(at - items.EPOCH) // timedelta(microseconds=1):014x}{rest}"
 
 
 def check_place(place: str, prefix: str) -> str:

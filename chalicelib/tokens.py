@@ -20,10 +20,10 @@ from chalicelib.errors import (
     TokenNotFound,
     TooManyRequests,
 )
+from chalicelib.ids import new_id
 from chalicelib.models import Instant, Page
 from chalicelib.people import clean
 from chalicelib.settings import Limits
-from chalicelib.store import new_id
 
 PREFIX = "rc_"
 

@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from chalicelib.errors import UploadNotFound
 from chalicelib.forms import PhotoBody
+from chalicelib.ids import new_id
 from chalicelib.photos import UPLOAD_LIFE, UPLOAD_LIMIT_BYTES, Photo, Photos, upload_key
-from chalicelib.store import Store, new_id
+from chalicelib.store import Store
 
 LATEST = timedelta(minutes=2)
 """How long after its form ended an upload may still be under way or in use."""
