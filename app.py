@@ -189,7 +189,7 @@ endpoint = Endpoints(
     app,
     Hooks(
         admit=admit,
-        once=lambda request, run, remember: once(store, now(), request, run, remember),
+        once=lambda request, run, remember: once(access, now(), request, run, remember),
         audited=lambda request, what, ids: audit.audited(access(), request, what, ids, now=now()),
         refused=lambda request, what, error: audit.refused(access(), request, what, error, now=now()),
         seal=lambda request, place: cursors.seal(access(), request, place),

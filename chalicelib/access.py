@@ -1,12 +1,14 @@
-"""Who may call: tokens, how often they called, and who did what. A second gateway to the table.
+"""Who may call: tokens, how often they called, who did what, and what they were answered.
 
-How each thing is laid out:
+A second gateway to the table, beside `Store`. How each thing is laid out:
 
     token    TOKEN#<sha256>           -          listed under TOKENS by id; expires, if it does
     count    LIMIT#<what>#<who>       <window>   expires
     lock     LOCK#<what>#<who>        -          expires
     audit    AUDIT#<month>            <instant>#<id>
     secret   SECRET                   -
+
+The answers to requests that may be repeated are laid out in `items.py`, for erasures look for people in them.
 """
 
 import hashlib
@@ -20,10 +22,11 @@ from functools import cached_property
 
 from msgspec import Struct
 
+from chalicelib import items
 from chalicelib.errors import WriteConflict
 from chalicelib.items import LISTING, instant, lock_key, struct
-from chalicelib.models import to_builtins
-from chalicelib.table import Item, Table, delete, insert, key, put, require
+from chalicelib.models import Answer, to_builtins
+from chalicelib.table import Item, Table, delete, insert, key, put, replace_if, require
 
 TOKENS = "TOKENS"
 
@@ -187,6 +190,35 @@ class Access:
                 if not dry_run:
                     self._table.write(delete(item["pk"], item["sk"]))
         return removed
+
+    # --- what they were answered ------------------------------------------------------------------
+
+    def claim_answer(
+        self, place: str, running: Answer, *, now: datetime, kept: timedelta, abandoned: timedelta
+    ) -> Answer | None:
+        """Note that a request is under way; gives what is there when it came before."""
+        item = items.answer(place, running, now + kept)
+        try:
+            self._table.write(insert(item))
+        except WriteConflict:
+            there = self._table.get(*items.answer_key(place))
+            before = struct(there, Answer) if there and there["expires"] > now.timestamp() else None
+            if before and (before.status is not None or now - before.started_at < abandoned):
+                return before
+            if there:
+                try:
+                    self._table.write(replace_if(item, attribute="started_at", value=there["started_at"]))
+                except WriteConflict:
+                    return running  # another took it over at this moment
+        return None
+
+    def keep_answer(self, place: str, answer: Answer, *, now: datetime, kept: timedelta) -> None:
+        """Keep what a request was answered."""
+        self._table.write(put(items.answer(place, answer, now + kept)))
+
+    def drop_answer(self, place: str) -> None:
+        """Forget a request that changed nothing."""
+        self._table.write(delete(*items.answer_key(place)))
 
     # --- what is secret ---------------------------------------------------------------------------
 

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from chalicelib.access import Access
 from chalicelib.errors import AnswerNotKept, IdempotencyKeyReused, InvalidRequest, RequestInProgress
 from chalicelib.http import MUTATIONS, Reply, Request
 from chalicelib.models import Answer
-from chalicelib.store import Store
 from chalicelib.telemetry import unhurried
 
 _log = logging.getLogger("rollcall")
@@ -35,7 +35,7 @@ _VISIBLE = frozenset(string.ascii_letters + string.digits + string.punctuation)
 
 
 def once(
-    store: Callable[[], Store], now: datetime, request: Request, run: Callable[[], Reply], remember: bool
+    access: Callable[[], Access], now: datetime, request: Request, run: Callable[[], Reply], remember: bool
 ) -> Reply:
     """Run a request; one with an Idempotency-Key that succeeded before is answered from memory.
 
@@ -50,7 +50,7 @@ def once(
     caller = request.caller.token_id if request.caller else ""
     place = hashlib.sha256(f"{caller} {key}".encode()).hexdigest()
     running = Answer(fingerprint=request.fingerprint, started_at=now)
-    before = store().claim_answer(place, running, now=now, kept=KEPT, abandoned=ABANDONED_AFTER)
+    before = access().claim_answer(place, running, now=now, kept=KEPT, abandoned=ABANDONED_AFTER)
     if before:
         if before.fingerprint != running.fingerprint:
             raise IdempotencyKeyReused
@@ -63,7 +63,7 @@ def once(
         reply = run()
     except BaseException:
         with unhurried():
-            store().drop_answer(place)
+            access().drop_answer(place)
         raise
     text = msgspec.json.encode(reply.body) if remember and reply.body is not None else b""
     body = zlib.compress(text)
@@ -72,11 +72,11 @@ def once(
         answer = msgspec.structs.replace(running, status=reply.status, body=body, about=about)
         try:
             with unhurried():
-                store().keep_answer(place, answer, now=now, kept=KEPT)
+                access().keep_answer(place, answer, now=now, kept=KEPT)
         except Exception as error:  # it is done: the caller is told so, and the key stays taken for a while
             _log.error("an answer could not be kept: %s", type(error).__name__)
     else:
-        store().drop_answer(place)
+        access().drop_answer(place)
     return reply
 
 

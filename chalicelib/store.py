@@ -20,7 +20,6 @@ from chalicelib.calendars import Calendar
 from chalicelib.errors import Busy, InvalidCursor, InvalidRequest, PersonExists, PersonNotFound, WriteConflict
 from chalicelib.items import LISTING, SETTINGS, UNFINISHED, instant, struct
 from chalicelib.models import (
-    Answer,
     Consent,
     DayRecord,
     Face,
@@ -616,32 +615,3 @@ class Store:
     def remove_leave(self, person_id: str, leave_id: str) -> bool:
         """Take a leave away; says whether it was there."""
         return self._take((f"PERSON#{person_id}", f"LEAVE#{leave_id}"))
-
-    # --- answers to repeated requests -----------------------------------------------------------
-
-    def claim_answer(
-        self, place: str, running: Answer, *, now: datetime, kept: timedelta, abandoned: timedelta
-    ) -> Answer | None:
-        """Note that a request is under way; gives what is there when it came before."""
-        item = items.answer(place, running, now + kept)
-        try:
-            self._table.write(insert(item))
-        except WriteConflict:
-            there = self._table.get(*items.answer_key(place))
-            before = struct(there, Answer) if there and there["expires"] > now.timestamp() else None
-            if before and (before.status is not None or now - before.started_at < abandoned):
-                return before
-            if there:
-                try:
-                    self._table.write(replace_if(item, attribute="started_at", value=there["started_at"]))
-                except WriteConflict:
-                    return running  # another took it over at this moment
-        return None
-
-    def keep_answer(self, place: str, answer: Answer, *, now: datetime, kept: timedelta) -> None:
-        """Keep what a request was answered."""
-        self._table.write(put(items.answer(place, answer, now + kept)))
-
-    def drop_answer(self, place: str) -> None:
-        """Forget a request that changed nothing."""
-        self._table.write(delete(*items.answer_key(place)))

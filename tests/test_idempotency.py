@@ -10,9 +10,9 @@ import pytest
 from chalice.test import HTTPResponse
 
 from chalicelib import idempotency, people
+from chalicelib.access import Access
 from chalicelib.errors import Busy
 from chalicelib.models import Answer
-from chalicelib.store import Store
 from tests.conftest import CONSENT, Finish, Http
 from tests.faces import photo_of_c
 
@@ -145,14 +145,14 @@ def test_a_key_holds_for_a_day(http: Http, clock: Any) -> None:
 
 
 def test_a_request_that_died_may_be_made_again_after_the_gateways_patience(
-    http: Http, store: Store, clock: Any, monkeypatch: pytest.MonkeyPatch
+    http: Http, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(self: Store, place: str, answer: Answer, **_: Any) -> None:
+    def killed(self: Access, place: str, answer: Answer, **_: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as dying:
-        dying.setattr(Store, "keep_answer", killed)
-        dying.setattr(Store, "drop_answer", killed)
+        dying.setattr(Access, "keep_answer", killed)
+        dying.setattr(Access, "drop_answer", killed)
         with pytest.raises(KeyboardInterrupt):
             http.post("/v1/people", {"name": "A", "code": "1"}, KEY)
     at_once = http.post("/v1/people", {"name": "A", "code": "1"}, KEY)
@@ -201,7 +201,7 @@ def test_a_key_has_1_to_255_visible_characters(http: Http, key: str) -> None:
     assert http.post("/v1/people", {"name": "A"}, {"Idempotency-Key": "~" * 255}).status_code == 201
 
 
-def test_reading_takes_no_key(http: Http, store: Store) -> None:
+def test_reading_takes_no_key(http: Http) -> None:
     for _ in range(2):
         answer = http.call("GET", "/v1/people", headers=KEY)
         assert (answer.status_code, "Idempotency-Replayed" in answer.headers) == (200, False)
