@@ -128,6 +128,7 @@ from chalicelib.wiring import (
     environment,
     faces,
     is_busy,
+    ledger,
     now,
     origin,
     photos,
@@ -239,7 +240,7 @@ def show_docs() -> Reply:
 @endpoint(scope="kiosk", admit=admit_lab, problem=lab.problem, refuses=(LabOff, TooManyRequests))
 def lab_session(caller: Caller | None) -> LabSession:
     """Start a liveness session."""
-    return lab.start_session(store(), access(), faces(), caller=caller, now=now())
+    return lab.start_session(store(), ledger(), access(), faces(), caller=caller, now=now())
 
 
 @app.route("/liveness-result", methods=["GET"])
@@ -263,7 +264,7 @@ def lab_result(
     compareFaceId: str = "",  # noqa: N803
 ) -> LabLive | LabNotLive:
     """Check in with a finished session; the two query fields are taken and change nothing."""
-    return lab.session_result(store(), access(), faces(), session_id, caller=caller, now=now())
+    return lab.session_result(ledger(), access(), faces(), session_id, caller=caller, now=now())
 
 
 @app.route("/index-face", methods=["POST"], content_types=ANY)
@@ -302,7 +303,7 @@ def lab_list_collections() -> LabFaces:
 @endpoint(scope="viewer", admit=admit_lab, problem=lab.problem, refuses=(LabOff,))
 def lab_attendance(externalImageId: str = "") -> LabToday:  # noqa: N803
     """Say whether a person has checked in today."""
-    return lab.today(store(), externalImageId, now=now())
+    return lab.today(ledger(), externalImageId, now=now())
 
 
 @app.route("/delete-face", methods=["DELETE"])
@@ -324,7 +325,7 @@ def lab_delete_face(body: lab.Deletion) -> LabDeleted:
 )
 def lab_check_in(caller: Caller | None, body: lab.Upload) -> LabCheckIn | LabNotCheckedIn:
     """Check in with a photo alone, where the site allows it."""
-    return lab.check_in(store(), access(), faces(), body, caller=caller, now=now())
+    return lab.check_in(ledger(), access(), faces(), body, caller=caller, now=now())
 
 
 # --- people -------------------------------------------------------------------------------------
@@ -494,14 +495,14 @@ def list_leaves(from_: date, to: date, person_id: PersonId | None = None) -> Pag
 @endpoint(scope="kiosk", status=201, refuses=(TooManyRequests,))
 def begin_session(caller: Caller) -> SessionStarted:
     """Start a liveness session, with credentials that can do nothing but stream it."""
-    return liveness.begin(store(), access(), faces(), streaming(), caller=caller, now=now())
+    return liveness.begin(store(), ledger(), access(), faces(), streaming(), caller=caller, now=now())
 
 
 @app.route("/v1/liveness-sessions/{session_id}", methods=["GET"])
 @endpoint(scope="kiosk", refuses=(SessionNotFound,))
 def show_session(caller: Caller, session_id: SessionId) -> SessionView:
     """Say where a liveness session of the caller's stands; no score, no effect."""
-    return liveness.show(store(), faces(), session_id, caller=caller)
+    return liveness.show(ledger(), faces(), session_id, caller=caller)
 
 
 @app.route("/v1/punches", methods=["POST"])
@@ -513,7 +514,7 @@ def show_session(caller: Caller, session_id: SessionId) -> SessionView:
 )
 def punch(caller: Caller, body: NewPunch) -> Reply:
     """Record a punch for a finished liveness session; 200 for one that repeats the last."""
-    receipt = attendance.punch(store(), access(), faces(), body, caller=caller, now=now())
+    receipt = attendance.punch(ledger(), access(), faces(), body, caller=caller, now=now())
     return Reply(200 if receipt.duplicate else 201, receipt)
 
 
@@ -521,7 +522,7 @@ def punch(caller: Caller, body: NewPunch) -> Reply:
 @endpoint(scope="manager", status=201, refuses=(PersonNotFound, PunchNotFound, PunchSuperseded))
 def record_manual_punch(caller: Caller, request: Request, body: ManualPunch) -> PunchView:
     """Record a punch without a camera, or correct one."""
-    return corrections.record(store(), body, by=caller.token_id, seed=request.seed, now=now())
+    return corrections.record(store(), ledger(), body, by=caller.token_id, seed=request.seed, now=now())
 
 
 @app.route("/v1/punches", methods=["GET"])
@@ -536,7 +537,7 @@ def list_punches(
 ) -> Page[PunchView]:
     """List punches of some work days, oldest first, corrected ones too; their evidence for managers only."""
     return corrections.log(
-        store(),
+        ledger(),
         person_id=person_id,
         since=from_,
         until=to,
@@ -568,7 +569,7 @@ def show_roster(
 ) -> RosterPage | Reply:
     """Say where everybody is on a date (left out: today's work day), counted; JSON, CSV or XLSX."""
     chosen = RosterFilter(group, state, q)
-    report = timesheets.roster(store(), date_, chosen, limit=limit, after=cursor, now=now())
+    report = timesheets.roster(store(), ledger(), date_, chosen, limit=limit, after=cursor, now=now())
     return exports.answer(photos(), report, exports.wanted(request, format_), bom=bom, now=now())
 
 
@@ -587,7 +588,7 @@ def show_timesheet(
     bom: bool = False,
 ) -> Timesheet | Reply:
     """Show a person's days, at most 366, both ends included, with every punch; JSON, CSV or XLSX."""
-    report = timesheets.of_person(store(), person_id, from_, to, now=now())
+    report = timesheets.of_person(store(), ledger(), person_id, from_, to, now=now())
     return exports.answer(photos(), report, exports.wanted(request, format_), bom=bom, now=now())
 
 
@@ -608,7 +609,7 @@ def list_timesheets(
     bom: bool = False,
 ) -> Page[Timesheet] | Reply:
     """List the timesheets of everybody or of a group by name; long ones are fewer a page."""
-    report = timesheets.of_group(store(), from_, to, group, limit=limit, after=cursor, now=now())
+    report = timesheets.of_group(store(), ledger(), from_, to, group, limit=limit, after=cursor, now=now())
     return exports.answer(photos(), report, exports.wanted(request, format_), bom=bom, now=now())
 
 
@@ -628,7 +629,7 @@ def show_month(
     bom: bool = False,
 ) -> MonthlySheet | Reply:
     """Show a month at a glance: people down, days across, marks and totals; JSON, CSV or XLSX."""
-    report = timesheets.of_month(store(), month, group, limit=limit, after=cursor, now=now())
+    report = timesheets.of_month(store(), ledger(), month, group, limit=limit, after=cursor, now=now())
     return exports.answer(photos(), report, exports.wanted(request, format_), bom=bom, now=now())
 
 

@@ -1,6 +1,6 @@
 """Who may call: tokens, how often they called, who did what, and what they were answered.
 
-A second gateway to the table, beside `Store`. How each thing is laid out:
+A gateway to the table, beside `Store` and `Ledger`. How each thing is laid out:
 
     token    TOKEN#<sha256>           -          listed under TOKENS by id; expires, if it does
     count    LIMIT#<what>#<who>       <window>   expires

@@ -27,6 +27,7 @@ from chalicelib.errors import (
 )
 from chalicelib.faces import SEARCH_FLOOR, Faces, LivenessResult
 from chalicelib.ids import new_punch_id
+from chalicelib.ledger import DayMoved, Ledger, SessionAlreadySpent, Snapshot
 from chalicelib.limits import note_failure, require_unlocked
 from chalicelib.models import (
     Evidence,
@@ -42,7 +43,6 @@ from chalicelib.people import first_name
 from chalicelib.photos import Photo
 from chalicelib.recognition import recognise
 from chalicelib.settings import Settings
-from chalicelib.store import DayMoved, SessionAlreadySpent, Snapshot, Store
 from chalicelib.table import pause
 from chalicelib.telemetry import mark, observe
 from chalicelib.workdays import Asked, Direction, Mark, Source, direction, recent
@@ -109,7 +109,7 @@ class _Check(Struct, frozen=True):
 
 
 def punch(
-    store: Store, access: Access, faces: Faces, body: NewPunch, *, caller: Caller, now: datetime
+    ledger: Ledger, access: Access, faces: Faces, body: NewPunch, *, caller: Caller, now: datetime
 ) -> PunchReceipt:
     """Record a punch for a finished liveness session.
 
@@ -117,7 +117,7 @@ def punch(
     NotLive, NotRecognised or AmbiguousMatch; the last three spend the session.
     """
     settled = settle(
-        store, access, faces, body.liveness_session_id, asked=body.direction, caller=caller, now=now
+        ledger, access, faces, body.liveness_session_id, asked=body.direction, caller=caller, now=now
     )
     if not settled.first:
         raise SessionUsed
@@ -138,7 +138,7 @@ _REFUSALS = {kind.__name__: kind() for kind in (NotLive, NotRecognised, Ambiguou
 
 
 def settle(
-    store: Store,
+    ledger: Ledger,
     access: Access,
     faces: Faces,
     session_id: str,
@@ -157,64 +157,64 @@ def settle(
     try:
         result = faces.session(session_id)
     except SessionNotFound:
-        return _settled_before(store, session_id, caller)
+        return _settled_before(ledger, session_id, caller, now)
     if result.status == "EXPIRED":
-        return _settled_before(store, session_id, caller)
+        return _settled_before(ledger, session_id, caller, now)
     if result.status in ("CREATED", "IN_PROGRESS"):
-        _own(store, session_id, caller)
+        _own(ledger, session_id, caller)
         raise SessionPending
     if result.status == "SUCCEEDED" and result.image is None:
-        _own(store, session_id, caller)
+        _own(ledger, session_id, caller)
         raise NoReferenceImage
     matches = _candidates(faces, result.image) if result.status == "SUCCEEDED" and result.image else []
     size = len(result.image.content) if result.image else None
     check = _Check("face", asked, now, size, caller, result)
     for attempt in range(TRIES):
         try:
-            with store.turn(_first(matches)):
-                snapshot = store.snapshot(
+            with ledger.turn(_first(matches)):
+                snapshot = ledger.snapshot(
                     now, session_id=session_id, person_id=_first(matches), kiosk=check.who
                 )
                 if snapshot.session is None or snapshot.session.by != check.who:
                     raise SessionNotFound
                 if snapshot.session.outcome:
-                    return _stored(store, snapshot.session.outcome)
-                return _decide(store, access, check, matches, snapshot, snapshot.session)
+                    return _stored(ledger, snapshot.session.outcome, now)
+                return _decide(ledger, access, check, matches, snapshot, snapshot.session)
         except (DayMoved, SessionAlreadySpent):
             pause(attempt)  # read again: the answer of whoever was first, or the day as it is now
     raise Busy
 
 
 def check_in_photo(
-    store: Store, access: Access, faces: Faces, photo: Photo, *, caller: Caller | None, now: datetime
+    ledger: Ledger, access: Access, faces: Faces, photo: Photo, *, caller: Caller | None, now: datetime
 ) -> Settled:
     """Record a punch for a mere photo, where the site allows it.
 
     Raises PhotoPunchOff, NoFaceFound, LockedOut, NotRecognised or AmbiguousMatch.
     """
-    if not store.settings().photo_punch:
+    if not ledger.snapshot(now).settings.photo_punch:
         raise PhotoPunchOff
     matches = faces.search(photo)
     check = _Check("photo", "auto", now, len(photo.content), caller)
     for attempt in range(TRIES):
         try:
-            with store.turn(_first(matches)):
-                snapshot = store.snapshot(now, person_id=_first(matches), kiosk=check.who)
+            with ledger.turn(_first(matches)):
+                snapshot = ledger.snapshot(now, person_id=_first(matches), kiosk=check.who)
                 require_unlocked(snapshot.locked_until, now=now)
                 try:
                     person, evidence = recognise(matches, snapshot.person, snapshot.settings)
                 except (NotRecognised, AmbiguousMatch):
                     _note_failure(access, check, matches, snapshot.settings)
                     raise
-                return _record(store, check, snapshot, person, evidence, None)
+                return _record(ledger, check, snapshot, person, evidence, None)
         except DayMoved:
             pause(attempt)
     raise Busy
 
 
-def first_today(store: Store, person_id: str, *, now: datetime) -> Mark | None:
+def first_today(ledger: Ledger, person_id: str, *, now: datetime) -> Mark | None:
     """Find the first punch of a person's current work day; None before it."""
-    snapshot = store.snapshot(now, person_id=person_id)
+    snapshot = ledger.snapshot(now, person_id=person_id)
     if snapshot.person is None:
         return None
     today = Rota(snapshot.settings.calendar).work_day(now, snapshot.person.shift)
@@ -232,31 +232,33 @@ def _candidates(faces: Faces, image: Photo) -> list[Match]:
         return []
 
 
-def _settled_before(store: Store, session_id: str, caller: Caller | None) -> Settled:
+def _settled_before(ledger: Ledger, session_id: str, caller: Caller | None, now: datetime) -> Settled:
     """Answer for a session that Rekognition no longer knows."""
-    session = _own(store, session_id, caller)
+    session = _own(ledger, session_id, caller)
     if session.outcome is None:
         raise SessionExpired
-    return _stored(store, session.outcome)
+    return _stored(ledger, session.outcome, now)
 
 
-def _own(store: Store, session_id: str, caller: Caller | None) -> Session:
+def _own(ledger: Ledger, session_id: str, caller: Caller | None) -> Session:
     """Read a session of the caller's; of one that is another's not even its state is told."""
-    session = store.session(session_id)
+    session = ledger.session(session_id)
     if session is None or session.by != (caller.token_id if caller else None):
         raise SessionNotFound
     return session
 
 
-def _stored(store: Store, outcome: Outcome) -> Settled:
-    people = store.people([outcome.person_id]) if outcome.person_id else {}
-    person = people.get(outcome.person_id or "")
-    greeting = first_name(person.name, store.settings().name_order) if person else ""
+def _stored(ledger: Ledger, outcome: Outcome, now: datetime) -> Settled:
+    if outcome.person_id is None:
+        return Settled(outcome, first=False)
+    snapshot = ledger.snapshot(now, person_id=outcome.person_id)
+    person = snapshot.person
+    greeting = first_name(person.name, snapshot.settings.name_order) if person else ""
     return Settled(outcome, first=False, greeting=greeting, person=person)
 
 
 def _decide(
-    store: Store,
+    ledger: Ledger,
     access: Access,
     check: _Check,
     matches: list[Match],
@@ -269,11 +271,11 @@ def _decide(
         person, evidence = recognise(matches, snapshot.person, snapshot.settings)
     except (NotLive, NotRecognised, AmbiguousMatch) as refusal:
         outcome = replace(_outcome(check), code=type(refusal).__name__)
-        store.spend_session(_spent(session, outcome))
+        ledger.spend_session(_spent(session, outcome))
         # Only by the call that spent it: however often it is asked for, one failure counts once.
         _note_failure(access, check, matches, snapshot.settings)
         return Settled(outcome, first=True)
-    return _record(store, check, snapshot, person, evidence, session)
+    return _record(ledger, check, snapshot, person, evidence, session)
 
 
 def _note_failure(access: Access, check: _Check, matches: list[Match], settings: Settings) -> None:
@@ -291,7 +293,7 @@ def _require_live(check: _Check, settings: Settings) -> None:
 
 
 def _record(
-    store: Store,
+    ledger: Ledger,
     check: _Check,
     snapshot: Snapshot,
     person: Person,
@@ -311,7 +313,7 @@ def _record(
     if repeated := recent(day.marks, check.now, snapshot.settings.duplicate_window_s):
         outcome = replace(outcome, punch_id=repeated.id, duplicate=True)
         if session:
-            store.spend_session(_spent(session, outcome))
+            ledger.spend_session(_spent(session, outcome))
         observe("Duplicate")
         return Settled(outcome, True, greeting, person, repeated, direction(day.marks, repeated))
     if check.liveness and session:
@@ -335,7 +337,7 @@ def _record(
         evidence=evidence,
     )
     outcome = replace(outcome, punch_id=made.punch_id)
-    store.add_punch(made, [day], _spent(session, outcome) if session else None)
+    ledger.add_punch(made, [day], _spent(session, outcome) if session else None)
     mark(person=person.person_id)
     observe("Punched")
     observe("MatchMargin", evidence.similarity - (evidence.runner_up or SEARCH_FLOOR))

@@ -13,10 +13,11 @@ from msgspec.structs import replace
 from chalicelib.calendars import Rota
 from chalicelib.errors import Busy, InvalidCursor, InvalidRequest, PunchNotFound, PunchSuperseded
 from chalicelib.ids import new_punch_id, punch_instant
+from chalicelib.ledger import DayMoved, Ledger
 from chalicelib.models import Evidence, Instant, Page, PersonId, Punch, PunchId, Reason
 from chalicelib.people import EARLIEST, FUTURE, clean
 from chalicelib.periods import period
-from chalicelib.store import DayMoved, Store
+from chalicelib.store import Store
 from chalicelib.table import pause
 from chalicelib.workdays import Asked, Source, by_day
 
@@ -70,14 +71,16 @@ class PunchView(Struct, frozen=True, kw_only=True):
         return cls(**shown | {"at": punch.local_at(), "evidence": punch.evidence if evidence else None})
 
 
-def record(store: Store, body: ManualPunch, *, by: str, seed: str | None = None, now: datetime) -> PunchView:
+def record(
+    store: Store, ledger: Ledger, body: ManualPunch, *, by: str, seed: str | None = None, now: datetime
+) -> PunchView:
     """Record a manual punch or a correction, once for each `seed`.
 
     Raises PersonNotFound, PunchNotFound, PunchSuperseded, InvalidRequest.
     """
     _check(body, now)
     person, rota = store.person(body.person_id), Rota.of(store.calendars())
-    old = store.punch(person.person_id, body.supersedes) if body.supersedes else None
+    old = ledger.punch(person.person_id, body.supersedes) if body.supersedes else None
     if body.supersedes and old is None:
         raise PunchNotFound(body.supersedes)
     at = body.at or (old.at if old else now)
@@ -103,14 +106,14 @@ def record(store: Store, body: ManualPunch, *, by: str, seed: str | None = None,
         by=by,
     )
     for attempt in range(TRIES):
-        if (seed or attempt) and (made := store.punch(person.person_id, punch.punch_id)):
+        if (seed or attempt) and (made := ledger.punch(person.person_id, punch.punch_id)):
             return PunchView.of(made)  # made before, and nobody heard of it
         try:
-            with store.turn(person.person_id):
-                days = store.days(person.person_id, {work_day, old.work_day if old else work_day})
+            with ledger.turn(person.person_id):
+                days = ledger.days(person.person_id, {work_day, old.work_day if old else work_day})
                 if old and any(mark.supersedes == old.punch_id for day in days for mark in day.marks):
                     raise PunchSuperseded(old.punch_id)
-                store.add_punch(punch, days)
+                ledger.add_punch(punch, days)
         except DayMoved:
             pause(attempt)
             store.person(person.person_id)  # it may be that they are being erased
@@ -131,7 +134,7 @@ def _check(body: ManualPunch, now: datetime) -> None:
 
 
 def log(
-    store: Store,
+    ledger: Ledger,
     *,
     person_id: str | None,
     since: date,
@@ -150,7 +153,7 @@ def log(
         days = [day for day in days if day >= _reached(start)]
     if not days:
         return Page([], None)
-    found = store.punches(person_id, days[0], until) if person_id else _everybodys(store, days, start)
+    found = ledger.punches(person_id, days[0], until) if person_id else _everybodys(ledger, days, start)
     shown: list[Punch] = []
     for punch in found:
         if punch.punch_id > start:  # ids begin with their instant
@@ -168,30 +171,30 @@ def _reached(punch_id: str) -> date:
     return at.date() - OVERLAP
 
 
-def _everybodys(store: Store, days: list[date], start: str) -> Iterator[Punch]:
+def _everybodys(ledger: Ledger, days: list[date], start: str) -> Iterator[Punch]:
     """Yield everybody's punches of some work days in order, reading two days ahead of what is shown."""
     waiting: dict[str, str] = {}
     begin, size = 0, 3
     while begin < len(days):
         some = days[begin : begin + size]
         begin, size = begin + size, min(size * 2, 32)  # where little happened, more days at once
-        for record in store.everybodys_days(some):
+        for record in ledger.everybodys_days(some):
             own = (mark for mark in record.marks if mark.work_day == record.work_day and mark.id > start)
             waiting |= {mark.id: record.person_id for mark in own}
         horizon = new_punch_id(datetime.combine(some[-1] - OVERLAP, time(), UTC))
-        yield from _read(store, waiting, [punch_id for punch_id in waiting if punch_id < horizon])
-    yield from _read(store, waiting, list(waiting))
+        yield from _read(ledger, waiting, [punch_id for punch_id in waiting if punch_id < horizon])
+    yield from _read(ledger, waiting, list(waiting))
 
 
-def _read(store: Store, waiting: dict[str, str], punch_ids: list[str]) -> Iterator[Punch]:
+def _read(ledger: Ledger, waiting: dict[str, str], punch_ids: list[str]) -> Iterator[Punch]:
     ordered = sorted(punch_ids)
     for start in range(0, len(ordered), 500):
         pairs = [(waiting.pop(punch_id), punch_id) for punch_id in ordered[start : start + 500]]
-        found = store.punches_by_id(pairs)
+        found = ledger.punches_by_id(pairs)
         yield from (found[punch_id] for _, punch_id in pairs if punch_id in found)
 
 
-def rebuild(store: Store, person_id: str, since: date, until: date) -> int:
+def rebuild(ledger: Ledger, person_id: str, since: date, until: date) -> int:
     """Write a person's work days anew from the punches where they differ; says how many did.
 
     What counts are the punches; a work day is only their projection. Raises InvalidRequest.
@@ -199,15 +202,15 @@ def rebuild(store: Store, person_id: str, since: date, until: date) -> int:
     wanted = period(since, until)
     changed = 0
     for start in range(0, len(wanted), 31):
-        changed += _rebuild(store, person_id, wanted[start : start + 31])
+        changed += _rebuild(ledger, person_id, wanted[start : start + 31])
     return changed
 
 
-def _rebuild(store: Store, person_id: str, work_days: list[date]) -> int:
+def _rebuild(ledger: Ledger, person_id: str, work_days: list[date]) -> int:
     for attempt in range(TRIES):
         # The days first: a punch that comes after them moves its day on, and that is noticed below.
-        records = store.days(person_id, work_days)
-        punches = store.punches(person_id, work_days[0] - NEAR, work_days[-1] + NEAR)
+        records = ledger.days(person_id, work_days)
+        punches = ledger.punches(person_id, work_days[0] - NEAR, work_days[-1] + NEAR)
         marks = by_day(punch.mark() for punch in punches)
         differing = [
             replace(record, marks=marks.get(record.work_day, ()))
@@ -216,7 +219,7 @@ def _rebuild(store: Store, person_id: str, work_days: list[date]) -> int:
         ]
         try:
             for record in differing:
-                store.write_day(record)
+                ledger.write_day(record)
         except DayMoved:
             pause(attempt)
             continue

@@ -216,9 +216,9 @@ def settings(settings: Settings) -> Item:
     return key(*SETTINGS) | {"document": document, "version": settings.version}
 
 
-def read_settings(item: Item) -> Settings:
-    """Read the settings back."""
-    return msgspec.json.decode(item["document"], type=Settings)
+def read_settings(item: Item | None, defaults: Settings) -> Settings:
+    """Read the settings back; `defaults` hold until somebody sets something."""
+    return msgspec.json.decode(item["document"], type=Settings) if item else defaults
 
 
 def calendar_key(since: date) -> tuple[str, str]:

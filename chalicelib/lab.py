@@ -52,6 +52,7 @@ from chalicelib.lab_shapes import (
     LabSession,
     LabToday,
 )
+from chalicelib.ledger import Ledger
 from chalicelib.limits import spend
 from chalicelib.models import Consent, Person, PersonId, SessionId
 from chalicelib.photos import Photo, Photos, photo
@@ -184,15 +185,15 @@ def _base64(text: str) -> bytes:
 
 
 def start_session(
-    store: Store, access: Access, faces: Faces, *, caller: Caller | None, now: datetime
+    store: Store, ledger: Ledger, access: Access, faces: Faces, *, caller: Caller | None, now: datetime
 ) -> LabSession:
     """Answer GET /session."""
-    session = liveness.start(store, access, faces, caller=caller, now=now)
+    session = liveness.start(store, ledger, access, faces, caller=caller, now=now)
     return {"sessionId": session.session_id, "success": True}
 
 
 def session_result(
-    store: Store, access: Access, faces: Faces, session_id: str, *, caller: Caller | None, now: datetime
+    ledger: Ledger, access: Access, faces: Faces, session_id: str, *, caller: Caller | None, now: datetime
 ) -> LabLive | LabNotLive:
     """Answer GET /liveness-result/{sessionId}: the first call decides, the others repeat its answer.
 
@@ -203,7 +204,7 @@ def session_result(
     if not _fits(session_id, SessionId):
         raise InvalidRequest("Invalid session ID format")
     try:
-        settled = attendance.settle(store, access, faces, session_id, caller=caller, now=now)
+        settled = attendance.settle(ledger, access, faces, session_id, caller=caller, now=now)
     except SessionPending:
         return _not_live(None, "Liveness check failed")
     outcome = settled.outcome
@@ -300,12 +301,12 @@ def delete_face(store: Store, faces: Faces, photos: Photos, body: Deletion, *, n
     return {"success": True, "message": "Face and image deleted successfully"}
 
 
-def today(store: Store, handle: str, *, now: datetime) -> LabToday:
+def today(ledger: Ledger, handle: str, *, now: datetime) -> LabToday:
     """Answer GET /attendance: whether somebody was there today, and when first, in the site's zone."""
     if not handle:
         raise InvalidRequest("Missing externalImageId")
     person_id = handle.partition("_")[0]
-    mark = attendance.first_today(store, person_id, now=now) if _fits(person_id, PersonId) else None
+    mark = attendance.first_today(ledger, person_id, now=now) if _fits(person_id, PersonId) else None
     items: list[LabPunch] = []
     if mark:
         at = mark.at.astimezone(ZoneInfo(mark.zone))
@@ -320,12 +321,12 @@ def today(store: Store, handle: str, *, now: datetime) -> LabToday:
 
 
 def check_in(
-    store: Store, access: Access, faces: Faces, body: Upload, *, caller: Caller | None, now: datetime
+    ledger: Ledger, access: Access, faces: Faces, body: Upload, *, caller: Caller | None, now: datetime
 ) -> LabCheckIn | LabNotCheckedIn:
     """Answer POST /checkin: a punch by photo alone, where the site allows it."""
     captured = _captured(len(body.photo.content), body.photo.content_type.removeprefix("image/").upper())
     try:
-        settled = attendance.check_in_photo(store, access, faces, body.photo, caller=caller, now=now)
+        settled = attendance.check_in_photo(ledger, access, faces, body.photo, caller=caller, now=now)
     except NoFaceFound:
         return {"success": False, "message": _NO_FACES, "capturedImage": captured}
     except Refused:

@@ -9,6 +9,7 @@ from msgspec import Struct
 from chalicelib.access import Access, Caller
 from chalicelib.errors import SessionNotFound
 from chalicelib.faces import Faces
+from chalicelib.ledger import Ledger
 from chalicelib.limits import spend
 from chalicelib.models import Session, SessionState
 from chalicelib.store import Store
@@ -92,21 +93,30 @@ class Streaming:
         return Stream(self._endpoint, credentials)
 
 
-def start(store: Store, access: Access, faces: Faces, *, caller: Caller | None, now: datetime) -> Session:
+def start(
+    store: Store, ledger: Ledger, access: Access, faces: Faces, *, caller: Caller | None, now: datetime
+) -> Session:
     """Ask Rekognition for a session and note whose it is; raises TooManyRequests."""
     spend(access, "session", caller, store.settings().limits.sessions_per_minute, now=now)
     by = caller.token_id if caller else None
     session = Session(session_id=faces.start_session(), created_at=now, by=by, state=SessionState.ISSUED)
-    store.add_session(session)
+    ledger.add_session(session)
     mark(session=session.session_id)
     return session
 
 
 def begin(
-    store: Store, access: Access, faces: Faces, streaming: Streaming, *, caller: Caller, now: datetime
+    store: Store,
+    ledger: Ledger,
+    access: Access,
+    faces: Faces,
+    streaming: Streaming,
+    *,
+    caller: Caller,
+    now: datetime,
 ) -> SessionStarted:
     """Start a session with all that the camera page needs; raises TooManyRequests."""
-    session = start(store, access, faces, caller=caller, now=now)
+    session = start(store, ledger, access, faces, caller=caller, now=now)
     return SessionStarted(session.session_id, streaming.region, now + LIFE, now, streaming.lend())
 
 
@@ -119,9 +129,9 @@ _STATUS: dict[str, Literal["waiting", "running", "finished", "expired"]] = {
 }
 
 
-def show(store: Store, faces: Faces, session_id: str, *, caller: Caller) -> SessionView:
+def show(ledger: Ledger, faces: Faces, session_id: str, *, caller: Caller) -> SessionView:
     """Say where a session of the caller's stands, without any effect; raises SessionNotFound."""
-    session = store.session(session_id)
+    session = ledger.session(session_id)
     if session is None or session.by != caller.token_id:
         raise SessionNotFound
     expires = session.created_at + LIFE

@@ -1,6 +1,7 @@
 """One DynamoDB table: items in and out, conditional writes, transactions, pages.
 
-This module knows DynamoDB and nothing of attendance; `store.py` knows what the items mean.
+This module knows DynamoDB and nothing of attendance; what the items mean, the gateways know: `Store`,
+`Ledger`, `Access` and `Traces`.
 """
 
 import random

@@ -17,6 +17,7 @@ from chalicelib import reports
 from chalicelib.calendars import END, Rota
 from chalicelib.exports import Report
 from chalicelib.items import fold
+from chalicelib.ledger import Ledger
 from chalicelib.models import DayRecord, LeaveRecord, Page, Person
 from chalicelib.periods import month, one_day, period
 from chalicelib.reports import Counts, RosterRow, SheetRow, Timesheet
@@ -80,6 +81,7 @@ class RosterFilter(Struct, frozen=True):
 
 def roster(
     store: Store,
+    ledger: Ledger,
     on: date | None,
     chosen: RosterFilter,
     *,
@@ -94,7 +96,7 @@ def roster(
     rota = Rota.of(store.calendars())
     on = one_day(on or rota.work_day(now))
     people, days, leaves = store.together(
-        store.everybody, partial(store.everybodys_days, [on]), partial(store.leaves, on, on)
+        store.everybody, partial(ledger.everybodys_days, [on]), partial(store.leaves, on, on)
     )
     found = reports.roster(
         rota,
@@ -114,12 +116,14 @@ def roster(
     return Report(f"attendance-{on}", page, table, len(rows))
 
 
-def of_person(store: Store, person_id: str, since: date, until: date, *, now: datetime) -> Report[Timesheet]:
+def of_person(
+    store: Store, ledger: Ledger, person_id: str, since: date, until: date, *, now: datetime
+) -> Report[Timesheet]:
     """Give a person's timesheet; raises PersonNotFound or InvalidRequest."""
     days = period(since, until)
     person = store.person(person_id)
     history, records, leaves = store.together(
-        store.calendars, partial(store.days, person_id, days), partial(store.leaves, since, until, person_id)
+        store.calendars, partial(ledger.days, person_id, days), partial(store.leaves, since, until, person_id)
     )
     marks = {record.work_day: record.marks for record in records}
     own = [leave.leave() for leave in leaves]
@@ -129,14 +133,22 @@ def of_person(store: Store, person_id: str, since: date, until: date, *, now: da
 
 
 def of_group(
-    store: Store, since: date, until: date, group: str | None, *, limit: int, after: str | None, now: datetime
+    store: Store,
+    ledger: Ledger,
+    since: date,
+    until: date,
+    group: str | None,
+    *,
+    limit: int,
+    after: str | None,
+    now: datetime,
 ) -> Report[Page[Timesheet]]:
     """Give the timesheets of everybody or of a group; raises InvalidRequest or InvalidCursor.
 
     A page ends at `limit` people, or earlier where their days are many.
     """
     days = period(since, until)
-    site = _Site(store, group, days, now)
+    site = _Site(store, ledger, group, days, now)
 
     def page() -> Page[Timesheet]:
         size = min(limit, max(PAGE_DAYS // len(days), 1))
@@ -150,11 +162,18 @@ def of_group(
 
 
 def of_month(
-    store: Store, text: str, group: str | None, *, limit: int, after: str | None, now: datetime
+    store: Store,
+    ledger: Ledger,
+    text: str,
+    group: str | None,
+    *,
+    limit: int,
+    after: str | None,
+    now: datetime,
 ) -> Report[MonthlySheet]:
     """Give the sheet of a month, YYYY-MM: people down, days across; raises InvalidRequest, InvalidCursor."""
     days = month(text)
-    site = _Site(store, group, days, now)
+    site = _Site(store, ledger, group, days, now)
 
     def page() -> MonthlySheet:
         rows = list(islice(site.sheet(_after(site.people, after), limit + 1), limit + 1))
@@ -169,8 +188,10 @@ def of_month(
 class _Site:
     """What is needed of a site to judge some days of it; the days themselves are read when asked for."""
 
-    def __init__(self, store: Store, group: str | None, days: list[date], now: datetime) -> None:
-        self._store, self._days, self._now = store, days, now
+    def __init__(
+        self, store: Store, ledger: Ledger, group: str | None, days: list[date], now: datetime
+    ) -> None:
+        self._ledger, self._days, self._now = ledger, days, now
         self._since, self._until = days[0], days[-1]
         everybody, history, leaves = store.together(
             store.everybody, store.calendars, partial(store.leaves, self._since, self._until)
@@ -215,8 +236,8 @@ class _Site:
 
     def _records(self, people: Sequence[Person]) -> list[DayRecord]:
         if len(people) > self._few:
-            return self._store.everybodys_days(self._days)
-        return self._store.days_of((person.person_id for person in people), self._days)
+            return self._ledger.everybodys_days(self._days)
+        return self._ledger.days_of((person.person_id for person in people), self._days)
 
     def _there(self, member: Member) -> bool:
         first = max(self._since, member.since or self._since)

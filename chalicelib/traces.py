@@ -1,6 +1,6 @@
 """Everything that the table holds on one person, wherever it is: to show it, and to make it go.
 
-A third gateway to the table, beside `Store` and `Access`.
+A gateway to the table, beside `Store`, `Ledger` and `Access`.
 """
 
 from collections.abc import Iterable, Iterator

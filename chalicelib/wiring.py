@@ -21,9 +21,10 @@ from chalicelib.access import Access, Caller
 from chalicelib.errors import Busy, LabOff
 from chalicelib.faces import Challenge, Faces
 from chalicelib.http import Request
+from chalicelib.ledger import Ledger
 from chalicelib.liveness import Streaming
 from chalicelib.photos import Photos
-from chalicelib.settings import defaults
+from chalicelib.settings import Settings, defaults
 from chalicelib.store import Store
 from chalicelib.table import Table
 from chalicelib.tokens import Gate
@@ -160,11 +161,21 @@ def table() -> Table:
     return Table(_watched(_session().client("dynamodb", config=_CONFIG)), environment().table)
 
 
+def _defaults() -> Settings:
+    env = environment()
+    return defaults(local=env.stage == "local", zone=env.zone)
+
+
 @cache
 def store() -> Store:
-    """Give the gateway to what attendance keeps in the table."""
-    env = environment()
-    return Store(table(), shards=env.shards, defaults=defaults(local=env.stage == "local", zone=env.zone))
+    """Give the gateway to what managers keep: settings, people, faces, leave."""
+    return Store(table(), shards=environment().shards, defaults=_defaults())
+
+
+@cache
+def ledger() -> Ledger:
+    """Give the gateway to what happens at the door: sessions, punches, work days."""
+    return Ledger(table(), shards=environment().shards, defaults=_defaults())
 
 
 @cache

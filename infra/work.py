@@ -25,12 +25,12 @@ def rebuild_days(options: argparse.Namespace) -> None:
         days = len(period(options.since, options.until))
     except InvalidRequest as error:
         raise Failure(str(error).replace("`", "")) from None
-    store = wiring.store()
-    people = sorted(person.person_id for person in store.everybody())
+    ledger = wiring.ledger()
+    people = sorted(person.person_id for person in wiring.store().everybody())
     say(f"{len(people)} people, {days} days each")
 
     def rebuild(person_id: str) -> int:
-        return corrections.rebuild(store, person_id, options.since, options.until)
+        return corrections.rebuild(ledger, person_id, options.since, options.until)
 
     changed = 0
     with ThreadPoolExecutor(PARALLEL) as pool:

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 
 from chalicelib import wiring
 from chalicelib.access import Role
+from chalicelib.ledger import Ledger
 from chalicelib.store import Store
 from chalicelib.tokens import NewToken, digest_of, mint
 from local.appserver import set_environment, stage_settings
@@ -82,6 +83,12 @@ def aws(embedded: Embedded) -> Embedded:
 def store(aws: Embedded) -> Store:
     """The store on an empty table."""
     return wiring.store()
+
+
+@pytest.fixture
+def ledger(aws: Embedded) -> Ledger:
+    """The ledger on an empty table."""
+    return wiring.ledger()
 
 
 class Http:

@@ -14,8 +14,9 @@ from chalice.test import HTTPResponse
 from chalicelib import limits, wiring
 from chalicelib.access import Access, Caller, Role
 from chalicelib.errors import InvalidToken, TooManyRequests
+from chalicelib.ledger import Ledger, Snapshot
 from chalicelib.settings import Limits
-from chalicelib.store import Snapshot, Store
+from chalicelib.store import Store
 from chalicelib.table import Table
 from chalicelib.tokens import Gate
 from local.embedded import Embedded
@@ -215,7 +216,7 @@ def test_asking_twice_at_once_for_one_failure_is_one_failure(
     aws: Embedded, door: Kiosk, finish: Finish, anh: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As between two processes: both have read that the session is not spent before either spends it.
-    read, meet, calls = Store.snapshot, threading.Barrier(2), itertools.count()
+    read, meet, calls = Ledger.snapshot, threading.Barrier(2), itertools.count()
 
     def snapshot(*arguments: Any, **named: Any) -> Snapshot:
         found = read(*arguments, **named)
@@ -223,8 +224,8 @@ def test_asking_twice_at_once_for_one_failure_is_one_failure(
             meet.wait(30)
         return found
 
-    monkeypatch.setattr(Store, "turn", lambda *_: threading.Lock())
-    monkeypatch.setattr(Store, "snapshot", snapshot)
+    monkeypatch.setattr(Ledger, "turn", lambda *_: threading.Lock())
+    monkeypatch.setattr(Ledger, "snapshot", snapshot)
     session_id = finish(door.session(), photos_of_a()[1], confidence=5.0)
     with ThreadPoolExecutor(2) as pool:
         codes = [answer.json_body["Code"] for answer in pool.map(door.punch, [session_id] * 2)]

@@ -28,6 +28,7 @@ from chalicelib.errors import (
     SessionUsed,
 )
 from chalicelib.faces import Faces
+from chalicelib.ledger import Ledger
 from chalicelib.models import Person, Session, SessionState
 from chalicelib.store import Store
 
@@ -91,38 +92,38 @@ def ann(store: Store) -> str:
 
 
 @pytest.fixture
-def session(store: Store) -> str:
+def session(ledger: Ledger) -> str:
     session_id = str(uuid.uuid4())
-    store.add_session(
+    ledger.add_session(
         Session(session_id=session_id, created_at=NOW, by=CALLER.token_id, state=SessionState.ISSUED)
     )
     return session_id
 
 
-def check_in(store: Store, rekognition: Rekognition, session: str, at: datetime = NOW) -> PunchReceipt:
+def check_in(ledger: Ledger, rekognition: Rekognition, session: str, at: datetime = NOW) -> PunchReceipt:
     body = NewPunch(liveness_session_id=session)
-    return punch(store, wiring.access(), rekognition.faces, body, caller=CALLER, now=at)
+    return punch(ledger, wiring.access(), rekognition.faces, body, caller=CALLER, now=at)
 
 
-def punches(store: Store, person_id: str = "ann") -> int:
+def punches(ledger: Ledger, person_id: str = "ann") -> int:
     day = NOW.date()
-    return len(list(store.punches(person_id, day - timedelta(days=2), day + timedelta(days=2))))
+    return len(list(ledger.punches(person_id, day - timedelta(days=2), day + timedelta(days=2))))
 
 
-def is_spent(store: Store, session: str) -> bool:
-    found = store.session(session)
+def is_spent(ledger: Ledger, session: str) -> bool:
+    found = ledger.session(session)
     assert found is not None
     return found.state is SessionState.USED
 
 
 def test_a_live_match_is_a_punch_with_its_evidence(
-    store: Store, rekognition: Rekognition, ann: str, session: str
+    ledger: Ledger, rekognition: Rekognition, ann: str, session: str
 ) -> None:
     rekognition.live(session, 98.7)
     rekognition.found((ann, FACE, 99.1))
-    receipt = check_in(store, rekognition, session)
+    receipt = check_in(ledger, rekognition, session)
     assert (receipt.person_id, receipt.duplicate) == (ann, False)
-    kept = store.punch(ann, receipt.punch_id)
+    kept = ledger.punch(ann, receipt.punch_id)
     assert kept is not None
     assert kept.evidence is not None
     assert (kept.evidence.liveness, kept.evidence.similarity) == (98.7, 99.1)
@@ -131,43 +132,43 @@ def test_a_live_match_is_a_punch_with_its_evidence(
 
 @pytest.mark.parametrize("status", ["CREATED", "IN_PROGRESS"])
 def test_an_unfinished_session_is_pending_and_stays_good(
-    store: Store, rekognition: Rekognition, ann: str, session: str, status: str
+    ledger: Ledger, rekognition: Rekognition, ann: str, session: str, status: str
 ) -> None:
     rekognition.session(session, status)
     with pytest.raises(SessionPending):
-        check_in(store, rekognition, session)
-    assert not is_spent(store, session)
+        check_in(ledger, rekognition, session)
+    assert not is_spent(ledger, session)
     rekognition.live(session)
     rekognition.found((ann, FACE, 99.0))
-    assert check_in(store, rekognition, session).person_id == ann
+    assert check_in(ledger, rekognition, session).person_id == ann
 
 
 def test_a_session_that_aws_calls_expired_is_expired(
-    store: Store, rekognition: Rekognition, ann: str, session: str
+    ledger: Ledger, rekognition: Rekognition, ann: str, session: str
 ) -> None:
     rekognition.session(session, "EXPIRED")
     with pytest.raises(SessionExpired):
-        check_in(store, rekognition, session)
-    assert punches(store) == 0
+        check_in(ledger, rekognition, session)
+    assert punches(ledger) == 0
 
 
 def test_a_session_that_aws_has_forgotten_is_expired_if_it_was_ours(
-    store: Store, rekognition: Rekognition, ann: str, session: str
+    ledger: Ledger, rekognition: Rekognition, ann: str, session: str
 ) -> None:
     rekognition.error("SessionNotFoundException")
     with pytest.raises(SessionExpired):
-        check_in(store, rekognition, session)
+        check_in(ledger, rekognition, session)
 
 
 def test_a_session_that_nobody_here_asked_for_is_unknown_even_if_aws_says_live(
-    store: Store, rekognition: Rekognition, ann: str
+    ledger: Ledger, rekognition: Rekognition, ann: str
 ) -> None:
     foreign = str(uuid.uuid4())
     rekognition.live(foreign)
     rekognition.found((ann, FACE, 99.9))
     with pytest.raises(SessionNotFound):
-        check_in(store, rekognition, foreign)
-    assert punches(store) == 0
+        check_in(ledger, rekognition, foreign)
+    assert punches(ledger) == 0
 
 
 def failed(rekognition: Rekognition, session: str) -> None:
@@ -186,26 +187,26 @@ def without_confidence(rekognition: Rekognition, session: str) -> None:
 
 @pytest.mark.parametrize("answer", [failed, doubtful, without_confidence])
 def test_what_is_not_surely_live_is_refused_and_spends_the_session(
-    store: Store, rekognition: Rekognition, ann: str, session: str, answer: Any
+    ledger: Ledger, rekognition: Rekognition, ann: str, session: str, answer: Any
 ) -> None:
     answer(rekognition, session)
     with pytest.raises(NotLive):
-        check_in(store, rekognition, session)
-    assert is_spent(store, session)
+        check_in(ledger, rekognition, session)
+    assert is_spent(ledger, session)
     # AWS now says otherwise: a session has one outcome.
     rekognition.live(session)
     rekognition.found((ann, FACE, 99.9))
     with pytest.raises(SessionUsed):
-        check_in(store, rekognition, session)
-    assert punches(store) == 0
+        check_in(ledger, rekognition, session)
+    assert punches(ledger) == 0
 
 
 def test_the_threshold_itself_is_enough(
-    store: Store, rekognition: Rekognition, ann: str, session: str
+    ledger: Ledger, rekognition: Rekognition, ann: str, session: str
 ) -> None:
     rekognition.live(session, 90.0)
     rekognition.found((ann, FACE, 99.0))
-    assert check_in(store, rekognition, session).person_id == ann
+    assert check_in(ledger, rekognition, session).person_id == ann
 
 
 @pytest.mark.parametrize(
@@ -221,12 +222,12 @@ def test_the_threshold_itself_is_enough(
     ],
 )
 def test_without_a_reference_image_nobody_is_matched(
-    store: Store, rekognition: Rekognition, ann: str, session: str, fields: Reply
+    ledger: Ledger, rekognition: Rekognition, ann: str, session: str, fields: Reply
 ) -> None:
     rekognition.session(session, "SUCCEEDED", Confidence=99.0, **fields)
     with pytest.raises(NoReferenceImage):
-        check_in(store, rekognition, session)
-    assert punches(store) == 0
+        check_in(ledger, rekognition, session)
+    assert punches(ledger) == 0
 
 
 @pytest.mark.parametrize(
@@ -242,7 +243,7 @@ def test_without_a_reference_image_nobody_is_matched(
     ],
 )
 def test_a_match_needs_threshold_and_margin(
-    store: Store,
+    ledger: Ledger,
     rekognition: Rekognition,
     ann: str,
     session: str,
@@ -252,17 +253,17 @@ def test_a_match_needs_threshold_and_margin(
     rekognition.live(session)
     rekognition.found(*matches)
     with pytest.raises(refusal):
-        check_in(store, rekognition, session)
-    assert (punches(store), is_spent(store, session)) == (0, True)
+        check_in(ledger, rekognition, session)
+    assert (punches(ledger), is_spent(ledger, session)) == (0, True)
 
 
 def test_a_reference_image_in_which_the_search_sees_no_face_is_nobody(
-    store: Store, rekognition: Rekognition, ann: str, session: str
+    ledger: Ledger, rekognition: Rekognition, ann: str, session: str
 ) -> None:
     rekognition.live(session)
     rekognition.error("InvalidParameterException", method="search_faces_by_image")
     with pytest.raises(NotRecognised):
-        check_in(store, rekognition, session)
+        check_in(ledger, rekognition, session)
 
 
 @pytest.mark.parametrize(
@@ -275,49 +276,49 @@ def test_a_reference_image_in_which_the_search_sees_no_face_is_nobody(
 )
 @pytest.mark.parametrize("method", ["get_face_liveness_session_results", "search_faces_by_image"])
 def test_trouble_at_aws_spends_nothing_and_is_known_as_trouble(
-    store: Store, rekognition: Rekognition, ann: str, session: str, code: str, status: int, method: str
+    ledger: Ledger, rekognition: Rekognition, ann: str, session: str, code: str, status: int, method: str
 ) -> None:
     if method == "search_faces_by_image":
         rekognition.live(session)
     rekognition.error(code, status, method)
     with pytest.raises(ClientError) as trouble:
-        check_in(store, rekognition, session)
+        check_in(ledger, rekognition, session)
     assert wiring.is_busy(trouble.value), "the caller is told 503 and may try again"
-    assert not is_spent(store, session)
+    assert not is_spent(ledger, session)
     rekognition.live(session)
     rekognition.found((ann, FACE, 99.0))
-    assert check_in(store, rekognition, session).person_id == ann
+    assert check_in(ledger, rekognition, session).person_id == ann
 
 
 def test_denied_access_is_no_trouble_to_wait_for(
-    store: Store, rekognition: Rekognition, ann: str, session: str
+    ledger: Ledger, rekognition: Rekognition, ann: str, session: str
 ) -> None:
     rekognition.error("AccessDeniedException")
     with pytest.raises(ClientError) as denied:
-        check_in(store, rekognition, session)
+        check_in(ledger, rekognition, session)
     assert not wiring.is_busy(denied.value)
 
 
 def test_a_spent_session_is_used_though_aws_would_still_say_live(
-    store: Store, rekognition: Rekognition, ann: str, session: str
+    ledger: Ledger, rekognition: Rekognition, ann: str, session: str
 ) -> None:
     for _ in range(2):
         rekognition.live(session)
         rekognition.found((ann, FACE, 99.0))
-    check_in(store, rekognition, session)
+    check_in(ledger, rekognition, session)
     with pytest.raises(SessionUsed):
-        check_in(store, rekognition, session)
-    assert punches(store) == 1
+        check_in(ledger, rekognition, session)
+    assert punches(ledger) == 1
 
 
 def test_a_spent_session_keeps_its_outcome_after_aws_has_forgotten_it(
-    store: Store, rekognition: Rekognition, ann: str, session: str
+    ledger: Ledger, rekognition: Rekognition, ann: str, session: str
 ) -> None:
     rekognition.live(session)
     rekognition.found((ann, FACE, 99.0))
-    made = check_in(store, rekognition, session)
+    made = check_in(ledger, rekognition, session)
     rekognition.error("SessionNotFoundException")
     again = settle(
-        store, wiring.access(), rekognition.faces, session, caller=CALLER, now=NOW + timedelta(minutes=4)
+        ledger, wiring.access(), rekognition.faces, session, caller=CALLER, now=NOW + timedelta(minutes=4)
     )
     assert (again.first, again.outcome.punch_id) == (False, made.punch_id)

@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 
 from chalicelib import wiring
 from chalicelib.faces import Challenge, Faces
+from chalicelib.ledger import Ledger
 from chalicelib.models import Session, SessionState
-from chalicelib.store import Store
 from local.camera.__main__ import main
 from local.embedded import REGION, Embedded
 from local.rekognition.liveness import Signal, Verdict
@@ -127,11 +127,11 @@ def test_a_failed_session_is_finished_too(http: Http, finish: Finish) -> None:
     assert status(http, session_id) == "finished"
 
 
-def test_a_session_that_rekognition_has_forgotten_is_expired(http: Http, store: Store) -> None:
+def test_a_session_that_rekognition_has_forgotten_is_expired(http: Http, ledger: Ledger) -> None:
     session_id = unknown_session()
     long_ago = datetime.now(UTC) - timedelta(minutes=10)
     by = http.token_id("admin")
-    store.add_session(Session(session_id=session_id, created_at=long_ago, by=by, state=SessionState.ISSUED))
+    ledger.add_session(Session(session_id=session_id, created_at=long_ago, by=by, state=SessionState.ISSUED))
     assert status(http, session_id) == "expired"
     answer = http.post("/v1/punches", {"liveness_session_id": session_id})
     assert (answer.status_code, answer.json_body["Code"]) == (410, "SessionExpired")

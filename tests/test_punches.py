@@ -13,6 +13,7 @@ import pytest
 from chalice.test import HTTPResponse
 
 from chalicelib import corrections
+from chalicelib.ledger import Ledger
 from chalicelib.models import Person
 from chalicelib.store import Store
 from chalicelib.workdays import by_day
@@ -61,7 +62,7 @@ def todays(http: Http, **query: Any) -> list[Json]:
 @pytest.fixture
 def processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make threads race as if each were a process of its own: none takes turns with another."""
-    monkeypatch.setattr(Store, "turn", lambda *_: threading.Lock())
+    monkeypatch.setattr(Ledger, "turn", lambda *_: threading.Lock())
 
 
 @pytest.fixture
@@ -270,7 +271,7 @@ def test_a_correction_is_near_what_it_corrects(http: Http) -> None:
 @pytest.mark.usefixtures("processes")
 @pytest.mark.parametrize("days_apart", [0, 1, 31])
 def test_of_many_corrections_of_one_punch_at_once_one_counts(
-    http: Http, store: Store, days_apart: int
+    http: Http, ledger: Ledger, days_apart: int
 ) -> None:
     set_calendar(http)
     person = add_person(http)
@@ -281,10 +282,10 @@ def test_of_many_corrections_of_one_punch_at_once_one_counts(
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda at: stamp(http, person, at, supersedes=wrong), times))
     assert sorted(answer.status_code for answer in answers) == [201, *[409] * 7]
-    records = store.days(person, [date(2026, 8, 11), date(2026, 8, 11) + timedelta(days=days_apart)])
+    records = ledger.days(person, [date(2026, 8, 11), date(2026, 8, 11) + timedelta(days=days_apart)])
     counted = {mark.id for record in records for mark in record.counted()}
     assert counted == {a.json_body["punch_id"] for a in answers if a.status_code == 201}
-    assert corrections.rebuild(store, person, date(2026, 8, 1), date(2026, 9, 30)) == 0
+    assert corrections.rebuild(ledger, person, date(2026, 8, 1), date(2026, 9, 30)) == 0
 
 
 # --- the log ------------------------------------------------------------------------------------
@@ -330,18 +331,18 @@ def test_a_log_that_cannot_be_asked_for_is_a_400(http: Http, query: Json, code: 
 # --- many at once -------------------------------------------------------------------------------
 
 
-def assert_rebuilt_is_the_same(store: Store, person_id: str, since: date, until: date) -> None:
+def assert_rebuilt_is_the_same(ledger: Ledger, person_id: str, since: date, until: date) -> None:
     """What the days say is what the punches say."""
     days = [since + timedelta(days=n) for n in range((until - since).days + 1)]
-    records = {record.work_day: record.marks for record in store.days(person_id, days) if record.marks}
-    assert records == by_day(kept.mark() for kept in store.punches(person_id, since, until))
-    assert corrections.rebuild(store, person_id, since, until) == 0
+    records = {record.work_day: record.marks for record in ledger.days(person_id, days) if record.marks}
+    assert records == by_day(kept.mark() for kept in ledger.punches(person_id, since, until))
+    assert corrections.rebuild(ledger, person_id, since, until) == 0
 
 
 @pytest.mark.usefixtures("processes")
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_any_interleaving_of_punches_gives_the_day_that_a_rebuild_gives(
-    http: Http, store: Store, finish: Finish, ann: str, seed: int
+    http: Http, ledger: Ledger, finish: Finish, ann: str, seed: int
 ) -> None:
     change_settings(http, duplicate_window_s=0)
     now = datetime.now(UTC)
@@ -358,13 +359,13 @@ def test_any_interleaving_of_punches_gives_the_day_that_a_rebuild_gives(
     today = now.date()
     since, until = today - timedelta(days=4), today + timedelta(days=1)
     with ThreadPoolExecutor(9) as pool:
-        rebuilt = pool.submit(lambda: [corrections.rebuild(store, ann, since, until) for _ in range(4)])
+        rebuilt = pool.submit(lambda: [corrections.rebuild(ledger, ann, since, until) for _ in range(4)])
         answers = list(pool.map(lambda call: call(), work))
     assert sorted(answer.status_code for answer in answers) == [*[201] * 15, 409]
     assert rebuilt.result() == [0] * 4
     assert len(todays(http, person_id=ann)) >= 4 + 3
-    assert_rebuilt_is_the_same(store, ann, since, until)
-    assert len(list(store.punches(ann, since, until))) == 3 + 15
+    assert_rebuilt_is_the_same(ledger, ann, since, until)
+    assert len(list(ledger.punches(ann, since, until))) == 3 + 15
 
 
 def test_many_punches_of_one_person_at_once_are_one_punch(http: Http, finish: Finish, ann: str) -> None:
@@ -376,7 +377,7 @@ def test_many_punches_of_one_person_at_once_are_one_punch(http: Http, finish: Fi
     assert len(todays(http)) == 1
 
 
-def test_200_manual_punches_of_one_person_at_once_all_count(http: Http, store: Store) -> None:
+def test_200_manual_punches_of_one_person_at_once_all_count(http: Http, ledger: Ledger) -> None:
     person = add_person(http)
     start = datetime(2026, 8, 11, 1, tzinfo=UTC)
     times = [(start + timedelta(seconds=n)).isoformat() for n in range(200)]
@@ -384,7 +385,7 @@ def test_200_manual_punches_of_one_person_at_once_all_count(http: Http, store: S
         answers = list(pool.map(lambda at: stamp(http, person, at), times))
     assert [answer.status_code for answer in answers] == [201] * 200
     assert len(log(http, from_="2026-08-11", to="2026-08-11")) == 200
-    assert_rebuilt_is_the_same(store, person, date(2026, 8, 10), date(2026, 8, 12))
+    assert_rebuilt_is_the_same(ledger, person, date(2026, 8, 10), date(2026, 8, 12))
 
 
 def seeded(store: Store, count: int) -> Iterator[str]:

@@ -11,6 +11,7 @@ import pytest
 from benchmarks import seeding
 from benchmarks.units import Meter, size
 from chalicelib import timesheets
+from chalicelib.ledger import Ledger
 from chalicelib.settings import defaults
 from chalicelib.store import Store
 from chalicelib.table import Table, key, put, to_attributes
@@ -42,20 +43,21 @@ def meter(boto: Callable[[str], Any]) -> Meter:
 
 def test_reports_cost_the_read_units_that_are_stated(meter: Meter) -> None:
     table: Any = meter
-    store = Store(Table(table, TABLE), shards=SHARDS, defaults=defaults(local=True, zone=seeding.ZONE))
+    site: Any = {"shards": SHARDS, "defaults": defaults(local=True, zone=seeding.ZONE)}
+    store, ledger = Store(Table(table, TABLE), **site), Ledger(Table(table, TABLE), **site)
 
-    report = timesheets.roster(store, ON, RosterFilter(), limit=PEOPLE, after=None, now=NOW)
+    report = timesheets.roster(store, ledger, ON, RosterFilter(), limit=PEOPLE, after=None, now=NOW)
     roster, calls = meter.units, meter.calls
     page = report.page()
     meter.reset()
-    assert len(store.everybodys_days([ON])) == PEOPLE
+    assert len(ledger.everybodys_days([ON])) == PEOPLE
     one_day = meter.units
     meter.reset()
-    month = timesheets.of_month(store, "2026-06", "Group 1", limit=100, after=None, now=NOW)
+    month = timesheets.of_month(store, ledger, "2026-06", "Group 1", limit=100, after=None, now=NOW)
     assert len(month.page().items) == PEOPLE // 20
     group_month = meter.units
     meter.reset()
-    timesheets.of_person(store, page.items[0].person_id, ON, date(2026, 6, 30), now=NOW)
+    timesheets.of_person(store, ledger, page.items[0].person_id, ON, date(2026, 6, 30), now=NOW)
     person_month = meter.units
 
     assert page.counts.left == PEOPLE

@@ -11,7 +11,7 @@ from chalicelib import corrections, people
 from chalicelib.corrections import ManualPunch
 from chalicelib.health import health
 from chalicelib.models import NewPerson
-from chalicelib.wiring import environment, now, store
+from chalicelib.wiring import environment, ledger, now, store
 
 app = FastAPI(title="rollcall")
 handler = Mangum(app, lifespan="off")
@@ -50,4 +50,4 @@ def create_person(body: Person) -> Response:
 def record_punch(body: Punch) -> Response:
     """Record a punch without a camera."""
     punch = ManualPunch(**body.model_dump())
-    return _answer(201, corrections.record(store(), punch, by="-", now=now()))
+    return _answer(201, corrections.record(store(), ledger(), punch, by="-", now=now()))

@@ -11,7 +11,7 @@ from chalicelib import corrections, people
 from chalicelib.corrections import ManualPunch
 from chalicelib.health import health
 from chalicelib.models import NewPerson
-from chalicelib.wiring import environment, now, store
+from chalicelib.wiring import environment, ledger, now, store
 
 app = APIGatewayRestResolver(enable_validation=True)
 
@@ -53,4 +53,4 @@ def create_person(body: Person) -> tuple[dict[str, Any], int]:
 def record_punch(body: Punch) -> tuple[dict[str, Any], int]:
     """Record a punch without a camera."""
     punch = ManualPunch(**body.model_dump())
-    return _plain(corrections.record(store(), punch, by="-", now=now())), 201
+    return _plain(corrections.record(store(), ledger(), punch, by="-", now=now())), 201
