@@ -16,9 +16,10 @@ from msgspec.structs import replace as changed
 
 from chalicelib import items
 from chalicelib.calendars import Calendar
-from chalicelib.errors import Busy, InvalidCursor, InvalidRequest, PersonExists, PersonNotFound, WriteConflict
+from chalicelib.errors import InvalidCursor, InvalidRequest, PersonExists, PersonNotFound, WriteConflict
 from chalicelib.items import LISTING, SETTINGS, UNFINISHED, instant, struct
 from chalicelib.models import Consent, Face, FaceState, LeaveRecord, Page, Person
+from chalicelib.packing import write_packed
 from chalicelib.settings import Settings
 from chalicelib.table import (
     TRANSACTION,
@@ -139,7 +140,7 @@ class Store:
         Many transactions at once, each of many people. When one fails all are taken back, and the
         error is raised.
         """
-        outcomes = self._write_packed((person, self.new_person(person)) for person in people)
+        outcomes = write_packed(self._table, ((person, self.new_person(person)) for person in people))
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 self.take_back(people)
@@ -154,7 +155,7 @@ class Store:
         with unhurried():
             there = self.people(person.person_id for person in people).values()
             new = [person for person in there if person.version == 1]
-            outcomes = self._write_packed((person, self._unmake(person)) for person in new)
+            outcomes = write_packed(self._table, ((person, self._unmake(person)) for person in new))
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome
@@ -163,37 +164,6 @@ class Store:
         codes = [delete(*items.code(person.code))] if person.code else []
         words = [delete(*place) for place in items.search_keys(person)]
         return [delete_version(f"PERSON#{person.person_id}", "PROFILE", person.version), *codes, *words]
-
-    def _write_packed(self, people: Iterable[tuple[Person, list[Write]]]) -> list[list[Person] | Exception]:
-        """Write as few transactions as hold the writes of each person; gives who lost, or why it failed."""
-        packs: list[list[tuple[Person, list[Write]]]] = []
-        room = 0
-        for person, writes in people:
-            if len(writes) > room:
-                packs.append([])
-                room = TRANSACTION
-            packs[-1].append((person, writes))
-            room -= len(writes)
-        return self._table.gather([partial(self._write_pack, pack) for pack in packs])
-
-    def _write_pack(self, pack: list[tuple[Person, list[Write]]]) -> list[Person] | Exception:
-        lost: list[Person] = []
-        patience = 5
-        while pack:
-            whose = [place for place, (_, writes) in enumerate(pack) for _ in writes]
-            try:
-                self._table.write(*(write for _, writes in pack for write in writes))
-            except WriteConflict as conflict:  # only theirs: the others are tried again without them
-                losers = {whose[position] for position in conflict.failed}
-                lost += [pack[place][0] for place in sorted(losers)]
-                pack = [entry for place, entry in enumerate(pack) if place not in losers]
-            except Exception as error:  # raised by the caller, once nothing runs any more
-                patience -= isinstance(error, Busy)  # a new table is throttled for seconds by 5,000 people
-                if not isinstance(error, Busy) or not patience:
-                    return error
-            else:
-                break
-        return lost
 
     def person(self, person_id: str) -> Person:
         """Read a person; raises PersonNotFound."""
