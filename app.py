@@ -30,6 +30,7 @@ from chalicelib.advice import advice
 from chalicelib.attendance import NewPunch, PunchReceipt
 from chalicelib.audit import AuditView
 from chalicelib.corrections import ManualPunch, PunchView
+from chalicelib.endpoints import Endpoints, Hooks
 from chalicelib.errors import (
     AmbiguousMatch,
     ConsentMissing,
@@ -78,7 +79,7 @@ from chalicelib.errors import (
 from chalicelib.exports import Format
 from chalicelib.forms import PhotoBody
 from chalicelib.health import Health
-from chalicelib.http import Endpoints, Hooks, Reply, Request
+from chalicelib.http import Reply, Request
 from chalicelib.idempotency import once
 from chalicelib.imports import ImportResult, Mode, Sheet
 from chalicelib.lab_shapes import (

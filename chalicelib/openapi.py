@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from chalicelib import errors, glossary, http, samples
+from chalicelib import errors, glossary, samples
 from chalicelib.access import SCOPES
+from chalicelib.endpoints import OF_THE_REQUEST, Endpoint, without_none
+from chalicelib.http import MUTATIONS, Request, problem
 from chalicelib.lab_shapes import LabRefusal
 from chalicelib.schemas import Schemas
 from chalicelib.wiring import VERSION
@@ -121,7 +123,7 @@ def document(app: "Chalice") -> Json:
 
 
 def _operation(schemas: Schemas, path: str, method: str, entry: Any) -> Json:
-    endpoint: http.Endpoint = entry.view_function.endpoint
+    endpoint: Endpoint = entry.view_function.endpoint
     view = inspect.unwrap(entry.view_function)
     hints = typing.get_type_hints(view, include_extras=True)
     summary, _, description = inspect.cleandoc(view.__doc__ or "").partition("\n\n")
@@ -135,7 +137,7 @@ def _operation(schemas: Schemas, path: str, method: str, entry: Any) -> Json:
     }
     if description:
         made["description"] = description
-    shared = ["IdempotencyKey" if method in http.MUTATIONS else "IfNoneMatch"]
+    shared = ["IdempotencyKey" if method in MUTATIONS else "IfNoneMatch"]
     if errors.NoFaceFound in endpoint.refuses:
         shared.append("AcceptLanguage")
     made["parameters"] = _parameters(schemas, path, view, hints)
@@ -148,15 +150,15 @@ def _operation(schemas: Schemas, path: str, method: str, entry: Any) -> Json:
     return made
 
 
-def _security(endpoint: http.Endpoint) -> list[Json]:
+def _security(endpoint: Endpoint) -> list[Json]:
     """Say that a token is needed; `{}` beside it is without one, where a stage may open the route."""
     if endpoint.scope == "public":
         return []
     return [{"token": []}, {}] if endpoint.may_be_open else [{"token": []}]
 
 
-def _tag(path: str, endpoint: http.Endpoint) -> str:
-    if endpoint.problem is not http.problem:
+def _tag(path: str, endpoint: Endpoint) -> str:
+    if endpoint.problem is not problem:
         return "lab"
     words = path.strip("/").split("/")
     return words[1] if words[0] == "v1" else "service"
@@ -165,11 +167,11 @@ def _tag(path: str, endpoint: http.Endpoint) -> str:
 def _parameters(schemas: Schemas, path: str, view: Any, hints: Mapping[str, Any]) -> list[Json]:
     made = []
     for field, parameter in inspect.signature(view).parameters.items():
-        if field in http.OF_THE_REQUEST:
+        if field in OF_THE_REQUEST:
             continue
         name = field.rstrip("_")
         in_path = f"{{{field}}}" in path
-        schema = schemas.of(http.without_none(hints[field]))
+        schema = schemas.of(without_none(hints[field]))
         given = parameter.default
         if given not in (inspect.Parameter.empty, None, ""):
             schema["default"] = msgspec.to_builtins(given)
@@ -182,7 +184,7 @@ def _parameters(schemas: Schemas, path: str, view: Any, hints: Mapping[str, Any]
     return made
 
 
-def _responses(schemas: Schemas, method: str, endpoint: http.Endpoint, hints: Mapping[str, Any]) -> Json:
+def _responses(schemas: Schemas, method: str, endpoint: Endpoint, hints: Mapping[str, Any]) -> Json:
     answers, returned = endpoint.answers, hints["return"]
     if answers is None:
         answers = {} if returned is typing.NoReturn else {endpoint.status: returned}
@@ -196,7 +198,7 @@ def _responses(schemas: Schemas, method: str, endpoint: http.Endpoint, hints: Ma
             made[304] = {"$ref": "#/components/responses/NotModified"}
         if status == 303:
             made[status]["headers"] |= _headers("Location")
-        if method in http.MUTATIONS:
+        if method in MUTATIONS:
             made[status]["headers"] |= _headers("Idempotency-Replayed")
     _add_refusals(schemas, made, method, endpoint, "body" in hints)
     return {str(status): made[status] for status in sorted(made)}
@@ -212,12 +214,12 @@ def _members(kinds: Any) -> tuple[Any, ...]:
     return typing.get_args(kinds) if isinstance(kinds, types.UnionType) else (kinds,)
 
 
-def _refusals(method: str, endpoint: http.Endpoint, has_body: bool) -> Iterable[type[errors.RollcallError]]:
+def _refusals(method: str, endpoint: Endpoint, has_body: bool) -> Iterable[type[errors.RollcallError]]:
     yield errors.InvalidRequest
     if has_body:
         yield errors.TooLarge
     yield from endpoint.refuses
-    if method in http.MUTATIONS:
+    if method in MUTATIONS:
         yield errors.RequestInProgress
         yield errors.IdempotencyKeyReused
         if not endpoint.remember:
@@ -230,11 +232,11 @@ def _refusals(method: str, endpoint: http.Endpoint, has_body: bool) -> Iterable[
         yield errors.Busy
 
 
-_ASKED = http.Request("GET", "/", "/", {}, {}, b"", "8c0f2f5e-5d0b-4c3e-9f0e-3b6a4c1d7e21")
+_ASKED = Request("GET", "/", "/", {}, {}, b"", "8c0f2f5e-5d0b-4c3e-9f0e-3b6a4c1d7e21")
 
 
 def _add_refusals(
-    schemas: Schemas, made: dict[int, Json], method: str, endpoint: http.Endpoint, has_body: bool
+    schemas: Schemas, made: dict[int, Json], method: str, endpoint: Endpoint, has_body: bool
 ) -> None:
     """Add the errors by status, as the route's own `problem` shapes them."""
     families: dict[int, dict[type[errors.RollcallError], Any]] = {}
@@ -243,7 +245,7 @@ def _add_refusals(
         families.setdefault(status, {})[kind] = body
     for status, bodies in families.items():
         codes = sorted(kind.__name__ for kind in bodies)
-        if endpoint.problem is http.problem:
+        if endpoint.problem is problem:
             schema: Json = _problem_of(codes)
         else:
             schema = schemas.of(LabRefusal)

@@ -163,7 +163,7 @@ def http(aws: Embedded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Http]:
     from app import app  # only now: the environment is the embedded one's
 
     wiring.gate().forget()
-    monkeypatch.setattr("chalicelib.http.PATIENCE_S", 600.0)  # how fast the machine is must not matter
+    monkeypatch.setattr("chalicelib.endpoints.PATIENCE_S", 600.0)  # how fast the machine is must not matter
     environ = os.environ
     with Client(app, stage_name="local") as client:
         yield Http(client)

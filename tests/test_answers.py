@@ -19,7 +19,7 @@ from msgspec import Struct
 import chalicelib
 from app import app
 from chalicelib import wiring
-from chalicelib.http import SECURITY_HEADERS
+from chalicelib.endpoints import SECURITY_HEADERS
 from tests.conftest import CONSENT, Http
 from tests.faces import photo_of_c
 

@@ -10,8 +10,8 @@ from urllib.parse import quote
 import pytest
 from chalice.test import HTTPResponse
 
-from chalicelib import http as endpoints
-from chalicelib.http import BODY_BYTES, JSON_BYTES, PARAMETER_CHARS
+from chalicelib.endpoints import PARAMETER_CHARS
+from chalicelib.http import BODY_BYTES, JSON_BYTES
 from tests.attendance_http import calendar, change_settings
 from tests.conftest import CONSENT, Http
 from tests.faces import photo_of_c, pixels, png
@@ -427,4 +427,4 @@ def test_no_text_of_a_stranger_gets_into_a_header(http: Http, make: Callable[[st
 def test_the_limits_leave_room_for_what_surrounds_a_body() -> None:
     of_lambda = 6 * 1024 * 1024
     assert of_lambda > (BODY_BYTES + 2) // 3 * 4 + 100_000
-    assert of_lambda > endpoints.JSON_BYTES
+    assert of_lambda > JSON_BYTES

@@ -21,7 +21,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app import app
 from chalicelib import docs_page, openapi
-from chalicelib.http import Endpoint, problem
+from chalicelib.endpoints import Endpoint
+from chalicelib.http import problem
 from chalicelib.schemas import Schemas
 from tests.conftest import CONSENT, Finish, Http
 from tests.faces import photo, photos_of_a

@@ -17,7 +17,7 @@ from chalice.test import Client, HTTPResponse
 import app as application
 from chalicelib import openapi, wiring
 from chalicelib.access import SCOPES, Role
-from chalicelib.http import Endpoint, Endpoints
+from chalicelib.endpoints import Endpoint, Endpoints
 from chalicelib.tokens import NewToken, digest_of, mint
 from tests.attendance_http import change_settings
 from tests.conftest import Http, Lab

@@ -126,7 +126,7 @@ def test_a_request_that_has_taken_too_long_begins_no_more_calls(
     http: Http, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     http.get("/v1/people", limit=1)
-    monkeypatch.setattr("chalicelib.http.PATIENCE_S", -1.0)
+    monkeypatch.setattr("chalicelib.endpoints.PATIENCE_S", -1.0)
     answer = http.get("/v1/people", limit=1)
     assert (answer.status_code, answer.json_body["Code"]) == (503, "Busy")
     assert fire("sweep")["swept"] == 0, "a schedule may take its time"

@@ -16,7 +16,7 @@ from typing import Any
 
 from chalicelib import openapi, wiring
 from chalicelib.access import Role
-from chalicelib.http import SECURITY_HEADERS
+from chalicelib.endpoints import SECURITY_HEADERS
 from chalicelib.tokens import NewToken, mint
 from local.appserver import AppServer, set_environment, stage_settings
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
