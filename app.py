@@ -409,7 +409,7 @@ def withdraw_consent(person_id: PersonId) -> PersonView:
 )
 def add_face(caller: Caller, person_id: PersonId, body: PhotoBody, allow_different: bool = False) -> Reply:
     """Enrol a photo of a person; 200 and the face as it is when the photo is there already."""
-    limits.spend(access(), "enrolment", caller, store().settings().limits.enrolments_per_minute, now=now())
+    limits.spend(store(), access(), "enrolment", caller, now=now())
     with uploads.photo_of(store(), photos(), body, about=person_id) as photo:
         face, new = enrolment.add(
             store(), faces(), photos(), person_id, photo, allow_different=allow_different, now=now()

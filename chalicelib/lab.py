@@ -264,7 +264,7 @@ def register(
     Its page cannot ask for consent. Where the lab is open, whoever plays with it is taken to agree; elsewhere
     a person's consent must have been recorded before.
     """
-    spend(access, "enrolment", caller, store.settings().limits.enrolments_per_minute, now=now)
+    spend(store, access, "enrolment", caller, now=now)
     consent = None
     if caller is None:
         consent = Consent(text_version="lab", language="en", method="lab_page", given_at=now, recorded_at=now)

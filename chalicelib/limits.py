@@ -1,15 +1,27 @@
 """How often a token may do something, and when too many failures lock a kiosk or a person out."""
 
+from collections.abc import Callable
 from datetime import datetime
+from operator import attrgetter
+from typing import Literal
 
 from chalicelib.access import Access, Caller
 from chalicelib.errors import LockedOut, TooManyRequests
 from chalicelib.settings import Limits
+from chalicelib.store import Store
+
+Counted = Literal["session", "enrolment"]
+
+_MOST: dict[Counted, Callable[[Limits], int]] = {
+    "session": attrgetter("sessions_per_minute"),
+    "enrolment": attrgetter("enrolments_per_minute"),
+}
+"""How many a minute the settings allow, by what is counted."""
 
 KIOSK, PERSON = "kiosk", "person"
 
 
-def spend(access: Access, what: str, caller: Caller | None, most: int, *, now: datetime) -> None:
+def spend(store: Store, access: Access, what: Counted, caller: Caller | None, *, now: datetime) -> None:
     """Count one more of `what` for a caller in this minute; raises TooManyRequests.
 
     Where the lab is open nobody says who they are, and nothing is counted.
@@ -17,7 +29,7 @@ def spend(access: Access, what: str, caller: Caller | None, most: int, *, now: d
     if caller is None:
         return
     count, left = access.count(what, caller.token_id, 60, now)
-    if count > most:
+    if count > _MOST[what](store.settings().limits):
         raise TooManyRequests(left)
 
 

@@ -97,7 +97,7 @@ def start(
     store: Store, ledger: Ledger, access: Access, faces: Faces, *, caller: Caller | None, now: datetime
 ) -> Session:
     """Ask Rekognition for a session and note whose it is; raises TooManyRequests."""
-    spend(access, "session", caller, store.settings().limits.sessions_per_minute, now=now)
+    spend(store, access, "session", caller, now=now)
     by = caller.token_id if caller else None
     session = Session(session_id=faces.start_session(), created_at=now, by=by, state=SessionState.ISSUED)
     ledger.add_session(session)

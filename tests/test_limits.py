@@ -77,17 +77,18 @@ def test_it_holds_for_the_labs_route_too_and_both_count_together(http: Http, lab
     assert door.post("/v1/liveness-sessions").status_code == 429
 
 
-def test_the_count_is_of_all_processes_together(store: Store) -> None:
+def test_the_count_is_of_all_processes_together(http: Http, store: Store) -> None:
+    limited(http, sessions_per_minute=6, enrolments_per_minute=6)
     caller, now = Caller("t", Role.KIOSK, "door"), datetime(2026, 11, 23, 8, tzinfo=UTC)
     name, client = wiring.environment().table, store._table._client
     processes = [Access(Table(client, name)) for _ in range(3)]
     for number in range(6):
-        limits.spend(processes[number % 3], "session", caller, 6, now=now)
+        limits.spend(store, processes[number % 3], "session", caller, now=now)
     for access in processes:
         with pytest.raises(TooManyRequests):
-            limits.spend(access, "session", caller, 6, now=now + timedelta(seconds=59))
-        limits.spend(access, "enrolment", caller, 6, now=now)  # of other things it has as many
-    limits.spend(processes[0], "session", caller, 6, now=now + timedelta(seconds=60))
+            limits.spend(store, access, "session", caller, now=now + timedelta(seconds=59))
+        limits.spend(store, access, "enrolment", caller, now=now)  # of other things it has as many
+    limits.spend(store, processes[0], "session", caller, now=now + timedelta(seconds=60))
 
 
 def test_enrolments_are_limited_before_a_photo_is_looked_at(http: Http, clock: Clock) -> None:
