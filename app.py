@@ -191,7 +191,7 @@ endpoint = Endpoints(
     app,
     Hooks(
         admit=admit,
-        once=lambda request, run, remember: once(access, now(), request, run, remember),
+        once=lambda request, run, repeated: once(access, now(), request, run, repeated),
         audited=lambda request, what, ids: audit.audited(access(), request, what, ids, now=now()),
         refused=lambda request, what, error: audit.refused(access(), request, what, error, now=now()),
         seal=lambda request, place: cursors.seal(access(), request, place),
@@ -493,10 +493,14 @@ def list_leaves(from_: date, to: date, person_id: PersonId | None = None) -> Pag
 
 
 @app.route("/v1/liveness-sessions", methods=["POST"])
-@endpoint(scope="kiosk", status=201, refuses=(TooManyRequests,))
-def begin_session(caller: Caller) -> SessionStarted:
-    """Start a liveness session, with credentials that can do nothing but stream it."""
-    return liveness.begin(store(), ledger(), access(), faces(), streaming(), caller=caller, now=now())
+@endpoint(scope="kiosk", status=201, refuses=(TooManyRequests,), repeated="redone")
+def begin_session(caller: Caller, request: Request) -> SessionStarted:
+    """Start a liveness session, with credentials that can do nothing but stream it.
+
+    Sent again with its `Idempotency-Key`, it is the same session with fresh credentials.
+    """
+    gateways = store(), ledger(), access(), faces(), streaming()
+    return liveness.begin(*gateways, caller=caller, seed=request.seed, now=now())
 
 
 @app.route("/v1/liveness-sessions/{session_id}", methods=["GET"])
@@ -655,7 +659,7 @@ def change_settings(body: Settings, effective_from: date | None = None) -> Setti
 
 
 @app.route("/v1/tokens", methods=["POST"])
-@endpoint(scope="admin", status=201, remember=False)
+@endpoint(scope="admin", status=201, repeated="refused")
 def create_token(body: NewToken) -> TokenMade:
     """Make a token; it is shown this once."""
     return tokens.mint(access(), body, now=now())

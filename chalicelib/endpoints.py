@@ -28,7 +28,7 @@ from chalice.app import Request as ChaliceRequest
 
 from chalicelib import errors, telemetry
 from chalicelib.access import Caller
-from chalicelib.http import MUTATIONS, Answer, Done, Reply, Request, decode, invalid, problem
+from chalicelib.http import MUTATIONS, Answer, Done, Repeated, Reply, Request, decode, invalid, problem
 
 PARAMETER_CHARS = 2000
 """Most characters of a value in the path or the query; a cursor may have so many."""
@@ -58,16 +58,16 @@ Admit = Callable[[Request, str], Caller | None]
 class Hooks(msgspec.Struct, frozen=True):
     """What every endpoint needs of the service.
 
-    `admit` lets callers in; `once` runs a mutation that came with an Idempotency-Key at most once (and
-    remembers its answer, or with False only that there was one); `audited` notes what managers do, before
-    and after (given the route and the ids in its path), and `refused` what limits refuse; `seal` and `unseal`
-    make cursors that only we can make; `report` writes down what was measured of a request (and its
-    milliseconds); `is_busy` says of an unexpected exception whether it is AWS being slow, throttled or
-    down; `advise` says, in a language, what a caller may do about a refusal.
+    `admit` lets callers in; `once` runs a mutation that came with an Idempotency-Key at most once, or what
+    else its route says of one that is repeated; `audited` notes what managers do, before and after (given the
+    route and the ids in its path), and `refused` what limits refuse; `seal` and `unseal` make cursors that
+    only we can make; `report` writes down what was measured of a request (and its milliseconds); `is_busy`
+    says of an unexpected exception whether it is AWS being slow, throttled or down; `advise` says, in a
+    language, what a caller may do about a refusal.
     """
 
     admit: Admit
-    once: Callable[[Request, Callable[[], Reply], bool], Reply]
+    once: Callable[[Request, Callable[[], Reply], Repeated], Reply]
     audited: Callable[[Request, str, Mapping[str, str]], AbstractContextManager[Done]]
     refused: Callable[[Request, str, errors.TooMany], None]
     seal: Callable[[Request, str], str]
@@ -96,15 +96,15 @@ class Endpoints:
         takes: Sequence[str] = ("application/json",),
         admit: Admit | None = None,
         audit: bool | None = None,
-        remember: bool = True,
+        repeated: Repeated = "answered",
     ) -> Callable[[View], View]:
         """Wrap a view: check what it takes, run it, encode what it returns (None is a 204).
 
         For the OpenAPI document, `answers` says what a view that returns a Reply sends by status (a
         type, a media type such as "text/csv", or a tuple of those), and `refuses` which errors it has.
         `takes` are the media types of the body. `problem` gives refusals their shape, `admit` replaces the
-        service's own. What managers and admins do is audited if it is a mutation, or as `audit` says. With
-        `remember` False the answer is a secret and an Idempotency-Key only keeps it from being given twice.
+        service's own. What managers and admins do is audited if it is a mutation, or as `audit` says.
+        `repeated` is what becomes of a mutation that comes again with its Idempotency-Key.
         """
         hooks = self._hooks
 
@@ -138,7 +138,7 @@ class Endpoints:
                     if scope != "public":
                         caller = (admit or hooks.admit)(request, scope)
                         request = msgspec.structs.replace(request, caller=caller)
-                    reply = hooks.once(request, lambda: run(request, path), remember)
+                    reply = hooks.once(request, lambda: run(request, path), repeated)
                 except errors.RollcallError as error:
                     telemetry.observe(type(error).__name__)
                     if isinstance(error, errors.TooMany):
@@ -154,7 +154,7 @@ class Endpoints:
                 return _response(reply, request)
 
             handle.endpoint = Endpoint(  # type: ignore[attr-defined]
-                scope, status, answers, refuses, problem, remember, admit is not None, tuple(takes)
+                scope, status, answers, refuses, problem, repeated, admit is not None, tuple(takes)
             )
             return handle
 
@@ -203,7 +203,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     answers: Mapping[int, Any] | None
     refuses: tuple[type[errors.RollcallError], ...]
     problem: Callable[[errors.RollcallError, Request], Answer]
-    remember: bool
+    repeated: Repeated
     may_be_open: bool
     takes: tuple[str, ...]
 

@@ -24,7 +24,7 @@ from chalicelib.photos import LIMIT_BYTES, Photo
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
     from mypy_boto3_rekognition.type_defs import (
-        CreateFaceLivenessSessionRequestSettingsTypeDef,
+        CreateFaceLivenessSessionRequestTypeDef,
         FaceMatchTypeDef,
         ImageTypeDef,
     )
@@ -180,12 +180,17 @@ class Faces:
         if face_ids:
             self._client.delete_faces(CollectionId=self._collection, FaceIds=face_ids)
 
-    def start_session(self) -> str:
-        """Ask for a new liveness session; it lives three minutes. No image of it goes to S3."""
-        settings: CreateFaceLivenessSessionRequestSettingsTypeDef = {
-            "ChallengePreferences": [{"Type": self._challenge}]
+    def start_session(self, seed: str | None = None) -> str:
+        """Ask for a liveness session, a new one or that of the `seed`; it lives three minutes.
+
+        No image of it goes to S3.
+        """
+        request: CreateFaceLivenessSessionRequestTypeDef = {
+            "Settings": {"ChallengePreferences": [{"Type": self._challenge}]}
         }
-        return self._client.create_face_liveness_session(Settings=settings)["SessionId"]
+        if seed:
+            request["ClientRequestToken"] = seed
+        return self._client.create_face_liveness_session(**request)["SessionId"]
 
     def session(self, session_id: str) -> LivenessResult:
         """Read where a session stands; raises SessionNotFound when unknown or too old."""

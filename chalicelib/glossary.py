@@ -14,7 +14,8 @@ What the gateway refuses before we see it (an unknown path, too large a body, no
 
 **Requests** are checked strictly: an unknown field or query parameter is a 400 and never ignored.
 
-**Retries** are safe with an `Idempotency-Key`: for 24 hours the same key and request give the first answer.
+**Retries** are safe with an `Idempotency-Key`: for 24 hours the same key and request give the first answer. \
+Secrets are not kept: of a new token it is a 409, of a liveness session the credentials are fresh ones.
 
 **Lists** come in pages: give `next_cursor` as `cursor` until it is null. Every answer to a GET has an \
 `ETag`; send it as `If-None-Match` and what has not changed is a short 304.

@@ -5,7 +5,7 @@ Nothing of Chalice: what use cases say of HTTP they say in these.
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -49,6 +49,11 @@ class Reply(msgspec.Struct, frozen=True):
     body: Any = None
     headers: dict[str, str] = {}
 
+
+Repeated = Literal["answered", "refused", "redone"]
+"""What a mutation is that comes again with its Idempotency-Key: `answered` from memory; `refused`, for its
+answer was a secret, shown once; or `redone`, for its answer holds a secret, and the view does it once all the
+same, by `Request.seed`."""
 
 Done = Callable[[Reply], None]
 """Hears what came of what is audited."""

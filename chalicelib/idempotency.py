@@ -1,7 +1,8 @@
 """Idempotency-Key: a mutation that is sent again is answered again, and not done again.
 
 Kept for 24 hours. Only what succeeded is kept: what was refused or failed changed nothing, so the
-same key may try again. Each caller has keys of their own.
+same key may try again. Of answers that hold secrets only the key is (`http.Repeated`). Each caller has
+keys of their own.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ import msgspec
 
 from chalicelib.access import Access
 from chalicelib.errors import AnswerNotKept, IdempotencyKeyReused, InvalidRequest, RequestInProgress
-from chalicelib.http import MUTATIONS, Reply, Request
+from chalicelib.http import MUTATIONS, Repeated, Reply, Request
 from chalicelib.models import Answer
 from chalicelib.telemetry import unhurried
 
@@ -35,12 +36,16 @@ _VISIBLE = frozenset(string.ascii_letters + string.digits + string.punctuation)
 
 
 def once(
-    access: Callable[[], Access], now: datetime, request: Request, run: Callable[[], Reply], remember: bool
+    access: Callable[[], Access],
+    now: datetime,
+    request: Request,
+    run: Callable[[], Reply],
+    repeated: Repeated,
 ) -> Reply:
-    """Run a request; one with an Idempotency-Key that succeeded before is answered from memory.
+    """Run a request; one with an Idempotency-Key that succeeded before is what its route says, `repeated`.
 
     Raises RequestInProgress, IdempotencyKeyReused when the key came with another request, or
-    AnswerNotKept for an answer that is not to be remembered.
+    AnswerNotKept for a repeated one that is refused.
     """
     key = request.headers.get("idempotency-key")
     if key is None or request.method not in MUTATIONS:
@@ -56,8 +61,10 @@ def once(
             raise IdempotencyKeyReused
         if before.status is None:
             raise RequestInProgress
-        if not remember:
+        if repeated == "refused":
             raise AnswerNotKept
+        if repeated == "redone":
+            return run()
         return Reply(before.status, zlib.decompress(before.body).decode() or None, _JSON)
     try:
         reply = run()
@@ -65,7 +72,7 @@ def once(
         with unhurried():
             access().drop_answer(place)
         raise
-    text = msgspec.json.encode(reply.body) if remember and reply.body is not None else b""
+    text = msgspec.json.encode(reply.body) if repeated == "answered" and reply.body is not None else b""
     body = zlib.compress(text)
     if reply.status < 300 and len(body) <= LARGEST:
         about = _about(request, reply)

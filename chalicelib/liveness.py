@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from chalicelib.access import Access, Caller
-from chalicelib.errors import SessionNotFound
+from chalicelib.errors import SessionNotFound, WriteConflict
 from chalicelib.faces import Faces
 from chalicelib.ledger import Ledger
 from chalicelib.limits import spend
@@ -94,14 +94,24 @@ class Streaming:
 
 
 def start(
-    store: Store, ledger: Ledger, access: Access, faces: Faces, *, caller: Caller | None, now: datetime
+    store: Store,
+    ledger: Ledger,
+    access: Access,
+    faces: Faces,
+    *,
+    caller: Caller | None,
+    seed: str | None = None,
+    now: datetime,
 ) -> Session:
-    """Ask Rekognition for a session and note whose it is; raises TooManyRequests."""
+    """Ask Rekognition for a session, once for each `seed`, and note whose it is; raises TooManyRequests."""
     spend(store, access, "session", caller, now=now)
-    by = caller.token_id if caller else None
-    session = Session(session_id=faces.start_session(), created_at=now, by=by, state=SessionState.ISSUED)
-    ledger.add_session(session)
-    mark(session=session.session_id)
+    by, session_id = caller.token_id if caller else None, faces.start_session(seed)
+    session = Session(session_id=session_id, created_at=now, by=by, state=SessionState.ISSUED)
+    mark(session=session_id)
+    try:
+        ledger.add_session(session)
+    except WriteConflict:
+        return ledger.session(session_id) or session  # begun before
     return session
 
 
@@ -113,11 +123,13 @@ def begin(
     streaming: Streaming,
     *,
     caller: Caller,
+    seed: str | None = None,
     now: datetime,
 ) -> SessionStarted:
-    """Start a session with all that the camera page needs; raises TooManyRequests."""
-    session = start(store, ledger, access, faces, caller=caller, now=now)
-    return SessionStarted(session.session_id, streaming.region, now + LIFE, now, streaming.lend())
+    """Start a session, once for each `seed`, with all that the camera page needs; raises TooManyRequests."""
+    session = start(store, ledger, access, faces, caller=caller, seed=seed, now=now)
+    expires = session.created_at + LIFE
+    return SessionStarted(session.session_id, streaming.region, expires, now, streaming.lend())
 
 
 _STATUS: dict[str, Literal["waiting", "running", "finished", "expired"]] = {

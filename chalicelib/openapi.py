@@ -198,7 +198,7 @@ def _responses(schemas: Schemas, method: str, endpoint: Endpoint, hints: Mapping
             made[304] = {"$ref": "#/components/responses/NotModified"}
         if status == 303:
             made[status]["headers"] |= _headers("Location")
-        if method in MUTATIONS:
+        if method in MUTATIONS and endpoint.repeated == "answered":
             made[status]["headers"] |= _headers("Idempotency-Replayed")
     _add_refusals(schemas, made, method, endpoint, "body" in hints)
     return {str(status): made[status] for status in sorted(made)}
@@ -222,7 +222,7 @@ def _refusals(method: str, endpoint: Endpoint, has_body: bool) -> Iterable[type[
     if method in MUTATIONS:
         yield errors.RequestInProgress
         yield errors.IdempotencyKeyReused
-        if not endpoint.remember:
+        if endpoint.repeated == "refused":
             yield errors.AnswerNotKept
     if endpoint.scope != "public":
         yield errors.TokenMissing

@@ -19,7 +19,7 @@ from local.camera.__main__ import main
 from local.embedded import REGION, Embedded
 from local.rekognition.liveness import Signal, Verdict
 from tests.clips import ASTRONAUT
-from tests.conftest import CONSENT, Finish, Http, unknown_session
+from tests.conftest import CONSENT, Finish, Http, Scan, unknown_session
 from tests.faces import photo_of_c
 
 JPEG = {"Content-Type": "image/jpeg"}
@@ -92,6 +92,26 @@ def test_the_credentials_can_do_nothing_but_stream(http: Http, assumed: list[dic
     ]
 
 
+def test_a_repeated_request_is_the_same_session_with_other_credentials_and_none_are_kept(
+    http: Http, scan: Scan
+) -> None:
+    key = {"Idempotency-Key": "the-front-door-1"}
+    answers = [http.post("/v1/liveness-sessions", headers=key) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    first, again = (answer.json_body for answer in answers)
+    same = ("session_id", "expires_at", "region")
+    assert [again[name] for name in same] == [first[name] for name in same]
+    lent, fresh = (answer["streaming"]["credentials"] for answer in (first, again))
+    kept = scan()
+    for name in ("access_key_id", "secret_access_key", "session_token"):
+        assert lent[name] != fresh[name]
+        assert lent[name] not in kept
+        assert fresh[name] not in kept
+    assert status(http, first["session_id"]) == "waiting"
+    other = http.as_("kiosk").post("/v1/liveness-sessions", headers=key)
+    assert other.json_body["session_id"] != first["session_id"], "keys are each caller's own"
+
+
 def test_the_role_itself_can_do_nothing_more(boto: Callable[[str], Any]) -> None:
     iam, role = boto("iam"), "rollcall-local-streaming"
     names = iam.list_role_policies(RoleName=role)["PolicyNames"]
@@ -160,7 +180,7 @@ def test_rekognition_being_busy_is_a_503_that_says_when_to_come_back(
         {"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "CreateFaceLivenessSession"
     )
 
-    def throttled() -> str:
+    def throttled(seed: str | None) -> str:
         raise error
 
     monkeypatch.setattr(wiring.faces(), "start_session", throttled)
