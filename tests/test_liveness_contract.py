@@ -4,7 +4,7 @@ botocore's Stubber checks each reply against the service model; the table is the
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,10 +41,17 @@ CALLER = Caller("front-door", Role.ADMIN, "front door")  # who may see whose pun
 Reply = dict[str, Any]
 
 
-class Rekognition:
-    """A stubbed client; each reply is used once, in the order given, and none may be left."""
+ANN = "ann"
+A_MATCH = (ANN, FACE, 99.9)
 
-    def __init__(self) -> None:
+
+class Door:
+    """A kiosk with a session before a Rekognition that answers as it is told; Ann is enrolled.
+
+    Each answer is used once, in the order given, and none may be left.
+    """
+
+    def __init__(self, store: Store, ledger: Ledger) -> None:
         client = boto3.client(
             "rekognition",
             region_name="us-east-1",
@@ -54,19 +61,25 @@ class Rekognition:
         )
         self.stubber = Stubber(client)
         self.faces = Faces(client, "people", "bucket", "FaceMovementAndLightChallenge")
+        self.ledger = ledger
+        self.session = str(uuid.uuid4())
+        store.add_person(Person(person_id=ANN, name="Ann", created_at=NOW, updated_at=NOW, face_ids=(FACE,)))
+        issued = SessionState.ISSUED
+        ledger.add_session(Session(session_id=self.session, created_at=NOW, by=CALLER.token_id, state=issued))
 
-    def session(self, session_id: str, status: str, **fields: Any) -> None:
-        reply = {"SessionId": session_id, "Status": status, **fields}
-        self.stubber.add_response("get_face_liveness_session_results", reply, {"SessionId": session_id})
+    # --- what AWS answers ---
 
-    def live(self, session_id: str, confidence: float = 99.0) -> None:
-        self.session(session_id, "SUCCEEDED", Confidence=confidence, ReferenceImage={"Bytes": IMAGE})
+    def says(self, status: str, **fields: Any) -> None:
+        """The session has a status."""
+        reply = {"SessionId": self.session, "Status": status, **fields}
+        self.stubber.add_response("get_face_liveness_session_results", reply, {"SessionId": self.session})
 
-    def error(self, code: str, status: int = 400, method: str = "get_face_liveness_session_results") -> None:
-        self.stubber.add_client_error(method, code, "as AWS says it", status)
+    def live(self, confidence: float = 99.0) -> None:
+        """The session shows somebody live."""
+        self.says("SUCCEEDED", Confidence=confidence, ReferenceImage={"Bytes": IMAGE})
 
     def found(self, *matches: tuple[str, str, float]) -> None:
-        """The search must be for the reference image, and for nothing that a caller sent."""
+        """The search finds these; it must be for the reference image, and for nothing that a caller sent."""
         reply = [
             {"Similarity": similarity, "Face": {"FaceId": face_id, "ExternalImageId": person_id}}
             for person_id, face_id, similarity in matches
@@ -75,138 +88,119 @@ class Rekognition:
         asked |= {"FaceMatchThreshold": ANY, "MaxFaces": ANY, "QualityFilter": ANY}
         self.stubber.add_response("search_faces_by_image", {"FaceMatches": reply}, asked)
 
+    def live_ann(self) -> None:
+        """The session shows Ann, live."""
+        self.live()
+        self.found(A_MATCH)
+
+    def error(self, code: str, status: int = 400, method: str = "get_face_liveness_session_results") -> None:
+        """A call fails."""
+        self.stubber.add_client_error(method, code, "as AWS says it", status)
+
+    # --- what comes of it ---
+
+    def check_in(self) -> PunchReceipt:
+        """Spend the session."""
+        body = NewPunch(liveness_session_id=self.session)
+        return punch(self.ledger, wiring.access(), self.faces, body, caller=CALLER, now=NOW)
+
+    @property
+    def punches(self) -> int:
+        """How many Ann has."""
+        day = NOW.date()
+        return len(list(self.ledger.punches(ANN, day - timedelta(days=2), day + timedelta(days=2))))
+
+    @property
+    def spent(self) -> bool:
+        """Whether the session is."""
+        found = self.ledger.session(self.session)
+        assert found is not None
+        return found.state is SessionState.USED
+
 
 @pytest.fixture
-def rekognition() -> Iterator[Rekognition]:
-    stubbed = Rekognition()
-    with stubbed.stubber:
-        yield stubbed
-        stubbed.stubber.assert_no_pending_responses()
+def door(store: Store, ledger: Ledger) -> Iterator[Door]:
+    made = Door(store, ledger)
+    with made.stubber:
+        yield made
+        made.stubber.assert_no_pending_responses()
 
 
-@pytest.fixture
-def ann(store: Store) -> str:
-    person = Person(person_id="ann", name="Ann", created_at=NOW, updated_at=NOW, face_ids=(FACE,))
-    store.add_person(person)
-    return person.person_id
-
-
-@pytest.fixture
-def session(ledger: Ledger) -> str:
-    session_id = str(uuid.uuid4())
-    ledger.add_session(
-        Session(session_id=session_id, created_at=NOW, by=CALLER.token_id, state=SessionState.ISSUED)
-    )
-    return session_id
-
-
-def check_in(ledger: Ledger, rekognition: Rekognition, session: str, at: datetime = NOW) -> PunchReceipt:
-    body = NewPunch(liveness_session_id=session)
-    return punch(ledger, wiring.access(), rekognition.faces, body, caller=CALLER, now=at)
-
-
-def punches(ledger: Ledger, person_id: str = "ann") -> int:
-    day = NOW.date()
-    return len(list(ledger.punches(person_id, day - timedelta(days=2), day + timedelta(days=2))))
-
-
-def is_spent(ledger: Ledger, session: str) -> bool:
-    found = ledger.session(session)
-    assert found is not None
-    return found.state is SessionState.USED
-
-
-def test_a_live_match_is_a_punch_with_its_evidence(
-    ledger: Ledger, rekognition: Rekognition, ann: str, session: str
-) -> None:
-    rekognition.live(session, 98.7)
-    rekognition.found((ann, FACE, 99.1))
-    receipt = check_in(ledger, rekognition, session)
-    assert (receipt.person_id, receipt.duplicate) == (ann, False)
-    kept = ledger.punch(ann, receipt.punch_id)
+def test_a_live_match_is_a_punch_with_its_evidence(door: Door) -> None:
+    door.live(98.7)
+    door.found((ANN, FACE, 99.1))
+    receipt = door.check_in()
+    assert (receipt.person_id, receipt.duplicate) == (ANN, False)
+    kept = door.ledger.punch(ANN, receipt.punch_id)
     assert kept is not None
     assert kept.evidence is not None
     assert (kept.evidence.liveness, kept.evidence.similarity) == (98.7, 99.1)
-    assert kept.evidence.session_id == session
+    assert kept.evidence.session_id == door.session
 
 
 @pytest.mark.parametrize("status", ["CREATED", "IN_PROGRESS"])
-def test_an_unfinished_session_is_pending_and_stays_good(
-    ledger: Ledger, rekognition: Rekognition, ann: str, session: str, status: str
-) -> None:
-    rekognition.session(session, status)
+def test_an_unfinished_session_is_pending_and_stays_good(door: Door, status: str) -> None:
+    door.says(status)
     with pytest.raises(SessionPending):
-        check_in(ledger, rekognition, session)
-    assert not is_spent(ledger, session)
-    rekognition.live(session)
-    rekognition.found((ann, FACE, 99.0))
-    assert check_in(ledger, rekognition, session).person_id == ann
+        door.check_in()
+    assert not door.spent
+    door.live_ann()
+    assert door.check_in().person_id == ANN
 
 
-def test_a_session_that_aws_calls_expired_is_expired(
-    ledger: Ledger, rekognition: Rekognition, ann: str, session: str
-) -> None:
-    rekognition.session(session, "EXPIRED")
+def test_a_session_that_aws_calls_expired_is_expired(door: Door) -> None:
+    door.says("EXPIRED")
     with pytest.raises(SessionExpired):
-        check_in(ledger, rekognition, session)
-    assert punches(ledger) == 0
+        door.check_in()
+    assert door.punches == 0
 
 
-def test_a_session_that_aws_has_forgotten_is_expired_if_it_was_ours(
-    ledger: Ledger, rekognition: Rekognition, ann: str, session: str
-) -> None:
-    rekognition.error("SessionNotFoundException")
+def test_a_session_that_aws_has_forgotten_is_expired_if_it_was_ours(door: Door) -> None:
+    door.error("SessionNotFoundException")
     with pytest.raises(SessionExpired):
-        check_in(ledger, rekognition, session)
+        door.check_in()
 
 
-def test_a_session_that_nobody_here_asked_for_is_unknown_even_if_aws_says_live(
-    ledger: Ledger, rekognition: Rekognition, ann: str
-) -> None:
-    foreign = str(uuid.uuid4())
-    rekognition.live(foreign)
-    rekognition.found((ann, FACE, 99.9))
+def test_a_session_that_nobody_here_asked_for_is_unknown_even_if_aws_says_live(door: Door) -> None:
+    door.session = str(uuid.uuid4())
+    door.live_ann()
     with pytest.raises(SessionNotFound):
-        check_in(ledger, rekognition, foreign)
-    assert punches(ledger) == 0
+        door.check_in()
+    assert door.punches == 0
 
 
-def failed(rekognition: Rekognition, session: str) -> None:
-    rekognition.session(session, "FAILED")
+def failed(door: Door) -> None:
+    door.says("FAILED")
 
 
-def doubtful(rekognition: Rekognition, session: str) -> None:
-    rekognition.live(session, 89.99)
-    rekognition.found(("ann", FACE, 99.9))
+def doubtful(door: Door) -> None:
+    door.live(89.99)
+    door.found(A_MATCH)
 
 
-def without_confidence(rekognition: Rekognition, session: str) -> None:
-    rekognition.session(session, "SUCCEEDED", ReferenceImage={"Bytes": IMAGE})
-    rekognition.found(("ann", FACE, 99.9))
+def without_confidence(door: Door) -> None:
+    door.says("SUCCEEDED", ReferenceImage={"Bytes": IMAGE})
+    door.found(A_MATCH)
 
 
 @pytest.mark.parametrize("answer", [failed, doubtful, without_confidence])
 def test_what_is_not_surely_live_is_refused_and_spends_the_session(
-    ledger: Ledger, rekognition: Rekognition, ann: str, session: str, answer: Any
+    door: Door, answer: Callable[[Door], None]
 ) -> None:
-    answer(rekognition, session)
+    answer(door)
     with pytest.raises(NotLive):
-        check_in(ledger, rekognition, session)
-    assert is_spent(ledger, session)
-    # AWS now says otherwise: a session has one outcome.
-    rekognition.live(session)
-    rekognition.found((ann, FACE, 99.9))
+        door.check_in()
+    assert door.spent
+    door.live_ann()  # AWS now says otherwise: a session has one outcome
     with pytest.raises(SessionUsed):
-        check_in(ledger, rekognition, session)
-    assert punches(ledger) == 0
+        door.check_in()
+    assert door.punches == 0
 
 
-def test_the_threshold_itself_is_enough(
-    ledger: Ledger, rekognition: Rekognition, ann: str, session: str
-) -> None:
-    rekognition.live(session, 90.0)
-    rekognition.found((ann, FACE, 99.0))
-    assert check_in(ledger, rekognition, session).person_id == ann
+def test_the_threshold_itself_is_enough(door: Door) -> None:
+    door.live(90.0)
+    door.found(A_MATCH)
+    assert door.check_in().person_id == ANN
 
 
 @pytest.mark.parametrize(
@@ -221,49 +215,38 @@ def test_the_threshold_itself_is_enough(
         pytest.param({"AuditImages": [{"Bytes": IMAGE}]}, id="only audit images"),
     ],
 )
-def test_without_a_reference_image_nobody_is_matched(
-    ledger: Ledger, rekognition: Rekognition, ann: str, session: str, fields: Reply
-) -> None:
-    rekognition.session(session, "SUCCEEDED", Confidence=99.0, **fields)
+def test_without_a_reference_image_nobody_is_matched(door: Door, fields: Reply) -> None:
+    door.says("SUCCEEDED", Confidence=99.0, **fields)
     with pytest.raises(NoReferenceImage):
-        check_in(ledger, rekognition, session)
-    assert punches(ledger) == 0
+        door.check_in()
+    assert door.punches == 0
 
 
 @pytest.mark.parametrize(
     ("matches", "refusal"),
     [
         pytest.param([], NotRecognised, id="nobody"),
-        pytest.param([("ann", FACE, 94.99)], NotRecognised, id="under the threshold"),
-        pytest.param(
-            [("ann", FACE, 99.0), ("bob", OTHER_FACE, 98.5)], AmbiguousMatch, id="too close a second"
-        ),
-        pytest.param([("ann", OTHER_FACE, 99.9)], NotRecognised, id="a face that is not enrolled"),
+        pytest.param([(ANN, FACE, 94.99)], NotRecognised, id="under the threshold"),
+        pytest.param([(ANN, FACE, 99.0), ("bob", OTHER_FACE, 98.5)], AmbiguousMatch, id="too close a second"),
+        pytest.param([(ANN, OTHER_FACE, 99.9)], NotRecognised, id="a face that is not enrolled"),
         pytest.param([("eve", OTHER_FACE, 99.9)], NotRecognised, id="a person who is not here"),
     ],
 )
 def test_a_match_needs_threshold_and_margin(
-    ledger: Ledger,
-    rekognition: Rekognition,
-    ann: str,
-    session: str,
-    matches: list[tuple[str, str, float]],
-    refusal: type[Exception],
+    door: Door, matches: list[tuple[str, str, float]], refusal: type[Exception]
 ) -> None:
-    rekognition.live(session)
-    rekognition.found(*matches)
+    door.live()
+    door.found(*matches)
     with pytest.raises(refusal):
-        check_in(ledger, rekognition, session)
-    assert (punches(ledger), is_spent(ledger, session)) == (0, True)
+        door.check_in()
+    assert (door.punches, door.spent) == (0, True)
 
 
-def test_a_reference_image_in_which_the_search_sees_no_face_is_nobody(
-    ledger: Ledger, rekognition: Rekognition, ann: str, session: str
-) -> None:
-    rekognition.live(session)
-    rekognition.error("InvalidParameterException", method="search_faces_by_image")
+def test_a_reference_image_in_which_the_search_sees_no_face_is_nobody(door: Door) -> None:
+    door.live()
+    door.error("InvalidParameterException", method="search_faces_by_image")
     with pytest.raises(NotRecognised):
-        check_in(ledger, rekognition, session)
+        door.check_in()
 
 
 @pytest.mark.parametrize(
@@ -276,49 +259,39 @@ def test_a_reference_image_in_which_the_search_sees_no_face_is_nobody(
 )
 @pytest.mark.parametrize("method", ["get_face_liveness_session_results", "search_faces_by_image"])
 def test_trouble_at_aws_spends_nothing_and_is_known_as_trouble(
-    ledger: Ledger, rekognition: Rekognition, ann: str, session: str, code: str, status: int, method: str
+    door: Door, code: str, status: int, method: str
 ) -> None:
     if method == "search_faces_by_image":
-        rekognition.live(session)
-    rekognition.error(code, status, method)
+        door.live()
+    door.error(code, status, method)
     with pytest.raises(ClientError) as trouble:
-        check_in(ledger, rekognition, session)
+        door.check_in()
     assert wiring.is_busy(trouble.value), "the caller is told 503 and may try again"
-    assert not is_spent(ledger, session)
-    rekognition.live(session)
-    rekognition.found((ann, FACE, 99.0))
-    assert check_in(ledger, rekognition, session).person_id == ann
+    assert not door.spent
+    door.live_ann()
+    assert door.check_in().person_id == ANN
 
 
-def test_denied_access_is_no_trouble_to_wait_for(
-    ledger: Ledger, rekognition: Rekognition, ann: str, session: str
-) -> None:
-    rekognition.error("AccessDeniedException")
+def test_denied_access_is_no_trouble_to_wait_for(door: Door) -> None:
+    door.error("AccessDeniedException")
     with pytest.raises(ClientError) as denied:
-        check_in(ledger, rekognition, session)
+        door.check_in()
     assert not wiring.is_busy(denied.value)
 
 
-def test_a_spent_session_is_used_though_aws_would_still_say_live(
-    ledger: Ledger, rekognition: Rekognition, ann: str, session: str
-) -> None:
-    for _ in range(2):
-        rekognition.live(session)
-        rekognition.found((ann, FACE, 99.0))
-    check_in(ledger, rekognition, session)
+def test_a_spent_session_is_used_though_aws_would_still_say_live(door: Door) -> None:
+    door.live_ann()
+    door.check_in()
+    door.live_ann()
     with pytest.raises(SessionUsed):
-        check_in(ledger, rekognition, session)
-    assert punches(ledger) == 1
+        door.check_in()
+    assert door.punches == 1
 
 
-def test_a_spent_session_keeps_its_outcome_after_aws_has_forgotten_it(
-    ledger: Ledger, rekognition: Rekognition, ann: str, session: str
-) -> None:
-    rekognition.live(session)
-    rekognition.found((ann, FACE, 99.0))
-    made = check_in(ledger, rekognition, session)
-    rekognition.error("SessionNotFoundException")
-    again = settle(
-        ledger, wiring.access(), rekognition.faces, session, caller=CALLER, now=NOW + timedelta(minutes=4)
-    )
+def test_a_spent_session_keeps_its_outcome_after_aws_has_forgotten_it(door: Door) -> None:
+    door.live_ann()
+    made = door.check_in()
+    door.error("SessionNotFoundException")
+    later = NOW + timedelta(minutes=4)
+    again = settle(door.ledger, wiring.access(), door.faces, door.session, caller=CALLER, now=later)
     assert (again.first, again.outcome.punch_id) == (False, made.punch_id)
