@@ -1,8 +1,8 @@
 """`python -m infra reindex`: the collection is lost, and comes back from the photos in S3."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,79 +21,89 @@ from tests.test_faces import JPEG, create, enrol, listed
 COLLECTION = BUCKET = "rollcall-local"
 
 
-@pytest.fixture
-def state(aws: Embedded, tmp_path: Path) -> Iterator[Path]:
-    """The state folder of a `make run` on the embedded AWS; what is asked is the administrator's."""
-    run = {"aws_url": aws.aws_url, "stream_url": aws.stream_url, "region": REGION}
-    (tmp_path / "run.json").write_text(json.dumps(run))
-    with recorder.recording():
-        yield tmp_path
+class Site:
+    """Three people, of whom one has two faces, and a collection that can be lost.
 
+    `people` are another photo of each by id, the one with two faces first.
+    """
 
-@pytest.fixture
-def people(http: Http) -> dict[str, bytes]:
-    """Three people, of whom one has two faces: person ids and another photo of each."""
-    first, second, third = photos_of_a()
-    found = {}
-    for name, photos, seen in (
-        ("A", [first, second], third),
-        ("B", [photo_of_b()], photo_of_b()),
-        ("C", [photo_of_c()], photo_of_c()),
-    ):
-        person = create(http, name)
+    def __init__(self, http: Http, store: Store, aws: Embedded, state: Path) -> None:
+        self.http, self.store, self.aws, self._state = http, store, aws, state
+        first, second, third = photos_of_a()
+        self.people = {
+            self._person("A", first, second): third,
+            self._person("B", photo_of_b()): photo_of_b(),
+            self._person("C", photo_of_c()): photo_of_c(),
+        }
+        run = {"aws_url": aws.aws_url, "stream_url": aws.stream_url, "region": REGION}
+        (state / "run.json").write_text(json.dumps(run))  # as `make run` leaves it
+
+    def _person(self, name: str, *photos: bytes) -> str:
+        person = create(self.http, name)
         for photo in photos:
-            assert enrol(http, person, photo).status_code == 201
-        found[person] = seen
-    return found
+            assert enrol(self.http, person, photo).status_code == 201
+        return person
+
+    def lose_the_collection(self) -> None:
+        self.aws.client("rekognition").delete_collection(CollectionId=COLLECTION)
+
+    def reindex(self) -> int:
+        return main(["reindex", "--stage", "local", "--state", str(self._state)])
+
+    @property
+    def consistent(self) -> bool:
+        """Whether table and collection know the same faces, each of the same person."""
+        vectors = self.aws.client("rekognition").list_faces(CollectionId=COLLECTION)["Faces"]
+        indexed = {face["FaceId"]: face["ExternalImageId"] for face in vectors}
+        everybody = self.store.everybody()
+        noted = {
+            face.face_id: person.person_id
+            for person in everybody
+            for face in self.store.faces(person.person_id)
+        }
+        counted = {face_id: person.person_id for person in everybody for face_id in person.face_ids}
+        return indexed == noted == counted
+
+    @property
+    def recognised(self) -> list[bool]:
+        return [
+            self.http.post("/v1/identify", photo, JPEG).json_body["person_id"] == person
+            for person, photo in self.people.items()
+        ]
 
 
-def lose_the_collection(boto: Callable[[str], Any]) -> None:
-    boto("rekognition").delete_collection(CollectionId=COLLECTION)
+@pytest.fixture
+def site(http: Http, store: Store, aws: Embedded, tmp_path: Path) -> Iterator[Site]:
+    made = Site(http, store, aws, tmp_path)
+    made.lose_the_collection()
+    with recorder.recording():  # what is asked from here on is the administrator's
+        yield made
 
 
-def reindex(state: Path) -> int:
-    return main(["reindex", "--stage", "local", "--state", str(state)])
-
-
-def consistent(store: Store, boto: Callable[[str], Any]) -> bool:
-    """Say whether table and collection know the same faces, each of the same person."""
-    vectors = boto("rekognition").list_faces(CollectionId=COLLECTION)["Faces"]
-    indexed = {face["FaceId"]: face["ExternalImageId"] for face in vectors}
-    noted = {
-        face.face_id: person.person_id
-        for person in store.everybody()
-        for face in store.faces(person.person_id)
-    }
-    counted = {face_id: person.person_id for person in store.everybody() for face_id in person.face_ids}
-    return indexed == noted == counted
-
-
-def recognised(http: Http, people: dict[str, bytes]) -> list[bool]:
-    return [
-        http.post("/v1/identify", photo, JPEG).json_body["person_id"] == person
-        for person, photo in people.items()
-    ]
+@contextmanager
+def before(calls: dict[str, Any], do: Callable[..., Any]) -> Iterator[None]:
+    """Do something before calls, by "service.Operation" with the client that makes them."""
+    for name, client in calls.items():
+        client.meta.events.register(f"before-call.{name}", do, unique_id=name)
+    try:
+        yield
+    finally:
+        for name, client in calls.items():
+            client.meta.events.unregister(f"before-call.{name}", unique_id=name)
 
 
 def test_people_are_recognised_again_after_the_collection_was_lost(
-    http: Http,
-    store: Store,
-    state: Path,
-    boto: Callable[[str], Any],
-    people: dict[str, bytes],
-    capsys: pytest.CaptureFixture[str],
+    site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lose_the_collection(boto)
-
-    assert reindex(state) == 0
+    assert site.reindex() == 0
 
     shown = capsys.readouterr()
     assert shown.out == "0 faces were there, 4 are back, 0 are lost.\n"
     assert "3 of 3 people done" in shown.err
-    assert consistent(store, boto)
-    assert recognised(http, people) == [True, True, True]
+    assert site.consistent
+    assert site.recognised == [True, True, True]
 
-    assert reindex(state) == 0
+    assert site.reindex() == 0
     assert capsys.readouterr().out == "4 faces were there, 0 are back, 0 are lost.\n"
 
 
@@ -103,109 +113,82 @@ class PowerLost(BaseException):
 
 @pytest.mark.parametrize("crash_at", range(1, 9))
 def test_a_reindex_that_died_anywhere_is_resumed(
-    http: Http,
-    store: Store,
-    state: Path,
-    boto: Callable[[str], Any],
-    people: dict[str, bytes],
-    monkeypatch: pytest.MonkeyPatch,
-    crash_at: int,
+    site: Site, monkeypatch: pytest.MonkeyPatch, crash_at: int
 ) -> None:
     """Each face takes a search in S3, an IndexFaces and a transaction: eight calls are past two faces."""
-    lose_the_collection(boto)
     monkeypatch.setattr("infra.work.PARALLEL", 1)
-    made, lock = [0], threading.Lock()
+    made = 0
 
     def die(**_: Any) -> None:
-        with lock:
-            made[0] += 1
-            if made[0] > crash_at:
-                raise PowerLost
+        nonlocal made
+        made += 1
+        if made > crash_at:
+            raise PowerLost
 
-    steps = [
-        (wiring.photos()._client, "before-call.s3.GetObject"),
-        (wiring.faces()._client, "before-call.rekognition.IndexFaces"),
-        (wiring.store()._table._client, "before-call.dynamodb.TransactWriteItems"),
-    ]
-    for client, event in steps:
-        client.meta.events.register(event, die, unique_id=event)
-    try:
-        with pytest.raises(PowerLost):
-            reindex(state)
-    finally:
-        for client, event in steps:
-            client.meta.events.unregister(event, die, unique_id=event)
-    assert not consistent(store, boto)
+    steps = {
+        "s3.GetObject": wiring.photos()._client,
+        "rekognition.IndexFaces": wiring.faces()._client,
+        "dynamodb.TransactWriteItems": wiring.table()._client,
+    }
+    with before(steps, die), pytest.raises(PowerLost):
+        site.reindex()
+    assert not site.consistent
 
-    assert reindex(state) == 0
+    assert site.reindex() == 0
 
-    assert consistent(store, boto)
-    assert recognised(http, people) == [True, True, True]
+    assert site.consistent
+    assert site.recognised == [True, True, True]
 
 
-def test_a_reindex_that_is_throttled_waits_and_goes_on(
-    http: Http, store: Store, state: Path, boto: Callable[[str], Any], people: dict[str, bytes]
-) -> None:
-    lose_the_collection(boto)
-    client, event, refused = wiring.faces()._client, "before-call.rekognition.IndexFaces", [0]
+def test_a_reindex_that_is_throttled_waits_and_goes_on(site: Site) -> None:
+    asked = 0
 
     def refuse(**_: Any) -> Any:
-        refused[0] += 1
-        if refused[0] % 3 == 0:
+        nonlocal asked
+        asked += 1
+        if asked % 3 == 0:
             return None
         metadata = {"HTTPStatusCode": 400}
         answer = {"Error": {"Code": "ThrottlingException", "Message": "Slow"}, "ResponseMetadata": metadata}
         return type("Reply", (), {"status_code": 400, "headers": {}})(), answer
 
-    client.meta.events.register(event, refuse, unique_id=event)
-    try:
-        assert reindex(state) == 0
-    finally:
-        client.meta.events.unregister(event, refuse, unique_id=event)
+    with before({"rekognition.IndexFaces": wiring.faces()._client}, refuse):
+        assert site.reindex() == 0
 
-    assert refused[0] == 12
-    assert consistent(store, boto)
+    assert asked == 12
+    assert site.consistent
 
 
 def test_a_face_without_its_photo_is_named_and_the_others_come_back(
-    http: Http,
-    store: Store,
-    state: Path,
-    boto: Callable[[str], Any],
-    people: dict[str, bytes],
-    capsys: pytest.CaptureFixture[str],
+    site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lose_the_collection(boto)
-    unlucky, *_ = people
-    [key, *_] = [face.photo_key for face in store.faces(unlucky)]
-    boto("s3").delete_object(Bucket=BUCKET, Key=key)
+    unlucky, *_ = site.people
+    key = site.store.faces(unlucky)[0].photo_key
+    site.aws.client("s3").delete_object(Bucket=BUCKET, Key=key)
 
-    assert reindex(state) == 2
+    assert site.reindex() == 2
 
     shown = capsys.readouterr()
     assert f"lost: {unlucky} {key}: no photo" in shown.err
     assert "3 are back, 1 are lost" in shown.out
-    assert recognised(http, people) == [True, True, True], "by the other photo, too"
+    assert site.recognised == [True, True, True], "by the other photo, too"
 
 
-def test_a_face_that_is_removed_meanwhile_stays_away(
-    http: Http, store: Store, state: Path, boto: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    person = create(http)
-    enrol(http, person, photo_of_c())
-    [face] = listed(http, person)
-    lose_the_collection(boto)
-    boto("rekognition").create_collection(CollectionId=COLLECTION)
+def test_a_face_that_is_removed_meanwhile_stays_away(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    *_, person = site.people
+    [face] = listed(site.http, person)
+    site.aws.client("rekognition").create_collection(CollectionId=COLLECTION)
     move = Store.move_face
 
-    def remove_first(self: Store, before: Face, face_id: str, model: str) -> None:
-        gateways = wiring.store(), wiring.faces(), wiring.photos()
-        enrolment.remove(*gateways, person, face["face_id"], now=wiring.now())
-        move(self, before, face_id, model)
+    def remove_first(self: Store, one: Face, face_id: str, model: str) -> None:
+        if one.person_id == person:
+            gateways = wiring.store(), wiring.faces(), wiring.photos()
+            enrolment.remove(*gateways, person, face["face_id"], now=wiring.now())
+        move(self, one, face_id, model)
 
     monkeypatch.setattr(Store, "move_face", remove_first)
 
-    assert reindex(state) == 0
+    assert site.reindex() == 0
 
-    assert consistent(store, boto)
-    assert listed(http, person) == []
+    assert site.consistent
+    assert listed(site.http, person) == []
