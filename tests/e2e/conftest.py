@@ -15,6 +15,7 @@ from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 from local.rekognition.liveness.verdict import Picture, Verdict
 from tests.e2e.contract import Site
 from tests.e2e.emulator import Emulator
+from tests.e2e.faults import Faults
 from tests.e2e.package import Package, build
 
 MakeSite = Callable[[str], Site]
@@ -49,6 +50,13 @@ def packaged(
     """The package behind the emulated API Gateway."""
     with Emulator(package.sam, tmp_path_factory.mktemp("task"), variables(embedded)) as emulator:
         yield emulator
+
+
+@pytest.fixture
+def faults(aws: Embedded) -> Iterator[Faults]:
+    """An AWS that fails when told to, before the embedded one."""
+    with Faults(aws) as failing:
+        yield failing
 
 
 @pytest.fixture(scope="session")

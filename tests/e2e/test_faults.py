@@ -4,14 +4,15 @@ import itertools
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from requests import Response
 
 from local.embedded import Embedded
 from tests.e2e.conftest import MakeSite, variables
@@ -42,11 +43,12 @@ class Tally:
     answers: Counter[str] = field(default_factory=Counter)
     longest_s: float = 0.0
 
-
-@pytest.fixture
-def faults(aws: Embedded) -> Iterator[Faults]:
-    with Faults(aws) as failing:
-        yield failing
+    def timed(self, ask: Callable[[], Response]) -> Response:
+        """Ask for something, and note how long the answer took."""
+        began = time.monotonic()
+        answer = ask()
+        self.longest_s = max(self.longest_s, time.monotonic() - began)
+        return answer
 
 
 @pytest.fixture
@@ -55,6 +57,12 @@ def failing(package: Package, aws: Embedded, faults: Faults, tmp_path: Path) -> 
     over = variables(aws, faults.url)
     with Emulator(package.sam, tmp_path, over, environments=KIOSKS) as emulator:
         yield emulator
+
+
+@pytest.fixture
+def client(failing: Emulator, site: MakeSite) -> Site:
+    """A client of it."""
+    return site(failing.url)
 
 
 def enrol_three(site: Site) -> dict[str, bytes]:
@@ -79,9 +87,7 @@ def punch_until_settled(site: Site, photo: bytes, key: dict[str, str], tally: Ta
     session_id = begin(site, tally)
     site.finish(session_id, photo)
     for _ in range(TRIES):
-        began = time.monotonic()
-        answer = site.punch(session_id, key)
-        tally.longest_s = max(tally.longest_s, time.monotonic() - began)
+        answer = tally.timed(lambda: site.punch(session_id, key))
         told = f"{answer.status_code} {answer.json().get('Code', '')}".strip()
         tally.answers[told] += 1
         if answer.status_code == 201:
@@ -98,9 +104,7 @@ def punch_until_settled(site: Site, photo: bytes, key: dict[str, str], tally: Ta
 
 def begin(site: Site, tally: Tally) -> str:
     for _ in range(TRIES):
-        began = time.monotonic()
-        answer = site.call("POST", "/v1/liveness-sessions", role="kiosk")
-        tally.longest_s = max(tally.longest_s, time.monotonic() - began)
+        answer = tally.timed(lambda: site.call("POST", "/v1/liveness-sessions", role="kiosk"))
         if answer.status_code == 201:
             session_id: str = answer.json()["session_id"]
             return session_id
@@ -109,24 +113,30 @@ def begin(site: Site, tally: Tally) -> str:
     raise AssertionError("no session could be started")
 
 
+def around_today() -> dict[str, date]:
+    """Give the days that today may be anywhere."""
+    today = datetime.now(UTC).date()
+    return {"from_": today - timedelta(days=1), "to": today + timedelta(days=1)}
+
+
 def log(site: Site) -> list[dict[str, Any]]:
     """Read all punches of around today."""
-    today = datetime.now(UTC).date()
-    around = {"from_": today - timedelta(days=1), "to": today + timedelta(days=1)}
-    found: list[dict[str, Any]] = []
-    page = site.get("/v1/punches", limit=1000, **around)
-    found += page["items"]
+    page = site.get("/v1/punches", limit=1000, **around_today())
+    found: list[dict[str, Any]] = page["items"]
     while page["next_cursor"]:
-        page = site.get("/v1/punches", limit=1000, cursor=page["next_cursor"], **around)
+        page = site.get("/v1/punches", limit=1000, cursor=page["next_cursor"], **around_today())
         found += page["items"]
     return found
 
 
+def sessions_of(punches: list[dict[str, Any]]) -> list[str]:
+    """Give the session that each was made with."""
+    return [punch["evidence"]["session_id"] for punch in punches]
+
+
 def marks(site: Site, person_id: str) -> list[str]:
     """Read a person's punches as the timesheet has them, from the day's projection."""
-    today = datetime.now(UTC).date()
-    around = {"from_": today - timedelta(days=1), "to": today + timedelta(days=1)}
-    days = site.get(f"/v1/attendance/{person_id}", **around)["days"]
+    days = site.get(f"/v1/attendance/{person_id}", **around_today())["days"]
     return [punch["id"] for day in days for punch in day["punches"]]
 
 
@@ -182,7 +192,7 @@ def test_every_punch_is_answered_in_time_and_recorded_once(
     assert tally.longest_s < INTEGRATION_S + SLACK_S
     calm = site(failing.url)
     recorded = log(calm)
-    by_session = Counter(punch["evidence"]["session_id"] for punch in recorded)
+    by_session = Counter(sessions_of(recorded))
     assert by_session == dict.fromkeys(tally.punches, 1)
     ids = {punch["evidence"]["session_id"]: punch["punch_id"] for punch in recorded}
     told = {session_id: punch_id for session_id, punch_id in tally.punches.items() if punch_id}
@@ -209,33 +219,34 @@ def stamp(site: Site, person_id: str, key: str) -> int:
     return len(found)
 
 
-def test_a_manual_punch_whose_answer_was_lost_for_good_is_recorded_once(
-    faults: Faults, failing: Emulator, site: MakeSite
-) -> None:
-    client = site(failing.url)
+def test_a_manual_punch_whose_answer_was_lost_for_good_is_recorded_once(faults: Faults, client: Site) -> None:
     person_id = client.person()
     faults.fail(WRITE, times=3, kind="lost")  # as often as the app tries
     assert stamp(client, person_id, "once") == 1
 
 
 def test_a_manual_punch_whose_answer_was_lost_on_the_way_is_recorded_once(
-    faults: Faults, failing: Emulator, site: MakeSite
+    faults: Faults, client: Site
 ) -> None:
-    client = site(failing.url)
     person_id = client.person()
     faults.fail(WRITE, times=2, kind="half")  # the third try is answered: the same transaction, not a second
     assert stamp(client, person_id, "once") == 1
     assert faults.injected[WRITE, "half"] == 2
 
 
+def live(site: Site) -> str:
+    """Enrol people, and finish a session that shows one of them."""
+    shown = enrol_three(site)
+    session_id = site.session()
+    site.finish(session_id, next(iter(shown.values())))
+    return session_id
+
+
 @pytest.mark.parametrize("kind", ["failed", "lost"])
 def test_what_happened_to_a_session_is_told_after_its_answer_was_lost(
-    kind: Kind, faults: Faults, failing: Emulator, site: MakeSite
+    kind: Kind, faults: Faults, client: Site
 ) -> None:
-    client = site(failing.url)
-    shown = enrol_three(client)
-    session_id = client.session()
-    client.finish(session_id, next(iter(shown.values())))
+    session_id = live(client)
     faults.fail(WRITE, times=3, kind=kind)
     assert code(client.punch(session_id)) == (503, "Busy")
     again = client.punch(session_id)
@@ -244,7 +255,7 @@ def test_what_happened_to_a_session_is_told_after_its_answer_was_lost(
     else:
         assert code(again) == (409, "SessionUsed")
         assert client.get(f"/v1/liveness-sessions/{session_id}", role="kiosk")["status"] == "used"
-    assert [punch["evidence"]["session_id"] for punch in log(client)] == [session_id]
+    assert sessions_of(log(client)) == [session_id]
 
 
 @pytest.mark.parametrize(
@@ -257,28 +268,20 @@ def test_what_happened_to_a_session_is_told_after_its_answer_was_lost(
     ],
 )
 def test_an_answer_that_is_cut_off_each_time_is_never_read_as_another_one(
-    operation: str, faults: Faults, failing: Emulator, site: MakeSite
+    operation: str, faults: Faults, client: Site
 ) -> None:
-    client = site(failing.url)
-    shown = enrol_three(client)
-    session_id = client.session()
-    client.finish(session_id, next(iter(shown.values())))
+    session_id = live(client)
     faults.fail(operation, times=3, kind="half")
     answer = client.punch(session_id)
     faults.fail(operation, times=0)
     if answer.status_code != 201:
         assert answer.status_code in AGAIN, answer.text
         assert client.punch(session_id).status_code in (201, 409)
-    assert [punch["evidence"]["session_id"] for punch in log(client)] == [session_id]
+    assert sessions_of(log(client)) == [session_id]
 
 
-def test_expired_credentials_are_an_honest_error_and_record_nothing(
-    faults: Faults, failing: Emulator, site: MakeSite
-) -> None:
-    client = site(failing.url)
-    shown = enrol_three(client)
-    session_id = client.session()
-    client.finish(session_id, next(iter(shown.values())))
+def test_expired_credentials_are_an_honest_error_and_record_nothing(faults: Faults, client: Site) -> None:
+    session_id = live(client)
     faults.fail("DynamoDB_", times=1, kind="expired")
     assert code(client.punch(session_id))[0] in (500, 503)
     assert log(client) == []
