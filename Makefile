@@ -157,7 +157,7 @@ $(PAGE)/node_modules/.package-lock.json: $(PAGE)/package.json $(PAGE)/package-lo
 	@cd $(PAGE) && npm ci --ignore-scripts --loglevel=error && touch node_modules/.package-lock.json
 
 $(PAGE)/out/index.html: $(PAGE)/node_modules/.package-lock.json $(PAGE)/build.mjs $(PAGE)/index.html \
-		$(wildcard $(PAGE)/src/*)
+		$(wildcard $(PAGE)/src/* $(PAGE)/src/*/*)
 	@echo "Building the page ..."
 	@cd $(PAGE) && npm run --silent build && touch out/index.html
 

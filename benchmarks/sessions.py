@@ -11,28 +11,20 @@ import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
-from socket import SHUT_RDWR
 from typing import NamedTuple
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
-
-from websockets.sync.client import connect
 
 from local import weights
 from local.camera import ServerRefused, play
 from local.rekognition.engine import Engine
-from local.rekognition.liveness import framing
-from local.rekognition.liveness.signing import Credentials, presign
-from tests.browser.servers import Rollcall
+from local.rekognition.liveness.signing import Credentials
+from tests.browser.servers import Rollcall, leave
 from tests.faces import photo_of_c
 
 AT_ONCE = 4
 STEP = 40
 WIDTH, HEIGHT = 320, 240
-CANCELLED = 4003  # the code by which AWS's component says so
-ANSWER_S = 30.0
 SETTLE_S = 5.0  # for sockets and threads of the last sessions to go
 FORGOTTEN_S = 370.0  # twice a session's three minutes: the server keeps results that long
 
@@ -82,19 +74,18 @@ class _Visits:
         session = self._server.call("POST", "/v1/liveness-sessions", "kiosk")
         session_id, lent = session["session_id"], session["streaming"]["credentials"]
         kind = number % 10
-        secret = "wrong" if kind == 9 else lent["secret_access_key"]
-        credentials = Credentials(secret, lent["session_token"])
         if kind in range(5, 9):
-            self._leave(session_id, lent["access_key_id"], credentials, politely=kind < 7)
+            leave(self._server.run, session, politely=kind < 7)
             return "cancelled" if kind < 7 else "connection lost"
         run = self._server.run
+        secret = "wrong" if kind == 9 else lent["secret_access_key"]
         try:
             play(
                 run["stream_url"],
                 session_id,
                 run["region"],
                 lent["access_key_id"],
-                credentials,
+                Credentials(secret, lent["session_token"]),
                 self._photo,
                 engine=self._engine,
                 width=WIDTH,
@@ -108,24 +99,6 @@ class _Visits:
             with refused:
                 return f"punch refused with {refused.code}"
         return "punched"
-
-    def _leave(self, session_id: str, access_key: str, credentials: Credentials, *, politely: bool) -> None:
-        """Open a stream, hear the challenge, and go: with a close code, or as when the network breaks."""
-        run = self._server.run
-        query = {
-            "session-id": session_id,
-            "video-width": str(WIDTH),
-            "video-height": str(HEIGHT),
-            "challenge-versions": "FaceMovementChallenge_1.0.0",
-        }
-        host = urlsplit(run["stream_url"]).hostname or ""
-        target, _ = presign(host, run["region"], access_key, credentials, query, datetime.now(UTC))
-        with connect(run["stream_url"] + target, compression=None, max_size=framing.MAX_MESSAGE) as stream:
-            stream.recv(ANSWER_S)
-            if politely:
-                stream.close(CANCELLED)
-            else:
-                stream.socket.shutdown(SHUT_RDWR)
 
 
 class _Held(NamedTuple):

@@ -9,12 +9,10 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 from tests.browser import chromium
 from tests.browser.camera import Camera, Reel, person, two_people
 from tests.browser.servers import PageServer, Rollcall
-from tests.browser.visit import Desk
+from tests.browser.visit import Desk, attempts
 from tests.faces import photo_of_b, photo_of_c
 
 NAME = "Visitor"
-attempts: dict[str, list[str]] = {}
-"""What came of each session of those who may try again, by scenario."""
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +23,7 @@ def light(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rollcall]:
 
 @pytest.fixture(scope="session")
 def movement(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rollcall]:
-    """Asks for the movement challenge."""
+    """Asks for the movement challenge. The last of all tests kills it."""
     yield from _served(tmp_path_factory.mktemp("movement"), ROLLCALL_CHALLENGE="FaceMovementChallenge")
 
 
@@ -108,6 +106,22 @@ def blind_browser(playwright: Playwright, light: Rollcall) -> Iterator[Browser]:
     """A browser on a machine without a camera."""
     with _launched(playwright, [light], "--use-fake-device-for-media-stream=device-count=0") as browser:
         yield browser
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forgotten(browser: Browser, page_url: str, light: Rollcall) -> Iterator[tuple[Desk, str]]:
+    """A page that was opened and started before all other tests, and left; the session's id."""
+    with Desk(browser, page_url, light) as desk:
+        with desk.open().page.expect_response("**/v1/liveness-sessions") as answer:
+            desk.press("Start")
+        yield desk, answer.value.json()["session_id"]
+
+
+@pytest.fixture
+def short(browser: Browser, camera: Camera, page_url: str, movement: Rollcall) -> Iterator[Desk]:
+    """A camera page of the movement challenge, which takes half the time."""
+    with Desk(browser, page_url, movement, camera) as desk:
+        yield desk
 
 
 @pytest.fixture

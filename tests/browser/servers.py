@@ -8,21 +8,29 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socket import SHUT_RDWR
 from threading import Thread
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from websockets.sync.client import connect
 
-from local.rekognition.liveness import certificate
+from local.rekognition.liveness import certificate, framing
+from local.rekognition.liveness.challenge import VERSIONS
+from local.rekognition.liveness.signing import Credentials, presign
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = Path(__file__).resolve().parent / "page" / "out"
 START_S, ANSWER_S = 60.0, 60.0
+CANCELLED = 4003  # the code by which AWS's component says so
 _PORTS = ["--port", "0", "--aws-port", "0", "--stream-port", "0"]
 
 
@@ -72,18 +80,45 @@ class Rollcall:
         with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:  # noqa: S310
             return json.load(answer)
 
+    def new_kiosk(self, label: str) -> None:
+        """Make a camera's token of its own; `label` stands for it as roles do."""
+        made = self.call("POST", "/v1/tokens", "admin", {"role": "kiosk", "label": label})
+        self.run["tokens"][label] = made["token"]
+
+    def change(self, limits: Mapping[str, int] | None = None, **settings: Any) -> Any:
+        """Change the site's settings; gives those before."""
+        before = self.call("GET", "/v1/settings", "admin")
+        changes = {**settings, "limits": {**before["limits"], **(limits or {})}}
+        self.call("PUT", "/v1/settings", "admin", {**before, **changes})
+        return before
+
+    @contextmanager
+    def changed(self, limits: Mapping[str, int] | None = None, **settings: Any) -> Iterator[None]:
+        """Change the site's settings for a while."""
+        before = self.change(limits, **settings)
+        before.pop("version")
+        try:
+            yield
+        finally:
+            self.change(**before)
+
     def relax(self) -> None:
         """Let one person try more often than a site would."""
-        settings = self.call("GET", "/v1/settings", "admin")
         limits = {"sessions_per_minute": 10_000, "kiosk_failures": 10_000, "person_failures": 10_000}
-        settings |= {"duplicate_window_s": 0, "limits": settings["limits"] | limits}
-        self.call("PUT", "/v1/settings", "admin", settings)
+        self.change(limits, duplicate_window_s=0)
 
     def enrol(self, name: str, photo: bytes) -> None:
         """Enrol somebody by the lab's route."""
         text = base64.b64encode(photo).decode()
         file = {"fileBase64": text, "fileName": "photo.jpg", "fileType": "image/jpeg"}
         self.call("POST", "/index-face", "manager", {"name": name, **file})
+
+    def punches(self) -> list[dict[str, Any]]:
+        """List the punches of today, whatever the zone."""
+        today = datetime.now(UTC).date()
+        days = f"from={today - timedelta(days=1)}&to={today + timedelta(days=1)}"
+        found: list[dict[str, Any]] = self.call("GET", f"/v1/punches?{days}", "manager")["items"]
+        return found
 
     def log(self) -> str:
         self._log.flush()
@@ -101,6 +136,26 @@ class Rollcall:
         except subprocess.TimeoutExpired:
             self.kill()
         self._log.close()
+
+
+def leave(run: Mapping[str, Any], session: Any, *, politely: bool = True) -> None:
+    """Open a session's stream, hear the challenge, and go, or lose the connection."""
+    query = {
+        "session-id": session["session_id"],
+        "video-width": "320",
+        "video-height": "240",
+        "challenge-versions": ",".join(f"{kind}_{version}" for kind, version in VERSIONS.items()),
+    }
+    lent = session["streaming"]["credentials"]
+    credentials = Credentials(lent["secret_access_key"], lent["session_token"])
+    host = urlsplit(run["stream_url"]).hostname or ""
+    target, _ = presign(host, run["region"], lent["access_key_id"], credentials, query, datetime.now(UTC))
+    with connect(run["stream_url"] + target, compression=None, max_size=framing.MAX_MESSAGE) as stream:
+        stream.recv(ANSWER_S)
+        if politely:
+            stream.close(CANCELLED)
+        else:
+            stream.socket.shutdown(SHUT_RDWR)
 
 
 class PageServer:

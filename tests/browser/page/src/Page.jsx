@@ -1,12 +1,12 @@
 import { FaceLivenessDetectorCore } from "@aws-amplify/ui-react-liveness";
 import { useEffect, useRef, useState } from "react";
 import { begin, punch } from "./api.js";
-import { clockOutcome, componentOutcome } from "./outcomes.js";
-import { WORDS } from "./words.js";
+import { clockOutcome, componentOutcome, isUnsettled, receiptOutcome } from "./outcomes.js";
+import { WORDS, say } from "./words.js";
 
 const FILES = { binaryPath: "wasm/", faceModelUrl: "model/facemesh-detection-short.json" };
 
-/** One camera: start, AWS's check, the punch; every end offers a new start with a new session. */
+/** One camera: start, AWS's check, the punch; every end offers a new start, or the same punch once more. */
 export function Page({ settings }) {
   const [language, setLanguage] = useState(settings.language);
   const [token, setToken] = useState(settings.token);
@@ -25,7 +25,7 @@ export function Page({ settings }) {
       const wrong = session.streaming ? clockOutcome(session) : { code: "NoStreaming" };
       setStep(wrong ? { name: "ended", outcome: wrong } : { name: "checking", session });
     } catch (refusal) {
-      setStep({ name: "ended", outcome: { code: refusal.code } });
+      setStep({ name: "ended", outcome: refusal.outcome });
     }
   }
 
@@ -33,10 +33,16 @@ export function Page({ settings }) {
     setStep({ name: "recording" });
     try {
       const receipt = await punch(settings.api, token, session.session_id);
-      setStep({ name: "ended", outcome: { code: receipt.duplicate ? "Duplicate" : "Punched", receipt } });
+      setStep({ name: "ended", outcome: receiptOutcome(receipt) });
     } catch (refusal) {
-      setStep({ name: "ended", outcome: { code: refusal.code } });
+      setStep({ name: "ended", outcome: refusal.outcome, session });
     }
+  }
+
+  /** Whoever was not answered asks again: a new session's punch could be a second one. */
+  function again() {
+    const { session, outcome } = step;
+    return session && isUnsettled(session, outcome) ? record(session) : start();
   }
 
   return (
@@ -60,7 +66,7 @@ export function Page({ settings }) {
       <div role="status">
         {(step.name === "starting" || step.name === "recording") && <p>{words[step.name]}</p>}
       </div>
-      {step.name === "ended" && <Ended words={words} outcome={step.outcome} start={start} />}
+      {step.name === "ended" && <Ended language={language} outcome={step.outcome} again={again} />}
     </main>
   );
 }
@@ -112,18 +118,19 @@ function Check({ session, words, done, failed }) {
   );
 }
 
-function Ended({ words, outcome, start }) {
+function Ended({ language, outcome, again }) {
   const heading = useRef(null);
   useEffect(() => heading.current.focus(), []);
-  const [title, text] = words.outcome(outcome);
+  const words = WORDS[language];
+  const [title, text] = say(language, outcome);
   return (
-    <section className={outcome.receipt ? "good" : "bad"}>
+    <section className={outcome.good ? "good" : "bad"}>
       <h2 ref={heading} tabIndex={-1}>
         {title}
       </h2>
-      {text && <p>{text}</p>}
-      <button type="button" onClick={start}>
-        {outcome.receipt ? words.next : words.again}
+      <p>{text}</p>
+      <button type="button" onClick={again}>
+        {outcome.good ? words.next : words.again}
       </button>
     </section>
   );

@@ -1,8 +1,10 @@
-/** A refusal of the API, or no answer from it; `code` is the API's own, or NoConnection. */
+import CODES from "./codes.json";
+
+/** A refusal of the API, or no answer from it: `outcome` has the code of the page's words for it. */
 export class Refusal extends Error {
-  constructor(code) {
-    super(code);
-    this.code = code;
+  constructor(outcome) {
+    super(outcome.code);
+    this.outcome = outcome;
   }
 }
 
@@ -14,22 +16,29 @@ export async function begin(api, token) {
   return { ...session, ahead_ms: between - Date.parse(session.server_time) };
 }
 
-/** Spend a finished session. */
+/** Spend a finished session. However often it is asked for, by its key it is one punch with one receipt. */
 export function punch(api, token, sessionId) {
-  return post(api, token, "/v1/punches", { liveness_session_id: sessionId });
+  return post(api, token, "/v1/punches", { liveness_session_id: sessionId }, { "Idempotency-Key": sessionId });
 }
 
-async function post(api, token, path, body) {
-  const headers = {};
+/** What API Gateway says itself has no Code. */
+const BY_STATUS = { 401: "NoAccess", 403: "NoAccess", 429: "TooManyRequests", 503: "Busy", 504: "Busy" };
+
+/** How long to wait where the answer does not say. */
+const WAIT_S = 10;
+
+async function post(api, token, path, body, extra) {
+  const headers = { ...extra };
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body) headers["Content-Type"] = "application/json";
   let answer;
   try {
     answer = await fetch(api + path, { method: "POST", headers, body: body && JSON.stringify(body) });
   } catch {
-    throw new Refusal("NoConnection");
+    throw new Refusal({ code: "NoConnection" });
   }
   const said = await answer.json().catch(() => ({}));
   if (answer.ok) return said;
-  throw new Refusal(answer.status === 401 || answer.status === 403 ? "NoAccess" : said.Code ?? "Failed");
+  const wait_s = Number(answer.headers.get("Retry-After")) || WAIT_S;
+  throw new Refusal({ code: CODES[said.Code] ?? BY_STATUS[answer.status] ?? "Failed", wait_s });
 }

@@ -8,6 +8,19 @@ export function clockOutcome(session) {
   return { code: session.ahead_ms > 0 ? "ClockAhead" : "ClockBehind", minutes };
 }
 
+/** The outcome of a punch. The time is the site's wall clock, whatever zone this device is in. */
+export function receiptOutcome({ duplicate, direction, name, at }) {
+  const code = (duplicate ? "Already" : "") + (direction === "in" ? "In" : "Out");
+  return { code, name, time: at.slice(11, 16), good: true };
+}
+
+const UNSETTLED = new Set(["NoConnection", "Busy", "TooManyRequests", "Unfinished", "Failed"]);
+
+/** Whether the same session should be spent again: it may have been, unheard, or can still be. */
+export function isUnsettled(session, { code }) {
+  return UNSETTLED.has(code) && Date.now() - session.ahead_ms < Date.parse(session.expires_at);
+}
+
 const STATES = {
   TIMEOUT: "TimedOut",
   CONNECTION_TIMEOUT: "NoConnection",
