@@ -189,7 +189,8 @@ class Faces:
             "Settings": {"ChallengePreferences": [{"Type": self._challenge}]}
         }
         if seed:
-            request["ClientRequestToken"] = seed
+            # Of the challenge as well: with other settings the same token would be refused.
+            request["ClientRequestToken"] = f"{seed}-{self._challenge}"
         return self._client.create_face_liveness_session(**request)["SessionId"]
 
     def session(self, session_id: str) -> LivenessResult:

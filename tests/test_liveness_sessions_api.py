@@ -200,6 +200,18 @@ def test_a_session_asks_for_the_challenge_of_the_stage(
     assert results["Challenge"]["Type"] == kind
 
 
+def test_a_seed_asks_for_one_session_of_each_challenge(boto: Callable[[str], Any]) -> None:
+    """A deployment may change the challenge between a request and its repetition."""
+    env = wiring.environment()
+    light, movement = (
+        Faces(boto("rekognition"), env.collection, env.bucket, kind)
+        for kind in ("FaceMovementAndLightChallenge", "FaceMovementChallenge")
+    )
+    first = light.start_session("0" * 24)
+    assert light.start_session("0" * 24) == first
+    assert movement.start_session("0" * 24) != first
+
+
 def explanation(aws: Embedded, session_id: str, method: str = "GET") -> tuple[int, dict[str, Any]]:
     """What the embedded AWS says of its verdict, as anybody on this machine may ask; nothing is signed."""
     request = Request(  # noqa: S310 - our own server
