@@ -22,6 +22,7 @@ from local.rekognition.liveness.observe import (
     observe,
     unit,
 )
+from local.rekognition.liveness.rigid import rigid
 from local.rekognition.liveness.verdict import Picture, Signal, Verdict
 from local.rekognition.liveness.video import Clip, VideoRefused, decode
 
@@ -33,7 +34,8 @@ _TIMED = {"steady_size", "steady_place", "no_cut", "video_clock", "reflection", 
 _SPARSE = 0.5  # margin of what was supplied below which frames were lost
 # Below the limit, but more than attacks usually have: who hardly turns the head in poor light, or whose
 # browser is starved (AWS's then gave reflections of 0.73 to 0.91), may try again and is called no spoof.
-_FAINT = {"relief": 0.015, "reflection": 0.70}
+_FAINT = {"relief": 0.4, "reflection": 0.70}
+_MIN_ALIGNED = 6
 _STALLED_S = 0.25  # without a new picture: frames were lost, though the camera repeated the last one
 
 Image = NDArray[np.uint8]
@@ -82,11 +84,11 @@ def judge(recording: Recording, engine: Engine, audit: int = 4) -> Verdict:
         supply.append(signals.flash_frames(seen.times, seen.colors, shown))
     if not all(signal.passed for signal in supply):
         return _insufficient(supply)
-    explained = relief.explained(seen.crops, CROP_FACE * CROP_PX)
-    if explained is None:
+    aligned = relief.align(seen.crops, CROP_FACE * CROP_PX)
+    if len(aligned) < _MIN_ALIGNED:
         reason = "not enough video: the face cannot be followed"
         return Verdict(enough=False, live=False, confidence=None, reason=reason, signals=tuple(supply))
-    found = [*_evidence(recording, clip, seen), signals.relief(explained)]
+    found = [*_evidence(recording, clip, seen), _relief(aligned)]
     if recording.challenge.kind == LIGHT:
         early = clip.duration - recording.claimed
         found += signals.reflection(seen.times, seen.colors, shown, early)
@@ -141,6 +143,11 @@ def _evidence(recording: Recording, clip: Clip, seen: Observation) -> list[Signa
         signals.video_clock(clip.duration, recording.claimed),
         signals.real_time(recording.taken, recording.claimed),
     ]
+
+
+def _relief(aligned: Sequence[relief.Aligned]) -> Signal:
+    head = rigid(aligned)
+    return signals.relief(relief.explained(aligned), head.over_paper, head.over_cloth)
 
 
 def client_box(sample: Sample, clip: Clip) -> tuple[float, float, float, float]:

@@ -13,7 +13,7 @@ from local.rekognition.liveness.video import Clip, Image
 
 MAX_LOOKED = 120  # frames that the detector sees: 4 to 6 ms each at 320 px
 SAMPLES = 16  # frames kept in full for vectors and pictures; about 40 ms each
-CROPS = 40  # frames whose faces are compared with one another for their relief; about 6 ms each
+CROPS = 100  # frames whose faces are compared with one another for their relief; about 7 ms each
 CROP_PX = 192  # side of a stabilised face crop
 CROP_FACE = 0.62  # of that side is the face's width, as `Track.unit` measures it
 SURE = 0.7  # a detector's score for a second face to count

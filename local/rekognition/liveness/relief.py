@@ -7,6 +7,9 @@ when the head turns, and that a nose grows faster than the rest as it comes near
 is the share of the remaining change in the picture that the second part takes away. Moire, noise
 and flicker count against it, because no relief explains them.
 
+In that, each crop may have a relief of its own, so that a face may talk and blink. `rigid` asks more
+of the same alignment, and finds less: whether one head that does not change explains all crops.
+
 The alignment is Gauss-Newton over all pixels of the face (Lucas and Kanade 1981, with robust weights
 and a prior), against the mean of the aligned crops, which has less noise than any of them.
 """
@@ -21,11 +24,12 @@ from numpy.typing import NDArray
 
 Grey = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-Warp = NDArray[np.float64]  # one weight for each of the `_Basis` maps
+Floats64 = NDArray[np.float64]
+Warp = Floats64  # one weight for each of the `_Basis` maps
 
-_SHEET: Final = 15  # maps of a sheet; three of a relief follow
+SHEET: Final = 15  # maps of a sheet; three of a relief follow
 _TILT: Final = np.arange(12)  # those of a sheet without its bulge growing
-_ALL: Final = np.arange(_SHEET + 3)
+_ALL: Final = np.arange(SHEET + 3)
 # How far each map usually goes, in face widths: shift; the linear ones; the quadratic; the bulge; relief.
 _SPREAD: Final = np.array([0.5] * 6 + [0.3] * 6 + [0.15] * 3 + [0.15, 0.15, 0.3])
 _BLUR: Final = 8.0  # pixels of a blurred crop that count as one: their noise is shared
@@ -37,7 +41,6 @@ _DONE: Final = 3e-4  # face widths
 _NEAR: Final = 0.35  # log units of size: crops that are averaged
 _MATCHED: Final = 0.3  # of a crop's contrast must be explained for it to count as aligned
 _OUTLIER: Final = 1.8  # times the median error
-_MIN_CROPS: Final = 6
 # Face widths that any pixel may be off. Where hardly anything is left to explain (a still enlarged by a
 # program), a relief would explain most of it.
 _SLACK: Final = 0.0015
@@ -65,11 +68,20 @@ class _Basis:
     dy: Floats
 
 
-def explained(crops: Sequence[Crop], face_px: float) -> float | None:
-    """The share (0 to 1) of the face's changes that a relief explains and a bent sheet does not.
+@dataclass(frozen=True, slots=True)
+class Aligned:
+    """One crop's warp; at `warp + d` its squared error is `error + 2 pull @ d + d @ normal @ d`."""
 
-    `crops` are in order of time, each face `face_px` wide in them. None if too few can be aligned.
-    """
+    warp: Warp
+    normal: Floats64
+    pull: Floats64
+    error: float
+    slack: float  # the error of pixels that are off by `_SLACK`
+    nearer: bool  # than the crop that all are aligned to
+
+
+def align(crops: Sequence[Crop], face_px: float) -> list[Aligned]:
+    """Align crops, in order of time, each face `face_px` wide in them; those that cannot be are left out."""
     logs = np.log([max(crop.size, 1.0) for crop in crops])
     middle = int(np.abs(logs - (logs.min() + logs.max()) / 2).argmin())
     side, landmarks = crops[middle].image.shape[0], crops[middle].landmarks
@@ -80,22 +92,35 @@ def explained(crops: Sequence[Crop], face_px: float) -> float | None:
         if number:
             close = [i for i in warps if abs(logs[i] - logs[middle]) < _NEAR]
             if not close:
-                return None
+                return []
             seen = [_seen(flattened[i], warps[i], whole, face_px) for i in close]
             target = np.asarray(np.mean(seen, axis=0), np.float32).reshape(side, side)
         reference, slopes = _reference(target, basis, face_px)
         warps = _aligned(flattened, middle, reference, slopes, basis, face_px, warps)
-    if len(warps) < _MIN_CROPS:
-        return None
-    gained, left, slack = [], [], []
+    found = []
     for index, warp in warps.items():
         error = _seen(flattened[index], warp, basis, face_px) - reference
         weights = _weights(error)
-        gained.append(_gain(slopes, weights, warp, nearer=logs[index] > logs[middle]))
-        left.append(float((weights * error * error).sum()))
-        slack.append(float((weights * (slopes[0] ** 2 + slopes[1] ** 2)).sum()) * _SLACK**2)
-    usual = np.array(left) < _OUTLIER * np.median(left)
-    gain, rest = (float(np.array(part)[usual].sum()) for part in (gained, np.add(left, slack)))
+        weighted = slopes * weights
+        slack = float((weights * (slopes[0] ** 2 + slopes[1] ** 2)).sum()) * _SLACK**2
+        found.append(
+            Aligned(
+                warp,
+                _product(weighted, slopes),
+                _product(weighted, error[None])[:, 0],
+                float((weights * error * error).sum()),
+                slack,
+                bool(logs[index] > logs[middle]),
+            )
+        )
+    most = _OUTLIER * np.median([one.error for one in found]) if found else 0.0
+    return [one for one in found if one.error < most]
+
+
+def explained(aligned: Sequence[Aligned]) -> float:
+    """The share (0 to 1) of the face's changes that a relief explains and a bent sheet does not."""
+    gain = sum(_gain(one) for one in aligned)
+    rest = sum(one.error + one.slack for one in aligned)
     return gain / max(gain + rest, 1e-9)
 
 
@@ -136,7 +161,7 @@ def _maps(x: Floats, y: Floats, landmarks: Floats) -> _Basis:
     for term in (np.ones_like(x), x, y, x * x, x * y, y * y):
         maps += [(term, none), (none, term)]
     maps += [(x * bulge, y * bulge) for bulge in (x * x, x * y, y * y, height)]
-    maps[_SHEET:_SHEET] = [(height, none), (none, height)]
+    maps[SHEET:SHEET] = [(height, none), (none, height)]
     dx, dy = (np.array(axis, np.float32) for axis in zip(*maps, strict=True))
     return _Basis(x, y, dx, dy)
 
@@ -209,22 +234,22 @@ def _fitted(
     return warp
 
 
-def _gain(slopes: Floats, weights: Floats, warp: Warp, *, nearer: bool) -> float:
+def _gain(one: Aligned) -> float:
     """How much larger the squared error would be without the relief's maps, all others refitted.
 
     A nose that grows less than the rest as the face comes nearer is none.
     """
-    normal = _product(slopes * weights, slopes)
-    sheet, both, depth = normal[:_SHEET, :_SHEET], normal[:_SHEET, _SHEET:], normal[_SHEET:, _SHEET:]
-    sheet = sheet + 1e-6 * sheet.diagonal().mean() * np.eye(_SHEET)
+    warp, normal = one.warp, one.normal
+    sheet, both, depth = normal[:SHEET, :SHEET], normal[:SHEET, SHEET:], normal[SHEET:, SHEET:]
+    sheet = sheet + 1e-6 * sheet.diagonal().mean() * np.eye(SHEET)
     own = depth - both.T @ np.linalg.solve(sheet, both)
-    gain = float(warp[_SHEET:] @ own @ warp[_SHEET:])
-    if (warp[-1] > 0) != nearer:
+    gain = float(warp[SHEET:] @ own @ warp[SHEET:])
+    if (warp[-1] > 0) != one.nearer:
         gain -= float(warp[-1] ** 2 * (own[2, 2] - own[2, :2] @ np.linalg.solve(own[:2, :2], own[:2, 2])))
     return gain
 
 
-def _product(one: Floats, other: Floats) -> NDArray[np.float64]:
+def _product(one: Floats, other: Floats) -> Floats64:
     """`one @ other.T`; by OpenCV, because BLAS's threads stand in one another's way on a busy machine."""
     return np.asarray(cv2.gemm(one, other, 1.0, _NOTHING, 0.0, flags=cv2.GEMM_2_T), np.float64)
 

@@ -44,7 +44,9 @@ STILL_SHARE = 0.3  # or this share of the usual change
 MAX_REPEAT_S = 0.3  # a picture that was repeated for longer excuses no greater change
 MAX_CLOCK_S, TYPICAL_CLOCK_S = 1.5, 0.6
 MAX_HURRY_S, TYPICAL_HURRY_S = 0.5, 0.1  # a busy machine only ever takes longer
-MIN_RELIEF, TYPICAL_RELIEF = 0.04, 0.10  # flat or bent sheets at most 0.036, heads in the middle 0.12
+MIN_RELIEF, TYPICAL_RELIEF = 1.0, 1.5  # the larger of two, each over its own limit:
+MIN_LOOSE = 0.05  # sheets at most 0.041
+MIN_OVER_PAPER, MIN_OVER_CLOTH = 0.035, 0.15  # paper and screens at most 0.026; cloth at most 0.10
 MIN_REFLECTION, TYPICAL_REFLECTION = 0.85, 0.95  # 0.94 and more; without at most 0.56
 MIN_SWING, TYPICAL_SWING = 0.5, 1.2  # levels of 255
 MAX_RANK, TYPICAL_RANK = 0.001, 0.0  # share of the 719 other orders that fit as well: none may
@@ -179,9 +181,13 @@ def real_time(taken: float, claimed: float) -> Signal:
     )
 
 
-def relief(explained: float) -> Signal:
-    """The share of the face's changes that a relief explains and a bent sheet does not."""
-    value = explained
+def relief(loose: float, over_paper: float, over_cloth: float) -> Signal:
+    """How much of the face's changes a head explains and a sheet does not, over the limit for that.
+
+    A relief of each picture's own may explain it (`loose`: of a face that talks, too), or one head all
+    of them, better than paper can and than any curved sheet.
+    """
+    value = max(loose / MIN_LOOSE, min(over_paper / MIN_OVER_PAPER, over_cloth / MIN_OVER_CLOTH))
     return _at_least("relief", value, MIN_RELIEF, TYPICAL_RELIEF, "the face moves like a flat picture")
 
 
