@@ -34,7 +34,7 @@ help: ## list the targets
 	@echo "make fuzz      what strangers may send, made up for SECONDS=$(SECONDS)"
 	@echo "make browser  AWS's liveness component in a real browser, to the punch and to every other end"
 	@echo "            (needs node and npm; CHROMIUM=/path names the browser)"
-	@echo "make attacks  what the liveness judge of the laptop lets through, as tables (a quarter of an hour; needs npm)"
+	@echo "make attacks  what the liveness judge of the laptop lets through, as tables (half an hour; needs npm)"
 	@echo "make kills     kill -9 in the middle of enrolments and erasures, then look for harm (TIMES=$(TIMES))"
 	@echo "make package  the app as it goes to Lambda: OUT/deployment.zip and OUT/sam.json"
 	@echo "            (STAGE=dev OUT=out/STAGE; AWS_DEFAULT_REGION must name a region)"
@@ -71,6 +71,7 @@ browser: $(VENV)/.browser $(WEIGHTS) $(PAGE)/out/index.html ## AWS's liveness co
 
 attacks: $(VENV)/.dev $(WEIGHTS) ## what the liveness judge lets through
 	@$(PY) -m benchmarks.attacks
+	@$(PY) -m benchmarks.films
 
 kills: $(VENV)/.dev $(WEIGHTS) ## kill -9 in the middle of enrolments and erasures
 	@echo "Killing a process that enrols and erases people, $(TIMES) times ..."

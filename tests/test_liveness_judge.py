@@ -87,12 +87,20 @@ def test_an_honest_person_is_live_with_any_camera_in_any_light(kind: str, camera
     assert verdict.live, verdict.reason
 
 
+@pytest.mark.parametrize(("kind", "camera", "light"), [(MOVEMENT, "cheap", "dim"), (LIGHT, "good", "even")])
+def test_who_hardly_turns_the_head_is_live_as_well(kind: str, camera: str, light: str) -> None:
+    verdict = judge(feeds.held_still(take(kind, camera, light)), clips.engine())
+    assert verdict.live, verdict.reason
+
+
 @pytest.mark.parametrize(
     ("attack", "kind", "signs"),
     [
         (feeds.still, MOVEMENT, {"growth", "relief"}),
         (feeds.by_hand, MOVEMENT, {"relief"}),
         (feeds.bent_by_hand, MOVEMENT, {"relief"}),
+        (feeds.flexed_by_hand, MOVEMENT, {"relief"}),
+        (feeds.on_cloth, MOVEMENT, {"relief"}),
         (feeds.on_screen, MOVEMENT, {"relief"}),
         (feeds.scaled, MOVEMENT, {"relief"}),
         (feeds.replayed, LIGHT, {"reflection", "rank"}),
