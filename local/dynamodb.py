@@ -299,7 +299,6 @@ class Dynamo:
                     table.delete_item(item.hash_key, item.range_key)
                 gone += len(expired)
             self.flush()
-            _forget_made()
         return gone
 
     def clear(self) -> None:
@@ -310,12 +309,6 @@ class Dynamo:
                 table.changes.clear()
                 table.rebuild()
             self._tokens.clear()
-            _forget_made()
-
-
-def _forget_made() -> None:
-    """Empty moto's list of every item it ever made, kept for a page that is not served here."""
-    Item.instances_tracked.clear()  # type: ignore[attr-defined]
 
 
 def _lay(table: Table, content: bytes) -> None:

@@ -12,10 +12,11 @@ from urllib.parse import parse_qs
 
 import boto3
 import msgspec
+from moto.core.common_models import BaseModel
 from moto.iam.models import iam_backends
 from moto.iam.responses import IamResponse
 from moto.s3.models import s3_backends
-from moto.sts.models import sts_backends
+from moto.sts.models import AssumedRole, sts_backends
 from moto.sts.responses import TokenResponse
 
 from local import resources, weights
@@ -43,6 +44,15 @@ _SWEEP_S = 60
 _LARGEST = 128 * 1024 * 1024
 _EXPLAIN = re.compile("/_rollcall/liveness-sessions/([^/]+)/explain")  # no bucket's name has an underscore
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/[0-9]+/([^/]+)/([^/]+)/aws4_request")
+
+
+def _unlisted(cls: type[BaseModel], *_: Any, **__: Any) -> BaseModel:
+    return object.__new__(cls)
+
+
+# moto lists every instance it ever makes, for a page that is not served here: replaced items, deleted objects
+# and ended credentials would stay in memory for the life of the process.
+BaseModel.__new__ = staticmethod(_unlisted)  # type: ignore[method-assign]
 
 
 class Embedded:
@@ -130,7 +140,7 @@ class Embedded:
         resources.make(self._stage, self.client, ACCOUNT)
         if self._storage:
             self._load(self._storage)
-        threading.Thread(target=self._sweep, daemon=True, name="ttl").start()
+        threading.Thread(target=self._keep_sweeping, daemon=True, name="sweep").start()
 
     def stop(self) -> None:
         """Stop serving and close the state's files."""
@@ -165,9 +175,18 @@ class Embedded:
         if access_key in _STATIC:
             return _STATIC[access_key]
         role = sts_backends[ACCOUNT]["aws"].get_assumed_role_from_access_key(access_key)
-        if role is None or role.expiration.replace(tzinfo=UTC) < datetime.now(UTC):
+        if role is None or _ended(role, datetime.now(UTC)):
             return None
         return Credentials(role.secret_access_key, role.session_token)
+
+    def sweep(self, now: datetime) -> None:
+        """Drop what has ended by `now`: items past their TTL, lent credentials, liveness sessions."""
+        self.dynamo.sweep(now.timestamp())
+        self.sessions.sweep(now)
+        roles = sts_backends[ACCOUNT]["aws"].assumed_roles  # moto keeps them, and their keys, for good
+        for role in [role for role in roles if _ended(role, now)]:
+            roles.remove(role)  # one by one: others may be added meanwhile
+            iam_backends[ACCOUNT]["aws"].access_keys.pop(role.access_key_id, None)
 
     def answer(self, request: Request) -> Answer:
         """Answer one request to the AWS port."""
@@ -226,9 +245,13 @@ class Embedded:
         except KeyError:
             raise InvalidS3ObjectException(f"There is no bucket {bucket}.") from None
 
-    def _sweep(self) -> None:
+    def _keep_sweeping(self) -> None:
         while not self._stop.wait(_SWEEP_S):
-            self.dynamo.sweep(datetime.now(UTC).timestamp())
+            self.sweep(datetime.now(UTC))
+
+
+def _ended(role: AssumedRole, now: datetime) -> bool:
+    return role.expiration.replace(tzinfo=UTC) < now
 
 
 _MOTO: dict[str, Callable[..., Any]] = {"sts": TokenResponse.dispatch, "iam": IamResponse.dispatch}

@@ -85,7 +85,7 @@ class Sessions:
         token = request.get("ClientRequestToken")
         fingerprint = json.dumps({**request, "ClientRequestToken": None}, sort_keys=True)
         with self._lock:
-            self._drop_old()
+            self._drop_old(self._now())
             if token in self._tokens:
                 session_id, before = self._tokens[token]
                 if before != fingerprint:
@@ -107,7 +107,7 @@ class Sessions:
         """
         session_id = str(request["SessionId"])
         with self._lock:
-            self._drop_old()
+            self._drop_old(self._now())
             session = self._sessions.get(session_id)
             if session is None or (session.verdict is not None and self._expired(session)):
                 raise SessionNotFoundException(f"Session {session_id} is not found.")
@@ -128,7 +128,7 @@ class Sessions:
         the client does not offer the session's challenge.
         """
         with self._lock:
-            self._drop_old()
+            self._drop_old(self._now())
             session = self._sessions.get(session_id)
             if session is None or self._expired(session):
                 raise SessionNotFoundException(f"Session {session_id} is not found.")
@@ -198,16 +198,21 @@ class Sessions:
                 },
             }
 
+    def sweep(self, now: datetime) -> None:
+        """Forget what is over by `now` and its images, though nobody asks for anything."""
+        with self._lock:
+            self._drop_old(now)
+
     def expires(self, session: Session) -> datetime:
         """When the session's three minutes are over."""
         return session.created + LIFETIME
 
     def _expired(self, session: Session) -> bool:
-        return self._now() >= session.created + LIFETIME
+        return self._now() >= self.expires(session)
 
-    def _drop_old(self) -> None:
+    def _drop_old(self, now: datetime) -> None:
         """Forget sessions twice their lifetime old and results that may not be shown any more."""
-        oldest = self._now() - 2 * LIFETIME
+        oldest = now - 2 * LIFETIME
         gone = [s.session_id for s in self._sessions.values() if s.created <= oldest]
         extra = len(self._sessions) - len(gone) - MAX_SESSIONS + 1
         if extra > 0:
@@ -215,7 +220,7 @@ class Sessions:
         for session_id in gone:
             del self._sessions[session_id]
         for session in self._sessions.values():
-            if session.output and self._expired(session):
+            if session.output and now >= self.expires(session):
                 session.output = {}
         if gone:
             self._tokens = {k: v for k, v in self._tokens.items() if v[0] in self._sessions}
