@@ -16,6 +16,7 @@ Shape = tuple[float, float, float, float]
 CROPS, MAPS = 30, SHEET + 3
 HEAD: Shape = (1.2, 0.0, 0.5, 1.0)  # k1, k2, k3, nose
 NOISE = 0.001  # of a map, where a head's turn is some 0.05 of them
+PIXELS = 500  # that tell of a crop: its error is as many times a map's as there are of them
 
 
 def surface(shape: Shape, dice: np.random.Generator) -> Floats:
@@ -41,7 +42,7 @@ def seen(warps: Floats, dice: np.random.Generator, noise: float = NOISE) -> list
         mix = dice.normal(0, 1, (MAPS, MAPS))
         normal = mix @ mix.T / MAPS + np.eye(MAPS)
         off = dice.normal(0, noise, MAPS)
-        found.append(Aligned(warp + off, normal, dice.normal(0, 1e-6, MAPS), MAPS * noise**2, 0.0, True))
+        found.append(Aligned(warp + off, normal, dice.normal(0, 1e-6, MAPS), PIXELS * noise**2, 0.0, True))
     return found
 
 
