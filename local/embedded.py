@@ -15,7 +15,7 @@ import msgspec
 from moto.core.common_models import BaseModel
 from moto.iam.models import iam_backends
 from moto.iam.responses import IamResponse
-from moto.s3.models import s3_backends
+from moto.s3.models import FakeKey, s3_backends
 from moto.sts.models import AssumedRole, sts_backends
 from moto.sts.responses import TokenResponse
 
@@ -53,6 +53,8 @@ def _unlisted(cls: type[BaseModel], *_: Any, **__: Any) -> BaseModel:
 # moto lists every instance it ever makes, for a page that is not served here: replaced items, deleted objects
 # and ended credentials would stay in memory for the life of the process.
 BaseModel.__new__ = staticmethod(_unlisted)  # type: ignore[method-assign]
+# So deleted objects end as garbage, which moto warns of: a reset, by its list, was to end them.
+FakeKey.__del__ = FakeKey.dispose  # type: ignore[method-assign]
 
 
 class Embedded:
