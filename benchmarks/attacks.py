@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from benchmarks import feeds, takes
-from local.rekognition.liveness import Credentials, Sessions, StreamServer, framing, judge, signing
+from local.rekognition.liveness import Credentials, Sessions, StreamServer, Verdict, framing, judge, signing
 from local.rekognition.liveness.challenge import MOVEMENT
 from tests.clips import engine
 from tests.test_liveness_stream import CREDENTIALS, KEY, REGION, Client, new
@@ -86,11 +86,15 @@ def main() -> None:
         print_stream()
 
 
+def is_accepted(verdict: Verdict) -> bool:
+    """Whether a check-in would take it."""
+    return verdict.live and (verdict.confidence or 0.0) >= ENOUGH
+
+
 def _judged(name: str, take: takes.Take) -> Row:
     verdict = judge(feeds.CLASSES[name][0](take), engine())
     signals = {signal.name: (signal.value, signal.margin) for signal in verdict.signals}
-    accepted = verdict.live and (verdict.confidence or 0.0) >= ENOUGH
-    return Row(name, take.kind, take.seed, accepted, verdict.enough, verdict.reason, signals)
+    return Row(name, take.kind, take.seed, is_accepted(verdict), verdict.enough, verdict.reason, signals)
 
 
 def _print_classes(rows: Iterable[Row]) -> None:

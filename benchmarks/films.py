@@ -11,6 +11,8 @@ Beside each is what comes of one picture of it, held before a camera on paper an
 
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice
 from typing import Final, NamedTuple
 
 import av
@@ -19,12 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import feeds
-from benchmarks.attacks import ENOUGH
+from benchmarks.attacks import is_accepted
 from benchmarks.takes import CAMERAS, HELD_OUT, Take, film, lit
 from local.camera import Scene
 from local.camera.scene import FAR_S, FILL
 from local.rekognition.liveness import Recording, judge
-from local.rekognition.liveness.challenge import LIGHT, MOVEMENT, draw
+from local.rekognition.liveness.challenge import draw
 from local.rekognition.liveness.observe import center, unit
 from tests import faces
 from tests.clips import Image, Script, engine, rng
@@ -66,26 +68,24 @@ def takes(shots: tuple[Shot, ...]) -> Iterator[tuple[Shot, Take]]:
     """Each stretch for both challenges, with its first picture as the photo of whoever is there."""
     for number, shot in enumerate(shots):
         photo = pictures(shot)[0]
-        for kind in (MOVEMENT, LIGHT):
+        for kind in feeds.BOTH:
             yield shot, Take(HELD_OUT, kind, 700 + number, photo, (), CAMERA, "even")
 
 
+@lru_cache(maxsize=1)  # a stretch is played for one challenge after the other
 def pictures(shot: Shot) -> list[Image]:
     """The pictures of a stretch, in the order in which they are played."""
     first, last = sorted(shot[1:])
     with av.open(str(faces.films()[shot.film])) as file:
-        found = [
-            np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
-            for number, frame in enumerate(file.decode(video=0))
-            if first <= number < last
-        ]
+        frames = islice(file.decode(video=0), first, last)
+        found = [np.asarray(frame.to_ndarray(format="bgr24"), np.uint8) for frame in frames]
     return found if shot.first < shot.last else found[::-1]
 
 
 def played(shot: Shot, take: Take) -> Recording:
     """The stretch as a session's recording; at its end, its last half second goes to and fro."""
     shown = pictures(shot)
-    sizes, places = _tracked(shown)
+    sizes, places = _tracked(shot)
     challenge = draw(take.kind, take.camera.width, take.camera.height, rng(take.seed))
     length = len(shown) / FPS
     scene = Scene(
@@ -115,10 +115,11 @@ def played(shot: Shot, take: Take) -> Recording:
     return film(take, script, lit(script, frame))
 
 
-def _tracked(shown: list[Image]) -> tuple[Floats, Floats]:
+@lru_cache(maxsize=1)
+def _tracked(shot: Shot) -> tuple[Floats, Floats]:
     """How wide the face is in each picture, and where: smoothed over a third of a second."""
     rows: list[tuple[float, float, float]] = []
-    for image in shown:
+    for image in pictures(shot):
         found = engine().detect(image)
         rows.append((unit(found[0].landmarks), *center(found[0].landmarks)) if found else rows[-1])
     wide = np.pad(np.array(rows), ((4, 4), (0, 0)), mode="edge")
@@ -143,7 +144,7 @@ def main() -> None:
             if "--all" in sys.argv:
                 print(name, shot, take.kind, verdicts[-1].live, verdicts[-1].reason, file=sys.stderr)
         values = [s.value for verdict in verdicts for s in verdict.signals if s.name == "relief"]
-        accepted = sum(v.live and (v.confidence or 0) >= ENOUGH for v in verdicts)
+        accepted = sum(is_accepted(verdict) for verdict in verdicts)
         judged = sum(v.enough for v in verdicts)
         said = ", ".join(f"{value:.2f}" for value in np.percentile(values, [0, 50, 100]))
         counts = f"{len(verdicts)} | {accepted} | {judged - accepted} | {len(verdicts) - judged}"

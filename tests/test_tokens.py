@@ -15,7 +15,7 @@ import pytest
 
 from app import app
 from chalicelib import tokens, wiring
-from chalicelib.access import Access, Role
+from chalicelib.access import Access, Role, Token
 from chalicelib.errors import InvalidToken, LastAdminToken, RollcallError
 from chalicelib.settings import Limits
 from chalicelib.store import Store
@@ -186,13 +186,19 @@ def test_a_revoked_token_holds_nowhere_after_a_minute(http: Http) -> None:
     assert http.delete(f"/v1/tokens/{made['token_id']}").json_body["Code"] == "TokenNotFound"
 
 
+def remove(made: dict[str, Any]) -> Token:
+    """Remove a token behind the back of whoever has read it; gives what was stored."""
+    found = wiring.access().token(digest_of(made["token"]))
+    assert found
+    wiring.access().remove_token(found)
+    return found
+
+
 def test_a_process_trusts_what_it_read_for_less_than_a_minute(http: Http) -> None:
     made, at = make(http), datetime.now(UTC)
     gate = process()
     gate.admit(f"Bearer {made['token']}", "viewer", "", now=at)
-    found = wiring.access().token(digest_of(made["token"]))
-    assert found
-    wiring.access().remove_token(found)
+    remove(made)
     assert gate.admit(f"Bearer {made['token']}", "viewer", "", now=at + timedelta(seconds=29))
     with pytest.raises(InvalidToken):
         gate.admit(f"Bearer {made['token']}", "viewer", "", now=at + timedelta(seconds=30))
@@ -205,9 +211,7 @@ def test_using_a_token_does_not_bring_it_back(http: Http, scan: Scan) -> None:
     made, at = make(http), datetime.now(UTC)
     gate = process()
     gate.admit(f"Bearer {made['token']}", "viewer", "", now=at)
-    found = wiring.access().token(digest_of(made["token"]))
-    assert found
-    wiring.access().remove_token(found)
+    found = remove(made)
     wiring.access().touch(found, at)  # as another process does that had read it
     assert found.digest not in scan()
 
