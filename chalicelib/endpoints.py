@@ -250,7 +250,7 @@ class _Arguments:
             struct = msgspec.convert(given, self._struct, strict=False)
         except msgspec.ValidationError as error:
             raise invalid(error) from None
-        arguments = {name: getattr(struct, name) for name in struct.__struct_fields__}
+        arguments = msgspec.structs.asdict(struct)
         if arguments.get("cursor") is not None:
             arguments["cursor"] = unseal(request, arguments["cursor"])
         if "request" in self._parameters:

@@ -7,11 +7,10 @@ crash at any point is resumed, by the same call or by the sweep.
 
 import zlib
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from chalicelib import enrolment, exports, uploads
 from chalicelib.access import Access
@@ -81,7 +80,7 @@ def data(store: Store, traces: Traces, photos: Photos, person_id: str, *, now: d
         person=PersonView.of(person),
         consents=store.consents(person_id),
         faces=[
-            FaceHeld(**_fields(FaceView.of(face)), photo=photos.link(face.photo_key, now=now))
+            FaceHeld(**asdict(FaceView.of(face)), photo=photos.link(face.photo_key, now=now))
             for face in enrolment.listed(store, person_id)
         ],
         leaves=store.leaves(date.min, date.max, person_id),
@@ -92,10 +91,6 @@ def data(store: Store, traces: Traces, photos: Photos, person_id: str, *, now: d
     if len(content) <= exports.INLINE_BYTES:
         return held
     return exports.stored(photos, content, "application/json", f"person-{person_id}.json", now)
-
-
-def _fields(view: Struct) -> dict[str, Any]:
-    return {name: getattr(view, name) for name in view.__struct_fields__}
 
 
 def _session(item: Item) -> SessionHeld:
@@ -277,7 +272,7 @@ class RetentionPlan(Struct, frozen=True, kw_only=True):
 
     def counts(self) -> dict[str, int]:
         """Give the numbers alone."""
-        return {name: value for name, value in _fields(self).items() if isinstance(value, int)}
+        return {name: value for name, value in asdict(self).items() if isinstance(value, int)}
 
 
 def retain(

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import asdict
 
 from chalicelib.access import Access, Caller, Role, Token
 from chalicelib.errors import (
@@ -96,8 +97,7 @@ def mint(access: Access, body: NewToken, *, now: datetime) -> TokenMade:
         expires_at=body.expires_at,
     )
     access.add_token(token)
-    shown = TokenView.of(token)
-    return TokenMade(**{name: getattr(shown, name) for name in shown.__struct_fields__}, token=secret)
+    return TokenMade(**asdict(TokenView.of(token)), token=secret)
 
 
 def listed(access: Access, *, now: datetime) -> Page[TokenView]:
