@@ -9,7 +9,7 @@ import uuid
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 import pytest
@@ -32,8 +32,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(leaks)
 
 
-# How fast a machine is must not decide whether the tests pass.
-settings.register_profile("rollcall", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Neither luck nor a machine's speed must decide whether the tests pass. `--hypothesis-profile=explore`
+# tries other examples each time; what it finds becomes a test.
+_STEADY: Final = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile("rollcall", _STEADY)
+settings.register_profile("explore", _STEADY, derandomize=False, print_blob=True)
 settings.load_profile("rollcall")
 
 

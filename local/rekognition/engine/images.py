@@ -32,7 +32,7 @@ _MAX_SCANNED_PIXELS: Final = 12 * MAX_PIXELS
 # Above this a JPEG is decoded at half its size (libjpeg does it while decoding, in half the time).
 _HALVE_ABOVE: Final = 4096 * 4096
 
-_MAX_SIDE: Final = 16384  # cv2.warpAffine takes less than 32768
+MAX_SIDE: Final = 16384  # cv2.warpAffine takes less than 32768
 
 _DECODERS = threading.BoundedSemaphore(2)  # bounds the memory that simultaneous huge pictures take
 
@@ -80,7 +80,7 @@ def decode(data: bytes, *, limit: int = MAX_BYTES) -> Image:
 def _within(image: Image) -> Image:
     """Make a picture smaller whose sides are longer than OpenCV can cut faces out of."""
     height, width = image.shape[:2]
-    scale = _MAX_SIDE / max(height, width)
+    scale = MAX_SIDE / max(height, width)
     if scale >= 1:
         return image
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
