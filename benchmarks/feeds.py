@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from typing import Final
 
 import cv2
 import numpy as np
 
-from benchmarks.takes import Grid, Take, clipped, film, lit
+from benchmarks import shapes
+from benchmarks.takes import Take, clipped, film, lit
 from local.camera import Head
-from local.camera.relief import REACH, TEXTURE_PX
+from local.camera.relief import TEXTURE_PX
 from local.rekognition.liveness import Recording
 from local.rekognition.liveness.challenge import LIGHT, MOVEMENT, draw
 from tests.clips import Image, engine, rng, zoomed
@@ -19,29 +19,13 @@ from tests.clips import Image, engine, rng, zoomed
 
 
 def person(take: Take) -> Head:
-    """A head of one of two shapes, a fifth flatter or deeper."""
+    """A head of one of three shapes, a fifth flatter or deeper."""
     dice = take.rng
     head = Head.of(take.photo, engine())
-    height = head.height if dice.random() < 0.5 else _ellipsoid()
+    others: list[Callable[[], shapes.Grid] | None] = [None, shapes.ellipsoid, shapes.mean_face]
+    shape = dice.choice(others)
+    height = shape() if shape else head.height
     return replace(head, height=height * np.float32(dice.uniform(0.8, 1.2)))
-
-
-@cache
-def _ellipsoid() -> Grid:
-    """A shape other than `local.camera`'s: an ellipsoid with a wedge for a nose, and sockets."""
-    x, y = _grid()
-    round_ = 0.55 * np.sqrt(np.maximum(1 - (x / 0.75) ** 2 - ((y - 0.1) / 1.1) ** 2, 0.01))
-    down = np.clip((y + 0.12) / 0.28, 0, 1) * (y < 0.16) + np.clip(1 - (y - 0.16) / 0.05, 0, 1) * (y >= 0.16)
-    wedge = 0.21 * down * np.clip(1 - np.abs(x) / (0.05 + 0.1 * down), 0, 1)
-    sockets = sum(0.05 * np.exp(-(((x - at) / 0.12) ** 2) - ((y + 0.13) / 0.08) ** 2) for at in (-0.26, 0.26))
-    return np.asarray(cv2.GaussianBlur(round_ + wedge - sockets - 0.5, (0, 0), 5), np.float32)
-
-
-def _grid() -> tuple[Grid, Grid]:
-    """Where each pixel of a head's texture lies, in face widths."""
-    line = np.linspace(-REACH, REACH, TEXTURE_PX, dtype=np.float32)
-    x, y = np.meshgrid(line, line)
-    return np.asarray(x, np.float32), np.asarray(y, np.float32)
 
 
 def sheet(take: Take) -> Head:
@@ -53,7 +37,7 @@ def bent(take: Take) -> Head:
     """The photo on paper bent about an axis, to a radius of 0.6 (a head's) to 3 face widths, or to an S."""
     dice = take.rng
     radius, angle = dice.uniform(0.6, 3.0), np.radians(dice.choice([0, 90, dice.uniform(-40, 40)]))
-    x, y = _grid()
+    x, y = shapes.grid()
     across = x * np.cos(angle) + y * np.sin(angle)
     if dice.random() < 0.25:
         height = 0.12 / radius * np.sin(2.2 * across + dice.uniform(0, 3))
@@ -65,7 +49,7 @@ def bent(take: Take) -> Head:
 def cloth(take: Take) -> Head:
     """The photo on a cushion: round both ways, without a nose."""
     dice = take.rng
-    x, y = _grid()
+    x, y = shapes.grid()
     fallen = dice.uniform(0.2, 1.2) * x * x + dice.uniform(0.2, 1.2) * y * y
     return replace(sheet(take), height=np.asarray(-np.minimum(fallen, 1.0), np.float32))
 
@@ -118,7 +102,7 @@ def flexed_by_hand(take: Take) -> Recording:
     """The same, on paper that is bent more and less and about another axis all the time."""
     dice = take.rng
     script = take.script(sheet(take), sway=dice.uniform(0.2, 2.0))
-    x, y = _grid()
+    x, y = shapes.grid()
     bend, axis, turn = dice.uniform(0.1, 0.5), dice.uniform(0, 3), dice.uniform(0, 1.5)
     pace, begin = dice.uniform(0.5, 3), dice.uniform(0, 6)
 

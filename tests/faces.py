@@ -1,4 +1,4 @@
-"""Photos to test with: one committed, others fetched once from a package, the rest made of them."""
+"""Photos to test with, and a face's shape: one committed, others fetched from packages, the rest made."""
 
 import hashlib
 import subprocess
@@ -49,6 +49,13 @@ _FILMS: Final = {
 }
 
 
+# MediaPipe's canonical face model (Apache-2.0) in an npm package under the MIT licence.
+_MESH_NPM: Final = "mind-ar@1.2.5"
+_MESH: Final = {
+    "canonical-face-model.obj": "8bac80443397e113f41a8b565ea72c59390bc031d9defab289dba7bc0c54e618",
+}
+
+
 @cache
 def photo(name: str) -> bytes:
     """Give a JPEG: "astronaut", or "obama", "obama2", "obama3", "biden" (fetched by pip the first time)."""
@@ -69,6 +76,15 @@ def films() -> dict[str, Path]:
     """Give two films of one person and one of another (fetched by npm the first time), by name."""
     paths = _packed(_FILMS_NPM, "package/examples/media", list(_FILMS))
     return {path.stem: path for path in paths}
+
+
+def mean_face() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Give a mesh of a face (fetched by npm the first time): points (n x 3, y up), triangles (m x 3)."""
+    [path] = _packed(_MESH_NPM, "package/src/face-target/face-geometry", list(_MESH))
+    lines = [line.split() for line in path.read_text().splitlines()]
+    points = [[float(number) for number in numbers] for kind, *numbers in lines if kind == "v"]
+    corners = [[int(corner.split("/")[0]) for corner in named] for kind, *named in lines if kind == "f"]
+    return np.array(points), np.array(corners) - 1
 
 
 def photos_of_a() -> list[bytes]:
@@ -176,7 +192,7 @@ def _packed(package: str, folder: str, files: list[str]) -> list[Path]:
 
 
 def _is_official(file: str, path: Path) -> bool:
-    expected = (_FETCHED | _GROUPS | _FILMS)[file]
+    expected = (_FETCHED | _GROUPS | _FILMS | _MESH)[file]
     return path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == expected
 
 

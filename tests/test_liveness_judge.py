@@ -132,6 +132,14 @@ def test_a_sheet_of_paper_is_refused_for_its_flatness_alone() -> None:
     assert verdict.confidence < 50
 
 
+def test_a_photo_that_comes_half_way_to_the_limit_is_called_one_all_the_same() -> None:
+    seen = replace(take(MOVEMENT, "cheap", "side", seed=19), photo=decode(faces.photo("obama")))
+    verdict = judge(feeds.on_screen(seen), clips.engine())
+    [relief] = [signal for signal in verdict.signals if signal.name == "relief"]
+    assert relief.value > 0.5
+    assert (verdict.enough, verdict.live) == (True, False)
+
+
 @pytest.mark.parametrize("late", [0.6, 1.2])
 def test_colours_that_come_too_late_are_never_live(late: float) -> None:
     """Half a second can be lost video as well, and is not called a spoof; more is."""

@@ -32,9 +32,8 @@ DARK, BRIGHT = 45.0, 225.0  # mean grey of the face
 # Signals that lost frames can spoil: where frames were lost, they speak against the recording alone.
 _TIMED = {"steady_size", "steady_place", "no_cut", "video_clock", "reflection", "swing", "rank"}
 _SPARSE = 0.5  # margin of what was supplied below which frames were lost
-# Below the limit, but more than attacks usually have: who hardly turns the head in poor light, or whose
-# browser is starved (AWS's then gave reflections of 0.73 to 0.91), may try again and is called no spoof.
-_FAINT = {"relief": 0.4, "reflection": 0.70}
+# Below the limit, but too good for chance: a starved browser's (AWS's then gave 0.73 to 0.91) may try again.
+_FAINT_REFLECTION = 0.70
 _MIN_ALIGNED = 6
 _STALLED_S = 0.25  # without a new picture: frames were lost, though the camera repeated the last one
 
@@ -164,7 +163,9 @@ def _spoilt(supply: Sequence[Signal], found: Sequence[Signal], *, stalled: bool)
     sparse = stalled or any(signal.margin < _SPARSE for signal in supply)
     excused = {"lag"} | (_TIMED if sparse else set())
     return all(
-        signal.passed or signal.name in excused or signal.value >= _FAINT.get(signal.name, np.inf)
+        signal.passed
+        or signal.name in excused
+        or (signal.name == "reflection" and signal.value >= _FAINT_REFLECTION)
         for signal in found
     )
 

@@ -27,9 +27,10 @@ Floats = NDArray[np.float32]
 Floats64 = NDArray[np.float64]
 Warp = Floats64  # one weight for each of the `_Basis` maps
 
-SHEET: Final = 15  # maps of a sheet; three of a relief follow
+SHEET: Final = 15  # maps of a sheet; those of each nose follow
+NOSE: Final = 3  # maps of each nose
 _TILT: Final = np.arange(12)  # those of a sheet without its bulge growing
-_ALL: Final = np.arange(SHEET + 3)
+_ALIGNED: Final = np.arange(SHEET + NOSE)  # with the first nose; the second's are for `rigid` alone
 # How far each map usually goes, in face widths: shift; the linear ones; the quadratic; the bulge; relief.
 _SPREAD: Final = np.array([0.5] * 6 + [0.3] * 6 + [0.15] * 3 + [0.15, 0.15, 0.3])
 _BLUR: Final = 8.0  # pixels of a blurred crop that count as one: their noise is shared
@@ -59,6 +60,27 @@ class Crop:
 
 
 @dataclass(frozen=True, slots=True)
+class Nose:
+    """A nose and the hollows on both sides of it, in face widths."""
+
+    width: float
+    widens: float  # to its tip
+    inward: float  # from each eye to its hollow's middle, as a share of the way to the nose's
+    below: float
+    wide: float
+    high: float
+    deep: float
+
+
+# A narrow one between sockets, and a broad one between valleys that go down beside it. MediaPipe's canonical
+# face model is nearer to the second (correlations of 0.76 and 0.88, what a bent sheet can have taken out).
+NOSES: Final = (
+    Nose(0.055, 0.05, inward=0, below=0, wide=0.13, high=0.09, deep=0.06),
+    Nose(0.115, 0, inward=0.33, below=0.07, wide=0.13, high=0.18, deep=0.125),
+)
+
+
+@dataclass(frozen=True, slots=True)
 class _Basis:
     """The face's pixels in a crop (face widths from its middle), and what each map adds to them."""
 
@@ -70,7 +92,10 @@ class _Basis:
 
 @dataclass(frozen=True, slots=True)
 class Aligned:
-    """One crop's warp; at `warp + d` its squared error is `error + 2 pull @ d + d @ normal @ d`."""
+    """One crop's warp; at `warp + d` its squared error is `error + 2 pull @ d + d @ normal @ d`.
+
+    It is aligned by the first nose: the last maps of the warp are 0.
+    """
 
     warp: Warp
     normal: Floats64
@@ -124,20 +149,23 @@ def explained(aligned: Sequence[Aligned]) -> float:
     return gain / max(gain + rest, 1e-9)
 
 
-def nose_height(x: Floats, y: Floats, landmarks: Floats) -> Floats:
-    """How far a face stands out at places around its landmarks, all in face widths: the nose and the sockets.
+def nose_height(x: Floats, y: Floats, landmarks: Floats, nose: Nose) -> Floats:
+    """How far a face stands out at places around its landmarks, all in face widths: a nose and its hollows.
 
-    No more of it, because a bent sheet can have the rest, and heads differ there. The sizes are those of a
-    typical adult; that real faces differ costs some of what is explained.
+    No more of it, because a bent sheet can have the rest, and heads differ there.
     """
-    left, right, nose, *_ = landmarks
+    left, right, tip, *_ = landmarks
     eyes = (left + right) / 2
-    down = np.clip((y - eyes[1]) / max(float(nose[1] - eyes[1]), 0.1), 0, 1)
-    middle = eyes[0] + down * (nose[0] - eyes[0])  # the ridge runs from between the eyes to the tip
-    ridge = np.where(y < nose[1], down, np.clip(1 - (y - nose[1]) / 0.10, 0, 1))
-    bridge = 0.22 * ridge * np.exp(-(((x - middle) / (0.055 + 0.05 * down)) ** 2))
-    sockets = sum(np.exp(-(((x - at) / 0.13) ** 2) - ((y - of) / 0.09) ** 2) for at, of in (left, right))
-    return np.asarray(bridge - 0.06 * sockets, np.float32)
+    down = np.clip((y - eyes[1]) / max(float(tip[1] - eyes[1]), 0.1), 0, 1)
+    middle = eyes[0] + down * (tip[0] - eyes[0])  # the ridge runs from between the eyes to the tip
+    ridge = np.where(y < tip[1], down, np.clip(1 - (y - tip[1]) / 0.10, 0, 1))
+    ridge = 0.22 * ridge * np.exp(-(((x - middle) / (nose.width + nose.widens * down)) ** 2))
+    for eye in (left, right):
+        across = x - eye[0] - nose.inward * (eyes[0] - eye[0])
+        ridge -= nose.deep * np.exp(
+            -((across / nose.wide) ** 2) - ((y - eye[1] - nose.below) / nose.high) ** 2
+        )
+    return np.asarray(ridge, np.float32)
 
 
 def _face(side: int, landmarks: Floats, face_px: float) -> _Basis:
@@ -156,12 +184,14 @@ def _square(side: int, landmarks: Floats, face_px: float) -> _Basis:
 
 
 def _maps(x: Floats, y: Floats, landmarks: Floats) -> _Basis:
-    none, height = np.zeros_like(x), nose_height(x, y, landmarks)
+    none = np.zeros_like(x)
     maps: list[tuple[Floats, Floats]] = []
     for term in (np.ones_like(x), x, y, x * x, x * y, y * y):
         maps += [(term, none), (none, term)]
-    maps += [(x * bulge, y * bulge) for bulge in (x * x, x * y, y * y, height)]
-    maps[SHEET:SHEET] = [(height, none), (none, height)]
+    maps += [(x * bulge, y * bulge) for bulge in (x * x, x * y, y * y)]
+    for nose in NOSES:
+        height = nose_height(x, y, landmarks, nose)
+        maps += [(height, none), (none, height), (x * height, y * height)]
     dx, dy = (np.array(axis, np.float32) for axis in zip(*maps, strict=True))
     return _Basis(x, y, dx, dy)
 
@@ -195,12 +225,12 @@ def _aligned(
     power = reference * reference
     found: dict[int, Warp] = {}
     for order in (range(middle, len(crops)), range(middle - 1, -1, -1)):
-        latest = np.zeros(len(_ALL))
+        latest = np.zeros(SHEET + len(NOSES) * NOSE)
         for index in order:
             start = before.get(index)
             if start is None:
                 start = _fitted(crops[index], reference, slopes, basis, face_px, latest, _TILT, _TILT_STEPS)
-            warp = _fitted(crops[index], reference, slopes, basis, face_px, start, _ALL, _STEPS)
+            warp = _fitted(crops[index], reference, slopes, basis, face_px, start, _ALIGNED, _STEPS)
             error = _seen(crops[index], warp, basis, face_px) - reference
             weights = _weights(error)
             if (weights * error * error).sum() < (1 - _MATCHED) * (weights * power).sum():
@@ -239,13 +269,14 @@ def _gain(one: Aligned) -> float:
 
     A nose that grows less than the rest as the face comes nearer is none.
     """
-    warp, normal = one.warp, one.normal
+    nose = one.warp[SHEET : SHEET + NOSE]
+    normal = one.normal[: SHEET + NOSE, : SHEET + NOSE]
     sheet, both, depth = normal[:SHEET, :SHEET], normal[:SHEET, SHEET:], normal[SHEET:, SHEET:]
     sheet = sheet + 1e-6 * sheet.diagonal().mean() * np.eye(SHEET)
     own = depth - both.T @ np.linalg.solve(sheet, both)
-    gain = float(warp[SHEET:] @ own @ warp[SHEET:])
-    if (warp[-1] > 0) != one.nearer:
-        gain -= float(warp[-1] ** 2 * (own[2, 2] - own[2, :2] @ np.linalg.solve(own[:2, :2], own[:2, 2])))
+    gain = float(nose @ own @ nose)
+    if (nose[-1] > 0) != one.nearer:
+        gain -= float(nose[-1] ** 2 * (own[2, 2] - own[2, :2] @ np.linalg.solve(own[:2, :2], own[:2, 2])))
     return gain
 
 

@@ -7,8 +7,8 @@ crops are explained by one surface of height `h(x, y)` (face widths) that turns 
 
 In each crop a plane that lies anywhere (8 maps: those of a homography) and the surface's parallax,
 left and right, up and down, and by coming nearer (3) are free. Paper has no nose (n = 0), and is
-bent one way only (k2^2 = 4 k1 k3); cloth or rubber may be bent any way. So only three numbers tell a
-head from them, in all crops together, and noise can do little with three numbers.
+bent one way only (k2^2 = 4 k1 k3); cloth or rubber may be bent any way. So only two numbers and which of two
+noses tell a head from them, in all crops together, and noise can do little with that.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,12 +18,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from local.rekognition.liveness.relief import SHEET, Aligned
+from local.rekognition.liveness.relief import NOSE, NOSES, SHEET, Aligned
 
 Floats = NDArray[np.float64]
 
 _PLANE: Final = 8
-_MAPS: Final = SHEET + 3
+_MAPS: Final = SHEET + NOSE
 # How round heads are across and along, per face width: those that `local.camera` draws have 1.5 and 0.6.
 _ACROSS, _ALONG = (0.4, 3.0), (0.15, 1.5)
 _GRID, _ZOOMS, _ZOOM = 9, 4, 0.3  # of the search: each time in that share of the range before
@@ -70,29 +70,33 @@ def rigid(aligned: Sequence[Aligned]) -> Rigid:
     A head that explains less than a sheet gives a negative number. A face that talks and is otherwise
     still gives one as well, because its surface is not one shape.
     """
-    errors = _errors(aligned)
+    noses = [_errors(aligned, nose) for nose in range(len(NOSES))]
     for _ in range(_PASSES):
-        head = _best(errors, _heads, *np.log([_ACROSS, _ALONG]).T)
-        cloth = _best(errors, _cloths, np.array([0, -np.pi / 2]), np.array([np.pi, np.pi / 2]))
-        unfit = np.minimum(head, cloth) / np.maximum(errors.free, 1e-9) - 1
+        head = min((_best(errors, _heads, *np.log([_ACROSS, _ALONG]).T) for errors in noses), key=np.sum)
+        cloth = _best(noses[0], _cloths, np.array([0, -np.pi / 2]), np.array([np.pi, np.pi / 2]))
+        free = np.min([errors.free for errors in noses], axis=0)
+        unfit = np.minimum(head, cloth) / np.maximum(free, 1e-9) - 1
         explained = unfit <= max(_UNFIT * float(np.median(unfit)), _LEAST_UNFIT)
         if explained.all():
             break
-        errors = errors.of(explained)
-        head, cloth = head[explained], cloth[explained]
-    paper = errors.under(_PAPER).sum(axis=1).min()
+        noses = [errors.of(explained) for errors in noses]
+        head, cloth, free = head[explained], cloth[explained], free[explained]
+    flat = noses[0]  # a sheet has neither
+    paper = flat.under(_PAPER).sum(axis=1).min()
     return Rigid(
-        float((paper - head.sum()) / (head + errors.slack).sum()),
-        float((cloth - head).sum() / max((cloth - errors.free).sum(), 1e-9)),
+        float((paper - head.sum()) / (head + flat.slack).sum()),
+        float((cloth - head).sum() / max((cloth - free).sum(), 1e-9)),
     )
 
 
-def _errors(aligned: Sequence[Aligned]) -> _Errors:
-    """Take out of each crop's error what a plane can do."""
+def _errors(aligned: Sequence[Aligned], nose: int) -> _Errors:
+    """Take out of each crop's error what a plane can do; keep what a bulge and that nose can."""
+    maps = [*range(SHEET), *range(SHEET + NOSE * nose, SHEET + NOSE * (nose + 1))]
     normal = np.array([one.normal for one in aligned])
     warp = np.array([one.warp for one in aligned])
     pull = np.einsum("cab,cb->ca", normal, warp) - np.array([one.pull for one in aligned])
     rest = np.array([one.error + one.warp @ (one.normal @ one.warp - 2 * one.pull) for one in aligned])
+    normal, pull = normal[:, maps][:, :, maps], pull[:, maps]
     normal, pull = _TURNED.T @ normal @ _TURNED, pull @ _TURNED
     plane = normal[:, :_PLANE, :_PLANE] + _dust(normal[:, :_PLANE, :_PLANE])
     both, own = normal[:, :_PLANE, _PLANE:], normal[:, _PLANE:, _PLANE:]
