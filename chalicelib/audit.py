@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 
-from msgspec import Struct
+from msgspec import Struct, convert
 from msgspec.structs import replace
 
 from chalicelib.access import Access, AuditEntry
@@ -49,7 +49,7 @@ class AuditView(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, entry: AuditEntry) -> "AuditView":
         """Show a stored entry."""
-        return cls(**{name: getattr(entry, name) for name in cls.__struct_fields__})
+        return convert(entry, cls, from_attributes=True)
 
 
 def _entry(access: Access, request: Request, what: str, ids: Mapping[str, str], now: datetime) -> AuditEntry:

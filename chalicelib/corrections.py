@@ -7,7 +7,7 @@ both stay in the log and in the timesheet.
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
-from msgspec import Struct
+from msgspec import Struct, convert
 from msgspec.structs import replace
 
 from chalicelib.calendars import Rota
@@ -67,8 +67,8 @@ class PunchView(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, punch: Punch, *, evidence: bool = True) -> "PunchView":
         """Show a stored punch, with or without its evidence."""
-        shown = {name: getattr(punch, name) for name in cls.__struct_fields__}
-        return cls(**shown | {"at": punch.local_at(), "evidence": punch.evidence if evidence else None})
+        shown = convert(punch, cls, from_attributes=True)
+        return replace(shown, at=punch.local_at(), evidence=shown.evidence if evidence else None)
 
 
 def record(

@@ -155,7 +155,7 @@ def _enrol(
     known = store.face(person.person_id, photo.digest)
     if known and known.state is FaceState.ACTIVE:
         return known
-    if len(person.face_ids) >= MAX_FACES:
+    if person.faces >= MAX_FACES:
         raise TooManyFaces(MAX_FACES)
     if known:
         if now - known.since < ABANDONED_AFTER:
@@ -204,7 +204,7 @@ def _activate(store: Store, face: Face, person: Person) -> None:
         except WriteConflict:
             person = store.person(person.person_id)  # another of the person's faces came or went
             _require_consent(person)
-            if len(person.face_ids) >= MAX_FACES:
+            if person.faces >= MAX_FACES:
                 raise TooManyFaces(MAX_FACES) from None
     raise Busy
 

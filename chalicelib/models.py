@@ -118,6 +118,11 @@ class Person(Struct, frozen=True, kw_only=True, omit_defaults=True):
     consent: Consent | None = None
     version: int = 0
 
+    @property
+    def faces(self) -> int:
+        """How many photos they can be recognised by."""
+        return len(self.face_ids)
+
     def member(self) -> Member:
         """The person as the work-day rules see them."""
         return Member(
@@ -152,8 +157,7 @@ class PersonView(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, person: Person) -> "PersonView":
         """Show a stored person."""
-        shown = {name: getattr(person, name) for name in cls.__struct_fields__ if name != "faces"}
-        return cls(**shown, faces=len(person.face_ids))
+        return msgspec.convert(person, cls, from_attributes=True)
 
 
 class FaceState(StrEnum):

@@ -296,7 +296,7 @@ def retain(
     left = [person for person in people if person.face_ids and _left(person, today) < before_photos]
     face_count = 0
     for person in left:
-        face_count += len(person.face_ids)
+        face_count += person.faces
         for face_id in person.face_ids if not dry_run else ():
             enrolment.remove(store, faces, photos, person.person_id, face_id, now=now)
     punches = days = 0

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, convert
 from msgspec.structs import asdict
 
 from chalicelib.access import Access, Caller, Role, Token
@@ -64,7 +64,7 @@ class TokenView(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, token: Token) -> "TokenView":
         """Show a stored token."""
-        return cls(**{name: getattr(token, name) for name in cls.__struct_fields__})
+        return convert(token, cls, from_attributes=True)
 
 
 class TokenMade(TokenView, frozen=True, kw_only=True):
