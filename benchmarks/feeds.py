@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from benchmarks import shapes
-from benchmarks.takes import Take, clipped, film, lit
+from benchmarks.takes import Grid, Take, clipped, film, lit
 from local.camera import Head
 from local.camera.relief import TEXTURE_PX
 from local.rekognition.liveness import Recording
@@ -22,7 +22,7 @@ def person(take: Take) -> Head:
     """A head of one of three shapes, a fifth flatter or deeper."""
     dice = take.rng
     head = Head.of(take.photo, engine())
-    others: list[Callable[[], shapes.Grid] | None] = [None, shapes.ellipsoid, shapes.mean_face]
+    others: list[Callable[[], Grid] | None] = [None, shapes.ellipsoid, shapes.mean_face]
     shape = dice.choice(others)
     height = shape() if shape else head.height
     return replace(head, height=height * np.float32(dice.uniform(0.8, 1.2)))

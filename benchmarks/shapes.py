@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.takes import Grid
 from local.camera.relief import REACH, TEXTURE_PX
+from local.rekognition.liveness.observe import center, unit
 from tests import faces
-
-Grid = NDArray[np.float32]
 
 # Of the mean face's points, by number: the corners of both eyes, the nose's tip, the mouth's corners.
 _EYES, _NOSE, _MOUTH = ((33, 133), (263, 362)), 4, (61, 291)
@@ -41,9 +41,8 @@ def mean_face() -> Grid:
     points, triangles = faces.mean_face()
     points = points * np.array([1, -1, 1])
     eyes = [points[list(corners)].mean(axis=0) for corners in _EYES]
-    between, mouth = (eyes[0] + eyes[1]) / 2, points[list(_MOUTH)].mean(axis=0)
-    across, down = np.linalg.norm((eyes[1] - eyes[0])[:2]), np.linalg.norm((mouth - between)[:2])
-    points = (points - (between + points[_NOSE]) / 2) / ((2 * across + 1.8 * down) / 2)
+    landmarks = np.array([*eyes, *points[[_NOSE, *_MOUTH]]], np.float32)[:, :2]
+    points = (points - [*center(landmarks), 0]) / unit(landmarks)
     height, covered = _drawn(points, triangles)
     x, y = grid()
     _, nearest = cv2.distanceTransformWithLabels(
