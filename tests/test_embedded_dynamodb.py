@@ -208,7 +208,7 @@ def _without_last(answer: Any) -> Any:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(steps)
 def test_any_sequence_of_operations_is_answered_as_moto_answers_it(
     sequence: list[tuple[str, dict[str, Any]]],
@@ -250,7 +250,7 @@ def test_every_key_condition_selects_what_it_selects_in_moto(
     assert answer == call(plain, operation, **params)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(keys, extras), max_size=12), queries(), st.integers(1, 3))
 def test_pages_put_together_are_the_whole_query(
     items: list[tuple[tuple[str, str], dict[str, Any]]], query: tuple[str, dict[str, Any]], limit: int

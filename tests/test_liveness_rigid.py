@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -55,7 +55,6 @@ def value(aligned: list[Aligned]) -> float:
 seeds = st.integers(0, 2**32 - 1).map(np.random.default_rng)
 
 
-@settings(deadline=None)
 @given(
     st.floats(0.6, 2.5),
     st.floats(0.2, 1.2),
@@ -71,7 +70,6 @@ def test_a_head_of_any_usual_shape_is_one(
     assert 0.8 < found.over_cloth <= 1
 
 
-@settings(deadline=None)
 @given(st.floats(0, np.pi), st.floats(0, 2), seeds)
 def test_paper_is_none_however_it_is_bent(angle: float, bend: float, dice: np.random.Generator) -> None:
     across, along = np.cos(angle), np.sin(angle)
@@ -79,7 +77,6 @@ def test_paper_is_none_however_it_is_bent(angle: float, bend: float, dice: np.ra
     assert value(seen(surface(shape, dice), dice)) < 1
 
 
-@settings(deadline=None)
 @given(st.floats(0.2, 2), st.floats(-0.5, 0.5), st.floats(0.2, 2), seeds)
 def test_a_cushion_is_none(k1: float, k2: float, k3: float, dice: np.random.Generator) -> None:
     """It is round both ways, as a head is and paper is not, and has no nose."""
@@ -87,7 +84,6 @@ def test_a_cushion_is_none(k1: float, k2: float, k3: float, dice: np.random.Gene
     assert found.over_cloth < signals.MIN_OVER_CLOTH
 
 
-@settings(deadline=None)
 @given(seeds)
 def test_noise_alone_is_none(dice: np.random.Generator) -> None:
     assert value(seen(np.zeros((CROPS, MAPS)), dice, noise=0.02)) < 1

@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.rekognition.engine import decode, images
@@ -236,7 +236,7 @@ def hostile(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400)
 @given(
     st.one_of(hostile(), st.binary(max_size=300), st.binary(max_size=300).map(lambda b: b"\xff\xd8\xff" + b))
 )
