@@ -5,33 +5,10 @@ from typing import Any, NoReturn
 
 from chalice.app import Chalice, CORSConfig, Cron, Rate
 
-from chalicelib import (
-    attendance,
-    audit,
-    corrections,
-    cursors,
-    enrolment,
-    exports,
-    health,
-    imports,
-    lab,
-    limits,
-    liveness,
-    people,
-    privacy,
-    recognition,
-    site,
-    timesheets,
-    tokens,
-    uploads,
-)
-from chalicelib.access import Caller
-from chalicelib.advice import advice
-from chalicelib.attendance import NewPunch, PunchReceipt
-from chalicelib.audit import AuditView
-from chalicelib.corrections import ManualPunch, PunchView
-from chalicelib.endpoints import Endpoints, Hooks
-from chalicelib.errors import (
+from chalicelib.aws.access import Caller
+from chalicelib.aws.traces import AttendanceOf
+from chalicelib.domain.advice import advice
+from chalicelib.domain.errors import (
     AmbiguousMatch,
     ConsentMissing,
     ConsentNotFound,
@@ -76,26 +53,7 @@ from chalicelib.errors import (
     UnknownShift,
     UploadNotFound,
 )
-from chalicelib.exports import Format
-from chalicelib.forms import PhotoBody
-from chalicelib.health import Health
-from chalicelib.http import Reply, Request
-from chalicelib.idempotency import once
-from chalicelib.imports import ImportResult, Mode, Sheet
-from chalicelib.lab_shapes import (
-    LabCheckIn,
-    LabDeleted,
-    LabFaces,
-    LabLive,
-    LabNotCheckedIn,
-    LabNotLive,
-    LabRefusal,
-    LabRegistered,
-    LabSession,
-    LabToday,
-)
-from chalicelib.liveness import SessionStarted, SessionView
-from chalicelib.models import (
+from chalicelib.domain.models import (
     Cursor,
     FaceId,
     FaceView,
@@ -114,14 +72,54 @@ from chalicelib.models import (
     SessionId,
     Status,
 )
-from chalicelib.privacy import Held, Receipt, RetentionPlan
-from chalicelib.recognition import Identification, Verification
-from chalicelib.reports import Timesheet
-from chalicelib.settings import Settings
-from chalicelib.timesheets import MonthlySheet, MonthText, RosterFilter, RosterLimit, RosterPage
-from chalicelib.tokens import NewToken, TokenMade, TokenView
-from chalicelib.traces import AttendanceOf
-from chalicelib.uploads import Upload
+from chalicelib.domain.reports import Timesheet
+from chalicelib.domain.settings import Settings
+from chalicelib.domain.workdays import State
+from chalicelib.lab import lab
+from chalicelib.lab.lab_shapes import (
+    LabCheckIn,
+    LabDeleted,
+    LabFaces,
+    LabLive,
+    LabNotCheckedIn,
+    LabNotLive,
+    LabRefusal,
+    LabRegistered,
+    LabSession,
+    LabToday,
+)
+from chalicelib.services import (
+    attendance,
+    corrections,
+    enrolment,
+    imports,
+    limits,
+    liveness,
+    people,
+    privacy,
+    recognition,
+    site,
+    timesheets,
+    tokens,
+    uploads,
+)
+from chalicelib.services.attendance import NewPunch, PunchReceipt
+from chalicelib.services.corrections import ManualPunch, PunchView
+from chalicelib.services.imports import ImportResult, Mode, Sheet
+from chalicelib.services.liveness import SessionStarted, SessionView
+from chalicelib.services.privacy import Held, Receipt, RetentionPlan
+from chalicelib.services.recognition import Identification, Verification
+from chalicelib.services.timesheets import MonthlySheet, MonthText, RosterFilter, RosterLimit, RosterPage
+from chalicelib.services.tokens import NewToken, TokenMade, TokenView
+from chalicelib.services.uploads import Upload
+from chalicelib.web import audit, cursors, exports, health
+from chalicelib.web.audit import AuditView
+from chalicelib.web.endpoints import Endpoints, Hooks
+from chalicelib.web.exports import Format
+from chalicelib.web.forms import PhotoBody
+from chalicelib.web.health import Health
+from chalicelib.web.http import Reply, Request
+from chalicelib.web.idempotency import once
 from chalicelib.wiring import (
     access,
     admit,
@@ -140,7 +138,6 @@ from chalicelib.wiring import (
     streaming,
     traces,
 )
-from chalicelib.workdays import State
 
 refuse_open_production()
 app = Chalice(app_name="rollcall")
@@ -220,7 +217,7 @@ def show_health(request: Request, deep: bool = False) -> Health | Reply:
 @endpoint(scope="public")
 def show_openapi() -> dict[str, Any]:
     """Describe the API for programs, as OpenAPI 3.1."""
-    from chalicelib import openapi  # only now: no other request needs it
+    from chalicelib.web import openapi  # only now: no other request needs it
 
     return openapi.document(app)
 
@@ -229,7 +226,7 @@ def show_openapi() -> dict[str, Any]:
 @endpoint(scope="public", answers={200: "text/html"})
 def show_docs() -> Reply:
     """Describe the API for people."""
-    from chalicelib import docs_page, openapi
+    from chalicelib.web import docs_page, openapi
 
     return docs_page.reply(openapi.document(app))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.imports import Sheet, read, run
+from chalicelib.services.imports import Sheet, read, run
 from local.appserver import set_environment, stage_settings
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 

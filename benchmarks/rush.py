@@ -16,8 +16,8 @@ from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
-from chalicelib.ids import new_id
-from chalicelib.items import shard
+from chalicelib.aws.items import shard
+from chalicelib.domain.ids import new_id
 
 SESSION_S, RESULT_S, SEARCH_S, WRITE_S = 0.15, 0.15, 0.45, 0.03
 """How long a call is assumed to take when it is not throttled: Lambda's part of it included."""

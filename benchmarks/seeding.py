@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from chalicelib import items
-from chalicelib.ids import new_id, new_punch_id
-from chalicelib.models import DayRecord, Person
-from chalicelib.table import Item, to_attributes
-from chalicelib.workdays import Mark
+from chalicelib.aws import items
+from chalicelib.aws.table import Item, to_attributes
+from chalicelib.domain.ids import new_id, new_punch_id
+from chalicelib.domain.models import DayRecord, Person
+from chalicelib.domain.workdays import Mark
 
 ZONE = "Asia/Ho_Chi_Minh"
 PUNCHES = (0, 240, 300, 545)

@@ -17,10 +17,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from chalicelib import wiring
-from chalicelib.access import Role
-from chalicelib.errors import InvalidToken
-from chalicelib.settings import Limits
-from chalicelib.tokens import Gate, NewToken, mint
+from chalicelib.aws.access import Role
+from chalicelib.domain.errors import InvalidToken
+from chalicelib.domain.settings import Limits
+from chalicelib.services.tokens import Gate, NewToken, mint
 from local.appserver import set_environment, stage_settings
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 

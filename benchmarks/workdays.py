@@ -12,10 +12,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 
-from chalicelib.calendars import Calendar, Rota, Shift
-from chalicelib.reports import SheetRow, roster, sheet, sheet_table
-from chalicelib.spreadsheets import csv_chunks, xlsx
-from chalicelib.workdays import Mark, Member, by_day
+from chalicelib.domain.calendars import Calendar, Rota, Shift
+from chalicelib.domain.reports import SheetRow, roster, sheet, sheet_table
+from chalicelib.domain.spreadsheets import csv_chunks, xlsx
+from chalicelib.domain.workdays import Mark, Member, by_day
 
 PEOPLE, DAYS, ROUNDS = 1000, 30, 5
 SINCE = date(2026, 10, 3)

@@ -16,19 +16,19 @@ import msgspec
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 
-from chalicelib import telemetry
-from chalicelib.access import Access, Caller
-from chalicelib.errors import Busy, LabOff
-from chalicelib.faces import Challenge, Faces
-from chalicelib.http import Request
-from chalicelib.ledger import Ledger
-from chalicelib.liveness import Streaming
-from chalicelib.photos import Photos
-from chalicelib.settings import Settings, defaults
-from chalicelib.store import Store
-from chalicelib.table import Table
-from chalicelib.tokens import Gate
-from chalicelib.traces import Traces
+from chalicelib.aws import telemetry
+from chalicelib.aws.access import Access, Caller
+from chalicelib.aws.faces import Challenge, Faces
+from chalicelib.aws.ledger import Ledger
+from chalicelib.aws.photos import Photos
+from chalicelib.aws.store import Store
+from chalicelib.aws.table import Table
+from chalicelib.aws.traces import Traces
+from chalicelib.domain.errors import Busy, LabOff
+from chalicelib.domain.settings import Settings, defaults
+from chalicelib.services.liveness import Streaming
+from chalicelib.services.tokens import Gate
+from chalicelib.web.http import Request
 
 VERSION = "0.1.0"
 

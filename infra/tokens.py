@@ -10,10 +10,12 @@ from infra.stage import Failure, Stage, use, use_cloud
 def create(options: argparse.Namespace) -> None:
     """Make a token and print it, alone on the standard output. Raises Failure."""
     use(options.stage, options.state)
-    from chalicelib import audit, tokens, wiring
-    from chalicelib.access import Role
-    from chalicelib.errors import InvalidRequest
-    from chalicelib.http import Reply
+    from chalicelib import wiring
+    from chalicelib.aws.access import Role
+    from chalicelib.domain.errors import InvalidRequest
+    from chalicelib.services import tokens
+    from chalicelib.web import audit
+    from chalicelib.web.http import Reply
 
     now = wiring.now()
     expires_at = now + timedelta(days=options.days) if options.days is not None else None
@@ -32,7 +34,8 @@ def create(options: argparse.Namespace) -> None:
 def show(options: argparse.Namespace) -> None:
     """Print the tokens that hold, one a line. Raises Failure."""
     use(options.stage, options.state)
-    from chalicelib import tokens, wiring
+    from chalicelib import wiring
+    from chalicelib.services import tokens
 
     for token in tokens.listed(wiring.access(), now=wiring.now()).items:
         used = token.last_used_at.isoformat(timespec="minutes") if token.last_used_at else "never"
@@ -43,9 +46,11 @@ def show(options: argparse.Namespace) -> None:
 def revoke(options: argparse.Namespace) -> None:
     """Make a token worthless. Raises Failure."""
     use(options.stage, options.state)
-    from chalicelib import audit, tokens, wiring
-    from chalicelib.errors import LastAdminToken, TokenNotFound
-    from chalicelib.http import Reply
+    from chalicelib import wiring
+    from chalicelib.domain.errors import LastAdminToken, TokenNotFound
+    from chalicelib.services import tokens
+    from chalicelib.web import audit
+    from chalicelib.web.http import Reply
 
     ids, now = {"token_id": options.token_id}, wiring.now()
     try:
@@ -60,9 +65,11 @@ def revoke(options: argparse.Namespace) -> None:
 def first_admin(stage: Stage) -> str | None:
     """Make the first admin token of a stage; None when it has one that holds."""
     use_cloud(stage)
-    from chalicelib import audit, tokens, wiring
-    from chalicelib.access import Role
-    from chalicelib.http import Reply
+    from chalicelib import wiring
+    from chalicelib.aws.access import Role
+    from chalicelib.services import tokens
+    from chalicelib.web import audit
+    from chalicelib.web.http import Reply
 
     access, now = wiring.access(), wiring.now()
     if any(token.role is Role.ADMIN for token in tokens.listed(access, now=now).items):

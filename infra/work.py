@@ -17,9 +17,10 @@ PATIENCE = 30
 def rebuild_days(options: argparse.Namespace) -> None:
     """Write everybody's work days anew from the punches where they differ. Raises Failure."""
     use(options.stage, options.state)
-    from chalicelib import corrections, wiring
-    from chalicelib.errors import InvalidRequest
-    from chalicelib.periods import period
+    from chalicelib import wiring
+    from chalicelib.domain.errors import InvalidRequest
+    from chalicelib.domain.periods import period
+    from chalicelib.services import corrections
 
     try:
         days = len(period(options.since, options.until))
@@ -42,7 +43,8 @@ def rebuild_days(options: argparse.Namespace) -> None:
 def sweep(options: argparse.Namespace) -> None:
     """Undo and finish what a crash left half-done, as the schedule does each minute. Raises Failure."""
     use(options.stage, options.state)
-    from chalicelib import privacy, wiring
+    from chalicelib import wiring
+    from chalicelib.services import privacy
 
     gateways = wiring.store(), wiring.traces(), wiring.faces(), wiring.photos()
     found = privacy.sweep(*gateways, now=wiring.now())
@@ -53,7 +55,8 @@ def sweep(options: argparse.Namespace) -> None:
 def retain(options: argparse.Namespace) -> None:
     """Remove what has been kept for as long as the settings say, or say what that is. Raises Failure."""
     use(options.stage, options.state)
-    from chalicelib import privacy, wiring
+    from chalicelib import wiring
+    from chalicelib.services import privacy
 
     gateways = wiring.store(), wiring.access(), wiring.traces(), wiring.faces(), wiring.photos()
     plan = privacy.retain(*gateways, dry_run=options.dry_run, now=wiring.now())
@@ -65,9 +68,10 @@ def retain(options: argparse.Namespace) -> None:
 def reindex(options: argparse.Namespace) -> None:
     """Put everybody's faces that the collection lacks back into it, from their photos. Raises Failure."""
     use(options.stage, options.state)
-    from chalicelib import reindexing, wiring
-    from chalicelib.errors import Busy
-    from chalicelib.table import pause
+    from chalicelib import wiring
+    from chalicelib.aws.table import pause
+    from chalicelib.domain.errors import Busy
+    from chalicelib.services import reindexing
 
     store, faces, photos = wiring.store(), wiring.faces(), wiring.photos()
     faces.make_collection()

@@ -90,8 +90,9 @@ def _write(target: Path, content: Any) -> Path:
 
 def _tokens(folder: Path) -> dict[str, str]:
     """Give a token of each role: those of the run before if they hold, so that clients may keep them."""
-    from chalicelib import tokens, wiring
-    from chalicelib.access import Role
+    from chalicelib import wiring
+    from chalicelib.aws.access import Role
+    from chalicelib.services import tokens
 
     kept: dict[str, str] = {}
     with contextlib.suppress(OSError, ValueError):
@@ -177,7 +178,7 @@ def _load_app() -> Any:
 
 def _announce(run: Run, state: Path) -> None:
     from chalicelib import wiring
-    from chalicelib.health import health
+    from chalicelib.web.health import health
 
     tokens = "".join(f"\n  {role.capitalize():<9} {token}" for role, token in run.tokens.items())
     warning = health(wiring.environment(), now=wiring.now()).warning

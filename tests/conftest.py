@@ -17,10 +17,10 @@ from chalice.test import Client, HTTPResponse
 from hypothesis import HealthCheck, settings
 
 from chalicelib import wiring
-from chalicelib.access import Role
-from chalicelib.ledger import Ledger
-from chalicelib.store import Store
-from chalicelib.tokens import NewToken, digest_of, mint
+from chalicelib.aws.access import Role
+from chalicelib.aws.ledger import Ledger
+from chalicelib.aws.store import Store
+from chalicelib.services.tokens import NewToken, digest_of, mint
 from local.appserver import set_environment, stage_settings
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 from local.rekognition.liveness.verdict import Picture, Verdict
@@ -166,7 +166,7 @@ def http(aws: Embedded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Http]:
     from app import app  # only now: the environment is the embedded one's
 
     wiring.gate().forget()
-    monkeypatch.setattr("chalicelib.endpoints.PATIENCE_S", 600.0)  # how fast the machine is must not matter
+    monkeypatch.setattr("chalicelib.web.endpoints.PATIENCE_S", 600.0)  # not the speed of the machine
     environ = os.environ
     with Client(app, stage_name="local") as client:
         yield Http(client)

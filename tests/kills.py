@@ -15,7 +15,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from chalicelib import privacy, wiring
+from chalicelib import wiring
+from chalicelib.services import privacy
 from local.appserver import set_environment, stage_settings
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 
@@ -28,9 +29,9 @@ def work() -> None:
     import msgspec
 
     from app import app  # noqa: F401 - as in the service, so that as much is loaded
-    from chalicelib import enrolment, people
-    from chalicelib.models import NewPerson
-    from chalicelib.photos import Photo
+    from chalicelib.aws.photos import Photo
+    from chalicelib.domain.models import NewPerson
+    from chalicelib.services import enrolment, people
     from tests.conftest import CONSENT
     from tests.faces import photo_of_b, photo_of_c
 

@@ -19,7 +19,7 @@ from msgspec import Struct
 import chalicelib
 from app import app
 from chalicelib import wiring
-from chalicelib.endpoints import SECURITY_HEADERS
+from chalicelib.web.endpoints import SECURITY_HEADERS
 from tests.conftest import CONSENT, Http
 from tests.faces import photo_of_c
 
@@ -281,7 +281,7 @@ def test_no_secret_shows_in_a_repr() -> None:
             given: dict[str, Any] = dict.fromkeys(kind.__struct_fields__, "x")
             given |= {name: "S3CR3T"}
             if "role" in given:
-                given["role"] = chalicelib.access.Role.KIOSK
+                given["role"] = chalicelib.aws.access.Role.KIOSK
             assert "S3CR3T" not in repr(kind(**given)), f"{kind.__name__}.{name}"
             assert "S3CR3T" not in str(kind(**given)), f"{kind.__name__}.{name}"
             checked.add(kind.__name__)

@@ -12,9 +12,11 @@ from urllib.request import urlopen
 
 import pytest
 
-from chalicelib import exports, timesheets, wiring
-from chalicelib.store import Store
-from chalicelib.table import Table
+from chalicelib import wiring
+from chalicelib.aws.store import Store
+from chalicelib.aws.table import Table
+from chalicelib.services import timesheets
+from chalicelib.web import exports
 from tests.attendance_http import (
     NIGHT,
     Json,

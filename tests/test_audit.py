@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 import app as application
-from chalicelib import people, telemetry, wiring
-from chalicelib.access import Access, AuditEntry
+from chalicelib import wiring
+from chalicelib.aws import telemetry
+from chalicelib.aws.access import Access, AuditEntry
+from chalicelib.services import people
 from tests.attendance_http import add_person, change_settings, stamped
 from tests.conftest import CONSENT, Clock, Finish, Http, Lab
 from tests.faces import photo_of_b, photo_of_c, photos_of_a

@@ -17,11 +17,13 @@ import numpy as np
 import pytest
 from chalice.test import HTTPResponse
 
-from chalicelib import enrolment, photos, wiring
-from chalicelib.advice import BY_CODE, BY_REASON, advice
-from chalicelib.errors import PersonNotFound, PoorPhoto
-from chalicelib.models import MAX_FACES, Face, FaceState
-from chalicelib.store import Store
+from chalicelib import wiring
+from chalicelib.aws import photos
+from chalicelib.aws.store import Store
+from chalicelib.domain.advice import BY_CODE, BY_REASON, advice
+from chalicelib.domain.errors import PersonNotFound, PoorPhoto
+from chalicelib.domain.models import MAX_FACES, Face, FaceState
+from chalicelib.services import enrolment
 from local import s3 as local_s3
 from tests.conftest import CONSENT, SERVICE, Http
 from tests.faces import (

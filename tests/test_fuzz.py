@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from moto.dynamodb.models.dynamo_type import Item
 
-from chalicelib import openapi
+from chalicelib.web import openapi
 from local.embedded import Embedded
 from tests.fuzz import CORPUS
 from tests.fuzz.calls import Maker, loads

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from chalice.test import HTTPResponse
 
-from chalicelib import idempotency, people
-from chalicelib.access import Access
-from chalicelib.errors import Busy
-from chalicelib.models import Answer
+from chalicelib.aws.access import Access
+from chalicelib.domain.errors import Busy
+from chalicelib.domain.models import Answer
+from chalicelib.services import people
+from chalicelib.web import idempotency
 from tests.conftest import CONSENT, Finish, Http
 from tests.faces import photo_of_c
 

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from chalice.test import HTTPResponse
 
-from chalicelib import idempotency, wiring
-from chalicelib.errors import Busy
-from chalicelib.imports import ROWS, read
-from chalicelib.models import Person
-from chalicelib.store import Store
-from chalicelib.table import Table, Write
+from chalicelib import wiring
+from chalicelib.aws.store import Store
+from chalicelib.aws.table import Table, Write
+from chalicelib.domain.errors import Busy
+from chalicelib.domain.models import Person
+from chalicelib.services.imports import ROWS, read
+from chalicelib.web import idempotency
 from tests.conftest import SERVICE, Http
 
 CSV = {"Content-Type": "text/csv"}

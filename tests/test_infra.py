@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from chalicelib import wiring
-from chalicelib.access import Role
-from chalicelib.tokens import NewToken, digest_of, mint
+from chalicelib.aws.access import Role
+from chalicelib.services.tokens import NewToken, digest_of, mint
 from infra import build, deploy, down, gateway, progress, stack
 from infra.__main__ import main
 from infra.stage import ROOT, Failure, Stage, find

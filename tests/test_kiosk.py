@@ -9,8 +9,8 @@ import pytest
 from chalice.test import HTTPResponse
 
 from chalicelib import wiring
-from chalicelib.access import Role
-from chalicelib.tokens import NewToken, mint
+from chalicelib.aws.access import Role
+from chalicelib.services.tokens import NewToken, mint
 from tests.attendance_http import add_person, change_settings
 from tests.conftest import Finish, Http, Lab, unknown_session
 from tests.faces import no_face_photo, photo_of_b, photos_of_a

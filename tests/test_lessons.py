@@ -14,13 +14,14 @@ import pytest
 from msgspec import convert
 
 from app import app
-from chalicelib import enrolment, people, wiring
-from chalicelib.calendars import Calendar, Rota
-from chalicelib.errors import SessionNotFound
-from chalicelib.faces import Faces, LivenessResult
-from chalicelib.models import NewConsent, Person
-from chalicelib.photos import Photo
-from chalicelib.store import Store
+from chalicelib import wiring
+from chalicelib.aws.faces import Faces, LivenessResult
+from chalicelib.aws.photos import Photo
+from chalicelib.aws.store import Store
+from chalicelib.domain.calendars import Calendar, Rota
+from chalicelib.domain.errors import SessionNotFound
+from chalicelib.domain.models import NewConsent, Person
+from chalicelib.services import enrolment, people
 from local.embedded import Embedded
 from tests.attendance_http import add_person, day_of, set_calendar, stamp
 from tests.conftest import CONSENT, SERVICE, Clock, Finish, Http, Lab, Scan, unknown_session

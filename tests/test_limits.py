@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 from chalice.test import HTTPResponse
 
-from chalicelib import limits, wiring
-from chalicelib.access import Access, Caller, Role
-from chalicelib.errors import InvalidToken, TooManyRequests
-from chalicelib.ledger import Ledger, Snapshot
-from chalicelib.settings import Limits
-from chalicelib.store import Store
-from chalicelib.table import Table
-from chalicelib.tokens import Gate
+from chalicelib import wiring
+from chalicelib.aws.access import Access, Caller, Role
+from chalicelib.aws.ledger import Ledger, Snapshot
+from chalicelib.aws.store import Store
+from chalicelib.aws.table import Table
+from chalicelib.domain.errors import InvalidToken, TooManyRequests
+from chalicelib.domain.settings import Limits
+from chalicelib.services import limits
+from chalicelib.services.tokens import Gate
 from local.embedded import Embedded
 from tests.attendance_http import add_person, change_settings, stamp
 from tests.conftest import Clock, Finish, Http, Lab

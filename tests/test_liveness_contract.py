@@ -15,9 +15,11 @@ from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
 from chalicelib import wiring
-from chalicelib.access import Caller, Role
-from chalicelib.attendance import NewPunch, PunchReceipt, punch, settle
-from chalicelib.errors import (
+from chalicelib.aws.access import Caller, Role
+from chalicelib.aws.faces import Faces
+from chalicelib.aws.ledger import Ledger
+from chalicelib.aws.store import Store
+from chalicelib.domain.errors import (
     AmbiguousMatch,
     NoReferenceImage,
     NotLive,
@@ -27,10 +29,8 @@ from chalicelib.errors import (
     SessionPending,
     SessionUsed,
 )
-from chalicelib.faces import Faces
-from chalicelib.ledger import Ledger
-from chalicelib.models import Person, Session, SessionState
-from chalicelib.store import Store
+from chalicelib.domain.models import Person, Session, SessionState
+from chalicelib.services.attendance import NewPunch, PunchReceipt, punch, settle
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 IMAGE = b"\xff\xd8\xff\xe0 the reference image"

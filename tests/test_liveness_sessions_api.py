@@ -12,9 +12,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib import wiring
-from chalicelib.faces import Challenge, Faces
-from chalicelib.ledger import Ledger
-from chalicelib.models import Session, SessionState
+from chalicelib.aws.faces import Challenge, Faces
+from chalicelib.aws.ledger import Ledger
+from chalicelib.domain.models import Session, SessionState
 from local.camera.__main__ import main
 from local.embedded import REGION, Embedded
 from local.rekognition.liveness import Signal, Verdict

@@ -20,10 +20,10 @@ from msgspec import Struct
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app import app
-from chalicelib import docs_page, openapi
-from chalicelib.endpoints import Endpoint
-from chalicelib.http import problem
-from chalicelib.schemas import Schemas
+from chalicelib.web import docs_page, openapi
+from chalicelib.web.endpoints import Endpoint
+from chalicelib.web.http import problem
+from chalicelib.web.schemas import Schemas
 from tests.conftest import CONSENT, Finish, Http
 from tests.faces import photo, photos_of_a
 
@@ -62,12 +62,12 @@ def python(*words: str) -> subprocess.CompletedProcess[bytes]:
 
 
 def test_the_committed_document_is_what_the_code_says_and_needs_no_aws_to_be_made() -> None:
-    made = python("-m", "chalicelib.openapi").stdout
+    made = python("-m", "chalicelib.web.openapi").stdout
     committed = (ROOT / "docs/openapi.json").read_bytes()
     if made != committed:
         pytest.fail(
             "docs/openapi.json is not what the code says: run\n"
-            "    .venv/bin/python -m chalicelib.openapi > docs/openapi.json\n"
+            "    .venv/bin/python -m chalicelib.web.openapi > docs/openapi.json\n"
             "look at what changed for callers, and commit it."
         )
 
@@ -77,7 +77,7 @@ def test_the_document_is_valid_openapi() -> None:
 
 
 def test_an_app_starts_without_making_the_document() -> None:
-    python("-c", "import app, sys; assert 'chalicelib.openapi' not in sys.modules")
+    python("-c", "import app, sys; assert 'chalicelib.web.openapi' not in sys.modules")
 
 
 @pytest.mark.parametrize(("path", "method", "entry"), routes())

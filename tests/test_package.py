@@ -123,7 +123,7 @@ IN_LAMBDA = """
     import app
     from botocore.exceptions import UnknownServiceError
     from chalicelib import wiring
-    from chalicelib.settings import Settings
+    from chalicelib.domain.settings import Settings
 
     now = datetime.now(UTC)
     assert isinstance(wiring.store().settings(), Settings)

@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from chalicelib import items, wiring
-from chalicelib.models import Person
-from chalicelib.table import to_attributes
+from chalicelib import wiring
+from chalicelib.aws import items
+from chalicelib.aws.table import to_attributes
+from chalicelib.domain.models import Person
 from local.embedded import REGION, Embedded
 from tests.conftest import Http
 

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chalicelib import pictures, wiring
-from chalicelib.errors import InvalidPhoto, PhotoTooLarge
-from chalicelib.http import BODY_BYTES
-from chalicelib.photos import MOST_PIXELS, photo
+from chalicelib import wiring
+from chalicelib.aws.photos import MOST_PIXELS, photo
+from chalicelib.domain import pictures
+from chalicelib.domain.errors import InvalidPhoto, PhotoTooLarge
+from chalicelib.web.http import BODY_BYTES
 from tests.conftest import CONSENT, Http
 from tests.faces import jpeg, photo_of_c, png
 

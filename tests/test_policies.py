@@ -15,8 +15,8 @@ import pytest
 from chalice.test import Client
 
 from chalicelib import wiring
-from chalicelib.models import Face, FaceState
-from chalicelib.photos import photo
+from chalicelib.aws.photos import photo
+from chalicelib.domain.models import Face, FaceState
 from infra import build
 from infra.stage import Stage
 from tests import policies, recorder

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from chalice.test import HTTPResponse
 
-from chalicelib import privacy, wiring
-from chalicelib.items import fold
+from chalicelib import wiring
+from chalicelib.aws.items import fold
+from chalicelib.services import privacy
 from tests.attendance_http import add_person, change_settings, set_calendar, stamp, stamped
 from tests.conftest import CONSENT, Finish, Http
 from tests.faces import photo_of_b, photo_of_c, photos_of_a

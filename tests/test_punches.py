@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from chalice.test import HTTPResponse
 
-from chalicelib import corrections
-from chalicelib.ledger import Ledger
-from chalicelib.models import Person
-from chalicelib.store import Store
-from chalicelib.workdays import by_day
+from chalicelib.aws.ledger import Ledger
+from chalicelib.aws.store import Store
+from chalicelib.domain.models import Person
+from chalicelib.domain.workdays import by_day
+from chalicelib.services import corrections
 from tests.attendance_http import Json, add_person, change_settings, set_calendar, stamp, stamped
 from tests.conftest import Finish, Http, unknown_session
 from tests.faces import no_face_photo, photo_of_b, photos_of_a

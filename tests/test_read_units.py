@@ -10,12 +10,12 @@ import pytest
 
 from benchmarks import seeding
 from benchmarks.units import Meter, size
-from chalicelib import timesheets
-from chalicelib.ledger import Ledger
-from chalicelib.settings import defaults
-from chalicelib.store import Store
-from chalicelib.table import Table, key, put, to_attributes
-from chalicelib.timesheets import RosterFilter
+from chalicelib.aws.ledger import Ledger
+from chalicelib.aws.store import Store
+from chalicelib.aws.table import Table, key, put, to_attributes
+from chalicelib.domain.settings import defaults
+from chalicelib.services import timesheets
+from chalicelib.services.timesheets import RosterFilter
 
 TABLE = "rollcall-local"
 SHARDS, PEOPLE = 4, 1000

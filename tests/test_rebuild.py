@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.items import day_key
-from chalicelib.ledger import Ledger
+from chalicelib.aws.items import day_key
+from chalicelib.aws.ledger import Ledger
 from infra.__main__ import main
 from local.embedded import REGION, Embedded
 from tests.attendance_http import add_person, set_calendar, stamped

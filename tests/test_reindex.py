@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib import enrolment, wiring
-from chalicelib.models import Face
-from chalicelib.store import Store
+from chalicelib import wiring
+from chalicelib.aws.store import Store
+from chalicelib.domain.models import Face
+from chalicelib.services import enrolment
 from infra.__main__ import main
 from local.embedded import REGION, Embedded
 from tests import recorder

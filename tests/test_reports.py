@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import spreadsheets
-from chalicelib.calendars import Calendar, Holiday, Rota, Shift
-from chalicelib.reports import (
+from chalicelib.domain import spreadsheets
+from chalicelib.domain.calendars import Calendar, Holiday, Rota, Shift
+from chalicelib.domain.reports import (
     LETTERS,
     Timesheet,
     dates,
@@ -25,8 +25,8 @@ from chalicelib.reports import (
     timesheet,
     timesheet_table,
 )
-from chalicelib.spreadsheets import Row, as_text, csv_chunks, xlsx
-from chalicelib.workdays import STATES, Leave, Mark, Member, by_day
+from chalicelib.domain.spreadsheets import Row, as_text, csv_chunks, xlsx
+from chalicelib.domain.workdays import STATES, Leave, Mark, Member, by_day
 
 SAIGON = "Asia/Ho_Chi_Minh"
 MONDAY = date(2026, 11, 23)

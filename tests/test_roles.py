@@ -15,10 +15,11 @@ from chalice.app import Chalice
 from chalice.test import Client, HTTPResponse
 
 import app as application
-from chalicelib import openapi, wiring
-from chalicelib.access import SCOPES, Role
-from chalicelib.endpoints import Endpoint, Endpoints
-from chalicelib.tokens import NewToken, digest_of, mint
+from chalicelib import wiring
+from chalicelib.aws.access import SCOPES, Role
+from chalicelib.services.tokens import NewToken, digest_of, mint
+from chalicelib.web import openapi
+from chalicelib.web.endpoints import Endpoint, Endpoints
 from tests.attendance_http import change_settings
 from tests.conftest import Http, Lab
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from chalicelib.calendars import Calendar, Holiday, Rota, Shift
-from chalicelib.store import Store
+from chalicelib.aws.store import Store
+from chalicelib.domain.calendars import Calendar, Holiday, Rota, Shift
 from tests.attendance_http import (
     DAY,
     NIGHT,

@@ -9,8 +9,9 @@ from botocore.awsrequest import AWSResponse, HeadersDict
 from msgspec.structs import replace
 
 from app import app
-from chalicelib import telemetry, wiring
-from chalicelib.faces import Faces
+from chalicelib import wiring
+from chalicelib.aws import telemetry
+from chalicelib.aws.faces import Faces
 from tests.conftest import CONSENT, Finish, Http
 from tests.faces import photos_of_a
 from tests.test_faces import JPEG
@@ -126,7 +127,7 @@ def test_a_request_that_has_taken_too_long_begins_no_more_calls(
     http: Http, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     http.get("/v1/people", limit=1)
-    monkeypatch.setattr("chalicelib.endpoints.PATIENCE_S", -1.0)
+    monkeypatch.setattr("chalicelib.web.endpoints.PATIENCE_S", -1.0)
     answer = http.get("/v1/people", limit=1)
     assert (answer.status_code, answer.json_body["Code"]) == (503, "Busy")
     assert fire("sweep")["swept"] == 0, "a schedule may take its time"

@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 
 from app import app
-from chalicelib import tokens, wiring
-from chalicelib.access import Access, Role, Token
-from chalicelib.errors import InvalidToken, LastAdminToken, RollcallError
-from chalicelib.settings import Limits
-from chalicelib.store import Store
-from chalicelib.table import Table
-from chalicelib.tokens import Gate, NewToken, digest_of
+from chalicelib import wiring
+from chalicelib.aws.access import Access, Role, Token
+from chalicelib.aws.store import Store
+from chalicelib.aws.table import Table
+from chalicelib.domain.errors import InvalidToken, LastAdminToken, RollcallError
+from chalicelib.domain.settings import Limits
+from chalicelib.services import tokens
+from chalicelib.services.tokens import Gate, NewToken, digest_of
 from tests.attendance_http import add_person
 from tests.conftest import Finish, Http, Scan
 from tests.faces import photos_of_a
@@ -112,7 +113,7 @@ def test_the_secret_is_in_no_repr() -> None:
         last_used_at=None,
         token=token,
     )
-    from chalicelib.http import Reply, Request
+    from chalicelib.web.http import Reply, Request
 
     headers = {"authorization": f"Bearer {token}"}
     request = Request("POST", "/v1/people/1", "/v1/people/{person_id}", {}, headers, b"Nguyen", "r")

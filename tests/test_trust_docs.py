@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.settings import Limits, Retention
+from chalicelib.domain.settings import Limits, Retention
 
 ROOT = Path(__file__).parent.parent
 SECURITY = (ROOT / "docs/security.md").read_text()

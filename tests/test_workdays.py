@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.calendars import (
+from chalicelib.domain.calendars import (
     WEEK,
     Calendar,
     Half,
@@ -22,7 +22,7 @@ from chalicelib.calendars import (
     halved,
     work_day,
 )
-from chalicelib.workdays import (
+from chalicelib.domain.workdays import (
     Asked,
     Day,
     Leave,

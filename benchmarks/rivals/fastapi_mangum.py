@@ -7,10 +7,10 @@ from fastapi import FastAPI, Query, Response
 from mangum import Mangum
 
 from benchmarks.rivals.bodies import Person, Punch
-from chalicelib import corrections, people
-from chalicelib.corrections import ManualPunch
-from chalicelib.health import health
-from chalicelib.models import NewPerson
+from chalicelib.domain.models import NewPerson
+from chalicelib.services import corrections, people
+from chalicelib.services.corrections import ManualPunch
+from chalicelib.web.health import health
 from chalicelib.wiring import environment, ledger, now, store
 
 app = FastAPI(title="rollcall")

@@ -7,10 +7,10 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from benchmarks.rivals.bodies import Person, Punch
-from chalicelib import corrections, people
-from chalicelib.corrections import ManualPunch
-from chalicelib.health import health
-from chalicelib.models import NewPerson
+from chalicelib.domain.models import NewPerson
+from chalicelib.services import corrections, people
+from chalicelib.services.corrections import ManualPunch
+from chalicelib.web.health import health
 from chalicelib.wiring import environment, ledger, now, store
 
 app = APIGatewayRestResolver(enable_validation=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from chalicelib import wiring
-from chalicelib.access import Role
-from chalicelib.tokens import NewToken, mint
+from chalicelib.aws.access import Role
+from chalicelib.services.tokens import NewToken, mint
 from local.appserver import AppServer
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 from local.rekognition.liveness.verdict import Picture, Verdict

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.models import Face, FaceState, Person
-from chalicelib.store import Store
+from chalicelib.aws.store import Store
+from chalicelib.domain.models import Face, FaceState, Person
 from local.embedded import Embedded
 from local.schedules import following
 from tests.e2e.conftest import variables

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
-from chalicelib import samples
+from chalicelib.web import samples
 from tests.faces import jpeg, no_face_photo, photo_of_c, pixels, png
 
 Json = dict[str, Any]

@@ -7,15 +7,19 @@ from typing import Any, cast
 
 import msgspec
 
-from chalicelib import cursors, exports, forms, http, imports, lab, photos, pictures
-from chalicelib.access import Access
-from chalicelib.attendance import NewPunch
-from chalicelib.corrections import ManualPunch
-from chalicelib.errors import RollcallError
-from chalicelib.forms import PhotoJson
-from chalicelib.models import NewConsent, NewLeave, NewPerson, PersonChange
-from chalicelib.settings import Settings
-from chalicelib.tokens import NewToken
+from chalicelib.aws import photos
+from chalicelib.aws.access import Access
+from chalicelib.domain import pictures
+from chalicelib.domain.errors import RollcallError
+from chalicelib.domain.models import NewConsent, NewLeave, NewPerson, PersonChange
+from chalicelib.domain.settings import Settings
+from chalicelib.lab import lab
+from chalicelib.services import imports
+from chalicelib.services.attendance import NewPunch
+from chalicelib.services.corrections import ManualPunch
+from chalicelib.services.tokens import NewToken
+from chalicelib.web import cursors, exports, forms, http
+from chalicelib.web.forms import PhotoJson
 from local.httpserver import Request as LocalRequest
 from local.rekognition.liveness import framing
 from local.rekognition.liveness.signing import Credentials

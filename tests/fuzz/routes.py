@@ -14,10 +14,11 @@ from email.message import Message
 from pathlib import Path
 from typing import Any
 
-from chalicelib import openapi, wiring
-from chalicelib.access import Role
-from chalicelib.endpoints import SECURITY_HEADERS
-from chalicelib.tokens import NewToken, mint
+from chalicelib import wiring
+from chalicelib.aws.access import Role
+from chalicelib.services.tokens import NewToken, mint
+from chalicelib.web import openapi
+from chalicelib.web.endpoints import SECURITY_HEADERS
 from local.appserver import AppServer, set_environment, stage_settings
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 from local.httpserver import Answer, Request

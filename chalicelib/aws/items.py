@@ -1,0 +1,268 @@
+"""How what we keep is laid out in the table: keys, and the item of each thing there and back.
+
+    person      PERSON#<id>           PROFILE             listed under PEOPLE#<shard> by folded name
+    code        CODE#<folded code>    -                   whose it is; makes codes unique
+    search      NAMES#<letter>        <folded words> tab <id>   one for each word that a search may begin with
+    face        PERSON#<id>           FACE#<digest>       listed under UNFINISHED while not active
+    leave       PERSON#<id>           LEAVE#<leave id>    listed under LEAVES by last day
+    punch       PERSON#<id>           PUNCH#<instant>#<punch id>
+    work day    DAY#<date>#<shard>    PERSON#<id>
+    session     SESSION#<id>          -                   expires
+    upload      UPLOAD#<id>           -                   expires
+    answer      IDEMPOTENCY#<digest>  -                   expires
+    settings    SETTINGS              -
+    calendar    SETTINGS              CALENDAR#<date>     in force from that date
+    consent     PERSON#<id>           CONSENT#<instant>   given or withdrawn
+    erasure     PERSON#<id>           PROFILE             in place of the person; listed under ERASURES
+
+What says who may call is laid out in `access.py`.
+
+A shard is a partition's share of the people, so that a morning rush does not meet one partition's
+1,000 writes a second.
+"""
+
+import unicodedata
+import zlib
+from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from chalicelib.aws.table import Item, Write, key, unless
+from chalicelib.domain.calendars import Calendar
+from chalicelib.domain.ids import punch_instant
+from chalicelib.domain.models import (
+    Answer,
+    Consent,
+    DayRecord,
+    Face,
+    FaceState,
+    LeaveRecord,
+    Person,
+    Punch,
+    Session,
+    to_builtins,
+)
+from chalicelib.domain.settings import Settings
+from chalicelib.domain.workdays import Mark
+
+LISTING = "listing"
+"""The index on `listing_pk` and `listing_sk`."""
+
+UNFINISHED = "UNFINISHED"
+UPLOADS = "UPLOADS"
+
+BEFORE_ID = "\t"
+"""Between a name and an id in a sort key: it sorts before a space, so that "Anh" comes before "Anh B"."""
+SETTINGS = ("SETTINGS", "-")
+
+SESSION_KEPT = timedelta(days=1)
+"""How long a spent session still gives its answer to a retry."""
+
+WORDS = 20
+"""How many words of a name a search may begin with: all its items fit into one transaction (100 writes),
+also those of a change from one name to another."""
+
+KEY_BYTES = 900
+"""How much of a folded name goes into a sort key, which has 1,024 bytes, an id among them."""
+
+S = TypeVar("S", bound=Struct)
+
+
+def fold(text: str) -> str:
+    """Make text comparable: no case, no accents ("Ánh" and "anh" are one; "Đ" counts as "d")."""
+    plain = unicodedata.normalize("NFKD", text.casefold()).replace("đ", "d")
+    return " ".join("".join(c for c in plain if not unicodedata.combining(c)).split())
+
+
+def instant(at: datetime) -> str:
+    """Write an instant so that text order is time order."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def shard(person_id: str, shards: int) -> int:
+    """Say which partition a person's items of shared lists are in."""
+    return zlib.crc32(person_id.encode()) % shards
+
+
+def read_person(item: Item | None) -> Person | None:
+    """Read a person back; None when there is none, or one who is being erased."""
+    return struct(item, Person) if item and "erasing" not in item else None
+
+
+def still_there(person_id: str) -> Write:
+    """The condition that a person is there and not being erased."""
+    return unless(f"PERSON#{person_id}", "PROFILE", "erasing", must_exist=True)
+
+
+def struct(item: Item, kind: type[S]) -> S:
+    """Read a thing back from its item."""
+    return msgspec.convert(item, kind)
+
+
+def person(person: Person, shards: int) -> Item:
+    """Lay out a person."""
+    return (
+        key(f"PERSON#{person.person_id}", "PROFILE")
+        | to_builtins(person)
+        | {
+            "listing_pk": f"PEOPLE#{shard(person.person_id, shards)}",
+            "listing_sk": listed_name(person),
+        }
+    )
+
+
+def listed_name(person: Person) -> str:
+    """Give a person's place in the list of people: by name, and for namesakes by id."""
+    return f"{_cut(fold(person.name))}{BEFORE_ID}{person.person_id}"
+
+
+def _cut(text: str) -> str:
+    return text.encode()[:KEY_BYTES].decode(errors="ignore")
+
+
+def search_keys(person: Person) -> dict[tuple[str, str], Item]:
+    """Lay out what a search finds a person by: each word of the name with what follows it, and the code."""
+    words = fold(person.name).split()
+    texts = {" ".join(words[start:]) for start in range(min(len(words), WORDS))}
+    if person.code:
+        texts.add(fold(person.code))
+    found = {search_key(text, f"{BEFORE_ID}{person.person_id}") for text in texts if text}
+    return {(pk, sk): key(pk, sk) | {"person_id": person.person_id} for pk, sk in found}
+
+
+def search_key(folded: str, suffix: str = "") -> tuple[str, str]:
+    """Give the partition and sort key under which a folded text is found."""
+    return f"NAMES#{folded[0]}", f"{_cut(folded)}{suffix}"
+
+
+def code(code: str) -> tuple[str, str]:
+    """Give the key of the item that makes a code unique."""
+    return f"CODE#{fold(code)}", "-"
+
+
+def face(face: Face) -> Item:
+    """Lay out a face; one that is not active is listed for the sweep."""
+    item = key(f"PERSON#{face.person_id}", f"FACE#{face.digest}") | to_builtins(face)
+    if face.state is not FaceState.ACTIVE:
+        item |= {"listing_pk": UNFINISHED, "listing_sk": f"{instant(face.since)}#{face.digest}"}
+    return item
+
+
+def session(session: Session) -> Item:
+    """Lay out a liveness session, listed by the person it led to."""
+    expires = int((session.created_at + SESSION_KEPT).timestamp())
+    item = key(f"SESSION#{session.session_id}", "-") | to_builtins(session) | {"expires": expires}
+    return item | _about(session.outcome.person_id if session.outcome else None, session.session_id)
+
+
+def _about(person_id: str | None, listing_sk: str) -> Item:
+    """List something that is kept for a while under the person it is about."""
+    return {"listing_pk": f"ABOUT#{person_id}", "listing_sk": listing_sk} if person_id else {}
+
+
+def upload_key(upload_id: str) -> tuple[str, str]:
+    """Give the key of an upload that may still be used."""
+    return f"UPLOAD#{upload_id}", "-"
+
+
+def upload(upload_id: str, expires: datetime) -> Item:
+    """Lay out an upload, listed by when its time is over."""
+    item = key(*upload_key(upload_id)) | {"state": "open", "expires": int(expires.timestamp()) + 86_400}
+    return item | {"listing_pk": UPLOADS, "listing_sk": f"{instant(expires)}#{upload_id}"}
+
+
+def punch_key(person_id: str, punch_id: str) -> tuple[str, str] | None:
+    """Give the key of a punch; None for what cannot be a punch's id."""
+    at = punch_instant(punch_id)
+    return (f"PERSON#{person_id}", f"PUNCH#{instant(at)}#{punch_id}") if at else None
+
+
+def punch(punch: Punch) -> Item:
+    """Lay out a punch."""
+    place = punch_key(punch.person_id, punch.punch_id)
+    assert place  # noqa: S101 - the id is one of ours
+    return key(*place) | to_builtins(punch)
+
+
+def day_key(person_id: str, work_day: date, shards: int) -> tuple[str, str]:
+    """Give the key of a person's work day."""
+    return f"DAY#{work_day.isoformat()}#{shard(person_id, shards)}", f"PERSON#{person_id}"
+
+
+def day(day: DayRecord, shards: int) -> Item:
+    """Lay out a work day. The marks are one attribute: a month of everybody's is read at once."""
+    marks = msgspec.json.encode(day.marks).decode()
+    return key(*day_key(day.person_id, day.work_day, shards)) | {"version": day.version, "marks": marks}
+
+
+_marks = msgspec.json.Decoder(tuple[Mark, ...])
+
+
+def read_day(item: Item) -> DayRecord:
+    """Read a work day back from its item."""
+    return DayRecord(
+        person_id=item["sk"].removeprefix("PERSON#"),
+        work_day=date.fromisoformat(item["pk"].split("#")[1]),
+        marks=_marks.decode(item["marks"]),
+        version=item["version"],
+    )
+
+
+def settings(settings: Settings) -> Item:
+    """Lay out the settings: one document, read and written as a whole."""
+    document = msgspec.json.encode(settings).decode()
+    return key(*SETTINGS) | {"document": document, "version": settings.version}
+
+
+def read_settings(item: Item | None, defaults: Settings) -> Settings:
+    """Read the settings back; `defaults` hold until somebody sets something."""
+    return msgspec.json.decode(item["document"], type=Settings) if item else defaults
+
+
+def calendar_key(since: date) -> tuple[str, str]:
+    """Give the key of the calendar that is in force from a date."""
+    return "SETTINGS", f"CALENDAR#{since.isoformat()}"
+
+
+def calendar(since: date, calendar: Calendar) -> Item:
+    """Lay out a calendar of the history."""
+    return key(*calendar_key(since)) | {"document": msgspec.json.encode(calendar).decode()}
+
+
+def read_calendar(item: Item) -> tuple[date, Calendar]:
+    """Read a calendar of the history back, with the date from which it is in force."""
+    since = date.fromisoformat(item["sk"].removeprefix("CALENDAR#"))
+    return since, msgspec.json.decode(item["document"], type=Calendar)
+
+
+def leave(leave: LeaveRecord) -> Item:
+    """Lay out a leave, listed by its last day."""
+    return (
+        key(f"PERSON#{leave.person_id}", f"LEAVE#{leave.leave_id}")
+        | to_builtins(leave)
+        | {"listing_pk": "LEAVES", "listing_sk": f"{leave.until.isoformat()}#{leave.leave_id}"}
+    )
+
+
+def lock_key(what: str, who: str) -> tuple[str, str]:
+    """Give the key of the note that a kiosk or a person is locked out."""
+    return f"LOCK#{what}#{who}", "-"
+
+
+def answer_key(place: str) -> tuple[str, str]:
+    """Give the key of what a request with an Idempotency-Key was answered."""
+    return f"IDEMPOTENCY#{place}", "-"
+
+
+def answer(place: str, answer: Answer, expires: datetime) -> Item:
+    """Lay out such an answer."""
+    item = key(*answer_key(place)) | to_builtins(answer) | {"expires": int(expires.timestamp())}
+    # `-` are those that may name anybody: whoever is erased is looked for in each.
+    return item | ({"body": answer.body, **_about(answer.about or "-", place)} if answer.body else {})
+
+
+def consent(person_id: str, consent: Consent) -> Item:
+    """Lay out a consent by when it was recorded; one that is withdrawn takes the place of itself."""
+    return key(f"PERSON#{person_id}", f"CONSENT#{instant(consent.recorded_at)}") | to_builtins(consent)

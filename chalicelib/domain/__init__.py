@@ -1,0 +1,1 @@
+"""Pure rules and what they are about: no I/O, no clock."""

@@ -1,0 +1,349 @@
+"""Attendance as HR reads it: the roster of a date, timesheets, the monthly sheet, and their tables.
+
+Pure. A table is rows of cells, the header first; `spreadsheets` writes it as CSV or XLSX.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+from msgspec import Struct
+
+from chalicelib.domain.calendars import Half, Rota
+from chalicelib.domain.spreadsheets import Row
+from chalicelib.domain.workdays import STATES, Day, Entry, Leave, Mark, Member, State, person_day
+
+MAX_DAYS = 366  # a leap year
+
+LETTERS: dict[State, str] = {
+    "present": "P",
+    "left": "P",
+    "late": "L",
+    "half_day": "H",
+    "absent": "A",
+    "leave": "V",
+    "holiday": "F",
+    "day_off": "O",
+    "expected": "",
+    "inactive": "",
+}
+LEGEND = (
+    ("P", "present"),
+    ("L", "late"),
+    ("H", "half a day"),
+    ("A", "absent"),
+    ("V", "on leave"),
+    ("F", "public holiday"),
+    ("O", "day off"),
+    ("?", "after a letter: a punch is missing"),
+)
+
+MarksOfPerson = Mapping[str, Sequence[Mark]]
+MarksOfDates = Mapping[date, Sequence[Mark]]
+LeavesOfPerson = Mapping[str, Sequence[Leave]]
+
+
+class Counts(Struct, frozen=True):
+    """How many people of a roster are in each state; they add up to `total`. `at_work` are in now."""
+
+    total: int
+    at_work: int
+    present: int
+    late: int
+    left: int
+    half_day: int
+    absent: int
+    expected: int
+    leave: int
+    holiday: int
+    day_off: int
+
+
+class RosterRow(Struct, frozen=True):
+    """Where one person is on a date; instants carry the offset of the day's zone."""
+
+    person_id: str
+    name: str
+    code: str | None
+    group: str | None
+    shift: str
+    state: State
+    at_work: bool
+    open: bool
+    first_in: datetime | None
+    last_out: datetime | None
+    worked_minutes: int
+    late_minutes: int
+    early_minutes: int
+    holiday: str | None
+    leave: str | None
+    leave_half: Half | None
+
+
+class Roster(Struct, frozen=True):
+    """Every person who could be at work on a date, in the order given, and the counts."""
+
+    date: date
+    counts: Counts
+    items: list[RosterRow]
+
+
+class Totals(Struct, frozen=True):
+    """Sums over the days of a timesheet.
+
+    `attended_days` are all with a counted punch, `late_days` and `half_days` among them; `open_days`
+    miss a punch. `leave_days` counts a half as 0.5.
+    """
+
+    attended_days: int
+    late_days: int
+    half_days: int
+    absent_days: int
+    leave_days: float
+    holidays: int
+    days_off: int
+    open_days: int
+    expected_minutes: int
+    worked_minutes: int
+    overtime_minutes: int
+    late_minutes: int
+    early_minutes: int
+
+
+class Timesheet(Struct, frozen=True):
+    """One person's days from `since` to `until` inclusive, oldest first, with their totals."""
+
+    person_id: str
+    name: str
+    code: str | None
+    group: str | None
+    since: date
+    until: date
+    totals: Totals
+    days: list[Day]
+
+
+class SheetRow(Struct, frozen=True):
+    """One person's line of the monthly sheet: a mark for each date (LETTERS, `?` added if open)."""
+
+    person_id: str
+    name: str
+    code: str | None
+    group: str | None
+    marks: list[str]
+    totals: Totals
+
+
+def roster(
+    rota: Rota,
+    members: Iterable[Member],
+    on: date,
+    marks: MarksOfPerson,
+    *,
+    leaves: LeavesOfPerson,
+    now: datetime,
+) -> Roster:
+    """Say where everybody is on a date; `marks` and `leaves` are by person id.
+
+    People who are inactive, or not with the site on that date, are left out unless they punched.
+    """
+    found: dict[State, int] = dict.fromkeys(STATES, 0)
+    at_work = 0
+    items = []
+    for member in members:
+        own = marks.get(member.person_id, ())
+        day = person_day(rota, member, on, own, leaves=leaves.get(member.person_id, ()), now=now)
+        if day.state == "inactive":
+            continue
+        found[day.state] += 1
+        at_work += day.at_work
+        items.append(
+            RosterRow(
+                person_id=member.person_id,
+                name=member.name,
+                code=member.code,
+                group=member.group,
+                shift=day.shift,
+                state=day.state,
+                at_work=day.at_work,
+                open=day.open,
+                first_in=day.first_in,
+                last_out=day.last_out,
+                worked_minutes=day.worked_minutes,
+                late_minutes=day.late_minutes,
+                early_minutes=day.early_minutes,
+                holiday=day.holiday,
+                leave=day.leave,
+                leave_half=day.leave_half,
+            )
+        )
+    del found["inactive"]
+    return Roster(on, Counts(total=len(items), at_work=at_work, **found), items)
+
+
+def timesheet(
+    rota: Rota,
+    member: Member,
+    since: date,
+    until: date,
+    marks: MarksOfDates,
+    *,
+    leaves: Sequence[Leave] = (),
+    now: datetime,
+) -> Timesheet:
+    """Judge a person's days; `marks` are by work day (as of `by_day`), `leaves` are the person's.
+
+    Raises ValueError for a range that runs backwards or is longer than MAX_DAYS.
+    """
+    days = [
+        person_day(rota, member, on, marks.get(on, ()), leaves=leaves, now=now) for on in dates(since, until)
+    ]
+    return Timesheet(
+        member.person_id, member.name, member.code, member.group, since, until, totals(days), days
+    )
+
+
+def sheet(
+    rota: Rota,
+    members: Iterable[Member],
+    since: date,
+    until: date,
+    marks: Mapping[str, MarksOfDates],
+    *,
+    leaves: LeavesOfPerson,
+    now: datetime,
+) -> Iterator[SheetRow]:
+    """Yield the monthly sheet, a row a person; `marks` are by person id, then by work day."""
+    nothing: MarksOfDates = {}
+    for member in members:
+        own = marks.get(member.person_id, nothing)
+        off = leaves.get(member.person_id, ())
+        made = timesheet(rota, member, since, until, own, leaves=off, now=now)
+        letters = [LETTERS[day.state] + "?" * day.open for day in made.days]
+        yield SheetRow(member.person_id, member.name, member.code, member.group, letters, made.totals)
+
+
+def dates(since: date, until: date) -> list[date]:
+    """List the dates from one to another, both included.
+
+    Raises ValueError for a range that runs backwards or is longer than MAX_DAYS.
+    """
+    days = (until - since).days + 1
+    if not 0 < days <= MAX_DAYS:
+        raise ValueError(f"{since} to {until} is not a range of 1 to {MAX_DAYS} days")
+    return [since + timedelta(days=n) for n in range(days)]
+
+
+def totals(days: Sequence[Day]) -> Totals:
+    """Add up days of one person or of many."""
+    states = [day.state for day in days]
+    return Totals(
+        attended_days=sum(states.count(state) for state in ("present", "left", "late", "half_day")),
+        late_days=states.count("late"),
+        half_days=states.count("half_day"),
+        absent_days=states.count("absent"),
+        leave_days=states.count("leave")
+        + sum(0.5 for day in days if day.leave_half and day.expected_minutes),
+        holidays=states.count("holiday"),
+        days_off=states.count("day_off"),
+        open_days=sum(day.open for day in days),
+        expected_minutes=sum(day.expected_minutes for day in days),
+        worked_minutes=sum(day.worked_minutes for day in days),
+        overtime_minutes=sum(day.overtime_minutes for day in days),
+        late_minutes=sum(day.late_minutes for day in days),
+        early_minutes=sum(day.early_minutes for day in days),
+    )
+
+
+def roster_table(found: Roster) -> Iterator[Row]:
+    """Lay a roster out as a table, a row a person."""
+    yield (
+        *("Date", "Name", "Code", "Group", "Shift", "State", "First in", "Last out", "Worked minutes"),
+        *("Late minutes", "Early minutes", "At work", "Punch missing", "Leave", "Holiday"),
+    )
+    for row in found.items:
+        yield (
+            *(found.date.isoformat(), row.name, row.code, row.group, row.shift, row.state),
+            *(_clock(row.first_in), _clock(row.last_out), row.worked_minutes),
+            *(row.late_minutes, row.early_minutes, _yes(row.at_work), _yes(row.open)),
+            *(_leave(row.leave, row.leave_half), row.holiday),
+        )
+
+
+def timesheet_table(sheets: Iterable[Timesheet]) -> Iterator[Row]:
+    """Lay timesheets out as one table: a row a day, and after each person's days their totals."""
+    yield (
+        *("Name", "Code", "Group", "Date", "Shift", "State", "First in", "Last out", "Expected minutes"),
+        *("Worked minutes", "Break minutes", "Overtime minutes", "Late minutes", "Early minutes"),
+        *("Punch missing", "Leave", "Holiday", "Punches"),
+    )
+    for made in sheets:
+        who = (made.name, made.code, made.group)
+        for day in made.days:
+            yield (
+                *who,
+                *(day.date.isoformat(), day.shift, day.state, _clock(day.first_in), _clock(day.last_out)),
+                *(day.expected_minutes, day.worked_minutes, day.break_minutes, day.overtime_minutes),
+                *(day.late_minutes, day.early_minutes, _yes(day.open)),
+                *(_leave(day.leave, day.leave_half), day.holiday),
+                "; ".join(_punch(entry) for entry in day.punches),
+            )
+        sums = made.totals
+        breaks = sum(day.break_minutes for day in made.days)
+        yield (
+            *who,
+            *("Total", None, f"{sums.attended_days} days", None, None),
+            *(sums.expected_minutes, sums.worked_minutes, breaks, sums.overtime_minutes),
+            *(sums.late_minutes, sums.early_minutes, sums.open_days, sums.leave_days, sums.holidays, None),
+        )
+
+
+def sheet_table(since: date, until: date, rows: Iterable[SheetRow]) -> Iterator[Row]:
+    """Lay the monthly sheet out as a table: people down, dates across, then totals and a legend."""
+    days = dates(since, until)
+    one_month = (since.year, since.month) == (until.year, until.month)
+    yield (
+        *("Name", "Code", "Group"),
+        *([day.day for day in days] if one_month else [day.isoformat() for day in days]),
+        *(
+            "Attended days",
+            "Late days",
+            "Half days",
+            "Absent days",
+            "Leave days",
+            "Days with a punch missing",
+        ),
+        *("Expected minutes", "Worked minutes", "Overtime minutes", "Late minutes", "Early minutes"),
+    )
+    for row in rows:
+        sums = row.totals
+        yield (
+            *(row.name, row.code, row.group, *row.marks),
+            *(sums.attended_days, sums.late_days, sums.half_days, sums.absent_days, sums.leave_days),
+            *(sums.open_days, sums.expected_minutes, sums.worked_minutes, sums.overtime_minutes),
+            *(sums.late_minutes, sums.early_minutes),
+        )
+    yield ()
+    yield (f"{since.isoformat()} to {until.isoformat()}",)
+    yield from LEGEND
+
+
+def _clock(at: datetime | None) -> str | None:
+    """Show an instant by the site's clock, with its date: a night shift's end is on the next."""
+    return None if at is None else f"{at:%Y-%m-%d %H:%M}"
+
+
+def _yes(flag: bool) -> str | None:
+    return "yes" if flag else None
+
+
+def _leave(kind: str | None, half: Half | None) -> str | None:
+    return f"{kind} ({half} half)" if half else kind
+
+
+def _punch(entry: Entry) -> str:
+    shown = f"{entry.at:%H:%M} {entry.direction}"
+    if entry.source == "manual":
+        shown += " manual"
+    if entry.void:
+        return f"{shown} (takes one out)"
+    return shown if entry.counted else f"{shown} (corrected)"

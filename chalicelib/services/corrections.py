@@ -1,0 +1,227 @@
+"""Punches that people write: what a camera missed or got wrong, and the log of all of them.
+
+A correction never deletes. It is a punch of its own that stands in for another, or takes it out;
+both stay in the log and in the timesheet.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+
+from msgspec import Struct, convert
+from msgspec.structs import replace
+
+from chalicelib.aws.ledger import DayMoved, Ledger
+from chalicelib.aws.store import Store
+from chalicelib.aws.table import pause
+from chalicelib.domain.calendars import Rota
+from chalicelib.domain.errors import Busy, InvalidCursor, InvalidRequest, PunchNotFound, PunchSuperseded
+from chalicelib.domain.ids import new_punch_id, punch_instant
+from chalicelib.domain.models import Evidence, Instant, Page, PersonId, Punch, PunchId, Reason
+from chalicelib.domain.periods import period
+from chalicelib.domain.workdays import Asked, Source, by_day
+from chalicelib.services.people import EARLIEST, FUTURE, clean
+
+TRIES = 30
+"""How often a punch that met another of the same person is decided again; pauses between grow to 1 s."""
+
+OVERLAP = timedelta(days=2)
+"""Work days overlap by less than this of instants, whatever the cut-offs and zones."""
+
+NEAR = timedelta(days=31)
+"""How far from the punch that it corrects a correction may be."""
+
+
+class ManualPunch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A punch without a camera, or a correction.
+
+    `supersedes` names the punch that it stands in for; with `void` that one is only taken out, and
+    `at` may be left out.
+    """
+
+    person_id: PersonId
+    reason: Reason
+    at: Instant | None = None
+    direction: Asked = "auto"
+    supersedes: PunchId | None = None
+    void: bool = False
+
+
+class PunchView(Struct, frozen=True, kw_only=True):
+    """A punch in the log; `at` is in the zone in which it was made. Scores are for managers only."""
+
+    punch_id: str
+    person_id: str
+    at: datetime
+    recorded_at: datetime
+    work_day: date
+    direction: Asked
+    source: Source
+    device: str | None
+    site: str | None
+    supersedes: str | None
+    void: bool
+    reason: str | None
+    by: str | None
+    evidence: Evidence | None
+
+    @classmethod
+    def of(cls, punch: Punch, *, evidence: bool = True) -> "PunchView":
+        """Show a stored punch, with or without its evidence."""
+        shown = convert(punch, cls, from_attributes=True)
+        return replace(shown, at=punch.local_at(), evidence=shown.evidence if evidence else None)
+
+
+def record(
+    store: Store, ledger: Ledger, body: ManualPunch, *, by: str, seed: str | None = None, now: datetime
+) -> PunchView:
+    """Record a manual punch or a correction, once for each `seed`.
+
+    Raises PersonNotFound, PunchNotFound, PunchSuperseded, InvalidRequest.
+    """
+    _check(body, now)
+    person, rota = store.person(body.person_id), Rota.of(store.calendars())
+    old = ledger.punch(person.person_id, body.supersedes) if body.supersedes else None
+    if body.supersedes and old is None:
+        raise PunchNotFound(body.supersedes)
+    at = body.at or (old.at if old else now)
+    if body.void and old:
+        work_day, zone = old.work_day, old.zone
+    else:
+        work_day = rota.work_day(at, person.shift)
+        zone = rota.calendar_on(work_day).zone
+    if old and abs(work_day - old.work_day) > NEAR:
+        raise InvalidRequest("A correction is within 31 days of the punch that it corrects.")
+    punch = Punch(
+        punch_id=new_punch_id(at, seed),
+        person_id=person.person_id,
+        at=at,
+        recorded_at=now,
+        work_day=work_day,
+        zone=zone,
+        direction=body.direction,
+        source="manual",
+        supersedes=body.supersedes,
+        void=body.void,
+        reason=clean(body.reason, what="reason", limit=500),
+        by=by,
+    )
+    for attempt in range(TRIES):
+        if (seed or attempt) and (made := ledger.punch(person.person_id, punch.punch_id)):
+            return PunchView.of(made)  # made before, and nobody heard of it
+        try:
+            with ledger.turn(person.person_id):
+                days = ledger.days(person.person_id, {work_day, old.work_day if old else work_day})
+                if old and any(mark.supersedes == old.punch_id for day in days for mark in day.marks):
+                    raise PunchSuperseded(old.punch_id)
+                ledger.add_punch(punch, days)
+        except DayMoved:
+            pause(attempt)
+            store.person(person.person_id)  # it may be that they are being erased
+            continue
+        return PunchView.of(punch)
+    raise Busy
+
+
+def _check(body: ManualPunch, now: datetime) -> None:
+    if body.void and not body.supersedes:
+        raise InvalidRequest("`void` needs `supersedes`: the punch that it takes out.")
+    if body.at is None and not body.void:
+        raise InvalidRequest("`at` is missing.")
+    if body.at and body.at > now + FUTURE:
+        raise InvalidRequest("`at` is in the future.")
+    if body.at and body.at < EARLIEST:
+        raise InvalidRequest("`at` is before 2000.")
+
+
+def log(
+    ledger: Ledger,
+    *,
+    person_id: str | None,
+    since: date,
+    until: date,
+    limit: int,
+    after: str | None,
+    evidence: bool,
+) -> Page[PunchView]:
+    """List the punches of some work days (at most 366, both ends included), oldest first.
+
+    Raises InvalidRequest or InvalidCursor.
+    """
+    days = period(since, until)
+    start = after or ""
+    if start:
+        days = [day for day in days if day >= _reached(start)]
+    if not days:
+        return Page([], None)
+    found = ledger.punches(person_id, days[0], until) if person_id else _everybodys(ledger, days, start)
+    shown: list[Punch] = []
+    for punch in found:
+        if punch.punch_id > start:  # ids begin with their instant
+            if len(shown) == limit:
+                return Page([PunchView.of(punch, evidence=evidence) for punch in shown], shown[-1].punch_id)
+            shown.append(punch)
+    return Page([PunchView.of(punch, evidence=evidence) for punch in shown], None)
+
+
+def _reached(punch_id: str) -> date:
+    """Give the first work day on which a punch after this one may be; raises InvalidCursor."""
+    at = punch_instant(punch_id)
+    if at is None:
+        raise InvalidCursor
+    return at.date() - OVERLAP
+
+
+def _everybodys(ledger: Ledger, days: list[date], start: str) -> Iterator[Punch]:
+    """Yield everybody's punches of some work days in order, reading two days ahead of what is shown."""
+    waiting: dict[str, str] = {}
+    begin, size = 0, 3
+    while begin < len(days):
+        some = days[begin : begin + size]
+        begin, size = begin + size, min(size * 2, 32)  # where little happened, more days at once
+        for record in ledger.everybodys_days(some):
+            own = (mark for mark in record.marks if mark.work_day == record.work_day and mark.id > start)
+            waiting |= {mark.id: record.person_id for mark in own}
+        horizon = new_punch_id(datetime.combine(some[-1] - OVERLAP, time(), UTC))
+        yield from _read(ledger, waiting, [punch_id for punch_id in waiting if punch_id < horizon])
+    yield from _read(ledger, waiting, list(waiting))
+
+
+def _read(ledger: Ledger, waiting: dict[str, str], punch_ids: list[str]) -> Iterator[Punch]:
+    ordered = sorted(punch_ids)
+    for start in range(0, len(ordered), 500):
+        pairs = [(waiting.pop(punch_id), punch_id) for punch_id in ordered[start : start + 500]]
+        found = ledger.punches_by_id(pairs)
+        yield from (found[punch_id] for _, punch_id in pairs if punch_id in found)
+
+
+def rebuild(ledger: Ledger, person_id: str, since: date, until: date) -> int:
+    """Write a person's work days anew from the punches where they differ; says how many did.
+
+    What counts are the punches; a work day is only their projection. Raises InvalidRequest.
+    """
+    wanted = period(since, until)
+    changed = 0
+    for start in range(0, len(wanted), 31):
+        changed += _rebuild(ledger, person_id, wanted[start : start + 31])
+    return changed
+
+
+def _rebuild(ledger: Ledger, person_id: str, work_days: list[date]) -> int:
+    for attempt in range(TRIES):
+        # The days first: a punch that comes after them moves its day on, and that is noticed below.
+        records = ledger.days(person_id, work_days)
+        punches = ledger.punches(person_id, work_days[0] - NEAR, work_days[-1] + NEAR)
+        marks = by_day(punch.mark() for punch in punches)
+        differing = [
+            replace(record, marks=marks.get(record.work_day, ()))
+            for record in records
+            if record.marks != marks.get(record.work_day, ())
+        ]
+        try:
+            for record in differing:
+                ledger.write_day(record)
+        except DayMoved:
+            pause(attempt)
+            continue
+        return len(differing)
+    raise Busy

@@ -1,0 +1,186 @@
+"""Tokens: made, listed and revoked by admins, and checked at the gate of every route that is not public."""
+
+import hashlib
+import re
+import secrets
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from msgspec import Meta, Struct, convert
+from msgspec.structs import asdict
+
+from chalicelib.aws.access import Access, Caller, Role, Token
+from chalicelib.domain.errors import (
+    InvalidRequest,
+    InvalidToken,
+    LastAdminToken,
+    RoleNotAllowed,
+    TokenMissing,
+    TokenNotFound,
+    TooManyRequests,
+)
+from chalicelib.domain.ids import new_id
+from chalicelib.domain.models import Instant, Page
+from chalicelib.domain.settings import Limits
+from chalicelib.services.people import clean
+
+PREFIX = "rc_"
+
+REMEMBERED = timedelta(seconds=30)
+"""How long a process trusts what it read of a token; revocation holds everywhere after that."""
+
+USED = timedelta(hours=1)
+"""How coarse `last_used_at` is."""
+
+LARGEST = 1000
+"""Most tokens that a process remembers."""
+
+_FORM = re.compile("rc_[A-Za-z0-9_-]{43}")  # 256 bits
+_SCHEME = re.compile("bearer +", re.IGNORECASE)
+
+
+class NewToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A token to be made. `label` names its holder, a device as a rule: kiosk punches carry it."""
+
+    role: Role
+    label: Annotated[str, Meta(min_length=1, max_length=100, examples=["front door"])]
+    site: Annotated[str, Meta(min_length=1, max_length=100, examples=["main building"])] | None = None
+    expires_at: Instant | None = None
+
+
+class TokenView(Struct, frozen=True, kw_only=True):
+    """A token as admins see it; `last_used_at` is right to the hour."""
+
+    token_id: str
+    role: Role
+    label: str
+    site: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+    @classmethod
+    def of(cls, token: Token) -> "TokenView":
+        """Show a stored token."""
+        return convert(token, cls, from_attributes=True)
+
+
+class TokenMade(TokenView, frozen=True, kw_only=True):
+    """A token just made; `token` is shown this once and kept nowhere."""
+
+    token: str
+
+    def __repr__(self) -> str:
+        """Keep the secret out of logs and traces."""
+        return f"TokenMade(token_id={self.token_id!r}, token=...)"
+
+
+def digest_of(token: str) -> str:
+    """Give what a token is stored by."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def mint(access: Access, body: NewToken, *, now: datetime) -> TokenMade:
+    """Make a token; raises InvalidRequest."""
+    if body.expires_at and body.expires_at <= now:
+        raise InvalidRequest("`expires_at` is in the past.")
+    secret = PREFIX + secrets.token_urlsafe(32)
+    token = Token(
+        token_id=new_id(),
+        digest=digest_of(secret),
+        role=body.role,
+        label=clean(body.label, what="label", limit=100),
+        site=clean(body.site, what="site", limit=100) if body.site else None,
+        created_at=now,
+        expires_at=body.expires_at,
+    )
+    access.add_token(token)
+    return TokenMade(**asdict(TokenView.of(token)), token=secret)
+
+
+def listed(access: Access, *, now: datetime) -> Page[TokenView]:
+    """List the tokens that hold, oldest first."""
+    return Page([TokenView.of(token) for token in access.tokens() if token.holds(now)], None)
+
+
+def revoke(access: Access, token_id: str, *, now: datetime) -> None:
+    """Make a token worthless, everywhere within a minute; raises TokenNotFound or LastAdminToken."""
+    tokens = {token.token_id: token for token in access.tokens() if token.holds(now)}
+    token = tokens.pop(token_id, None)
+    if token is None:
+        raise TokenNotFound(token_id)
+    if token.role is not Role.ADMIN:
+        if not access.remove_token(token):
+            raise TokenNotFound(token_id)
+        return
+    admins = [other for other in tokens.values() if other.role is Role.ADMIN]
+    # The one that lasts longest, so that somebody is left for as long as can be.
+    admins.sort(key=lambda other: (other.expires_at is None, other.expires_at or now), reverse=True)
+    if not any(access.remove_token(token, staying=other) for other in admins):
+        raise LastAdminToken
+
+
+class _Known(Struct, frozen=True):
+    token: Token
+    read_at: datetime
+
+
+class Gate:
+    """Lets callers in. Keeps what it read of good tokens for a moment; wrong ones are always looked up."""
+
+    def __init__(self, access: Callable[[], Access], limits: Callable[[], Limits]) -> None:
+        self._access = access
+        self._limits = limits
+        self._known: dict[str, _Known] = {}
+        self._lock = threading.Lock()
+
+    def admit(self, authorization: str | None, scope: str, address: str, *, now: datetime) -> Caller:
+        """Say who is calling from the Authorization header.
+
+        Raises TokenMissing, InvalidToken, RoleNotAllowed; TooManyRequests after many unknown tokens from an
+        address, which keeps no good token of that address out.
+        """
+        if not authorization:
+            raise TokenMissing
+        scheme = _SCHEME.match(authorization)
+        given = authorization[scheme.end() :].strip() if scheme else ""
+        if not _FORM.fullmatch(given):
+            raise InvalidToken
+        token = self._find(given, now)
+        if token is None:
+            self._count_guess(address, now)
+        if token is None or not token.holds(now):
+            raise InvalidToken
+        caller = Caller(token.token_id, token.role, token.label, token.site)
+        if not caller.may(scope):
+            raise RoleNotAllowed(token.role.value)
+        return caller
+
+    def _find(self, given: str, now: datetime) -> Token | None:
+        # What is compared is a digest, by the table's own look-up: no time tells how much of it was right.
+        digest = digest_of(given)
+        known = self._known.get(digest)
+        if known and timedelta(0) <= now - known.read_at < REMEMBERED:
+            return known.token
+        token = self._access().token(digest)
+        with self._lock:
+            self._known.pop(digest, None)
+            if token:
+                if len(self._known) >= LARGEST:
+                    self._known.pop(next(iter(self._known)))
+                self._known[digest] = _Known(token, now)
+        if token and (token.last_used_at is None or now - token.last_used_at >= USED):
+            self._access().touch(token, now)
+        return token
+
+    def forget(self) -> None:
+        """Trust nothing that was read before."""
+        with self._lock:
+            self._known.clear()
+
+    def _count_guess(self, address: str, now: datetime) -> None:
+        count, left = self._access().count("unknown-token", address, 60, now)
+        if count > self._limits().unknown_tokens_per_minute:
+            raise TooManyRequests(left)

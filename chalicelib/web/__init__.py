@@ -1,0 +1,1 @@
+"""HTTP: requests, replies, errors, exports and the OpenAPI document."""

@@ -1,0 +1,140 @@
+"""Who did what, when and from where: noted before it is done, and what came of it after.
+
+No names, photos or tokens: what leads to a person is masked, the same way each time, so that one who knows
+a person's id can ask what was done about them, and the audit alone tells nobody.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+
+from msgspec import Struct, convert
+from msgspec.structs import replace
+
+from chalicelib.aws.access import Access, AuditEntry
+from chalicelib.aws.telemetry import unhurried
+from chalicelib.domain.errors import RollcallError, TooMany
+from chalicelib.domain.ids import new_id
+from chalicelib.domain.models import Page
+from chalicelib.domain.periods import one_day, period
+from chalicelib.web.http import Done, Reply, Request, status_of
+
+_log = logging.getLogger("rollcall")
+
+PLAIN = {"token_id"}
+"""Ids that lead to no person."""
+
+OUTSIDE = Request(method="", path="", route="", query={}, headers={}, body=b"", request_id="")
+"""What stands for the request where an administrator of the stage acts with AWS credentials."""
+
+SHOWN = timedelta(days=31)
+"""How far back the audit is shown when no first day is given."""
+
+
+class AuditView(Struct, frozen=True, kw_only=True):
+    """An entry of the audit. `by` is a token's id; `status` is null when it is not known what came of it."""
+
+    entry_id: str
+    at: datetime
+    what: str
+    about: dict[str, str]
+    by: str | None
+    role: str | None
+    address: str
+    request_id: str
+    status: int | None
+    code: str | None
+
+    @classmethod
+    def of(cls, entry: AuditEntry) -> "AuditView":
+        """Show a stored entry."""
+        return convert(entry, cls, from_attributes=True)
+
+
+def _entry(access: Access, request: Request, what: str, ids: Mapping[str, str], now: datetime) -> AuditEntry:
+    caller = request.caller
+    return AuditEntry(
+        entry_id=new_id(),
+        at=now,
+        what=what,
+        about=_masked(access, ids),
+        by=caller.token_id if caller else None,
+        role=caller.role.value if caller else None,
+        address=request.address,
+        request_id=request.request_id,
+    )
+
+
+def _masked(access: Access, ids: Mapping[str, str]) -> dict[str, str]:
+    return {name: text if name in PLAIN else access.masked(text) for name, text in ids.items()}
+
+
+def _conclude(
+    access: Access, entry: AuditEntry, status: int, code: str | None, ids: Mapping[str, str]
+) -> None:
+    """Note what came of something. It is done: a note that fails does not change what the caller is told."""
+    try:
+        with unhurried():
+            access.conclude(entry, status=status, code=code, about=_masked(access, ids))
+    except Exception as error:
+        _log.error("audit %s stays without its end: %s", entry.entry_id, type(error).__name__)
+
+
+@contextmanager
+def audited(
+    access: Access, request: Request, what: str, ids: Mapping[str, str], *, now: datetime
+) -> Iterator[Done]:
+    """Note that something is about to be done, run it, and note what came of it."""
+    entry = _entry(access, request, what, ids, now)
+    access.note(entry)
+
+    def done(reply: Reply) -> None:
+        made = {name: getattr(reply.body, name, None) for name in ("person_id", "token_id")}
+        _conclude(access, entry, reply.status, None, {name: value for name, value in made.items() if value})
+
+    try:
+        yield done
+    except RollcallError as error:
+        _conclude(access, entry, status_of(error), type(error).__name__, {})
+        raise
+
+
+def refused(access: Access, request: Request, what: str, error: TooMany, *, now: datetime) -> None:
+    """Note that a limit refused something: once a minute the same to the same caller.
+
+    What is refused may come a thousand times a second, and must not fill the audit. Nor does a note that
+    fails change the refusal.
+    """
+    caller, code = request.caller, type(error).__name__
+    who = caller.token_id if caller else request.address
+    try:
+        count, _ = access.count("noted", f"{what} {code} {who}", 60, now)
+        if count == 1:
+            entry = _entry(access, request, what, {}, now)
+            access.note(replace(entry, status=status_of(error), code=code))
+    except Exception as failure:
+        _log.error("a refusal could not be noted: %s", type(failure).__name__)
+
+
+def listed(
+    access: Access,
+    *,
+    since: date | None,
+    until: date | None,
+    person_id: str | None,
+    limit: int,
+    after: str | None,
+    now: datetime,
+) -> Page[AuditView]:
+    """List the audit of some days in UTC (left out: the last 31), newest first."""
+    until = one_day(until or now.astimezone(UTC).date())
+    days = period(since or until - SHOWN + timedelta(days=1), until)
+    wanted = access.masked(person_id) if person_id else None
+    shown: list[tuple[str, AuditView]] = []
+    for place, entry in access.entries(days[0], days[-1], after):
+        if wanted is None or wanted in entry.about.values():
+            if len(shown) == limit:
+                return Page([view for _, view in shown], shown[-1][0])
+            shown.append((place, AuditView.of(entry)))
+    return Page([view for _, view in shown], None)

@@ -1,0 +1,36 @@
+"""Cursors of lists: where a page ended, signed, so that only what we gave out is taken back."""
+
+import hmac
+from base64 import b64decode, urlsafe_b64encode
+
+from chalicelib.aws.access import Access
+from chalicelib.domain.errors import InvalidCursor
+from chalicelib.web.http import Request
+
+_SIGNATURE = 16
+
+
+def seal(access: Access, request: Request, place: str) -> str:
+    """Make a cursor of the last place that a page of this list shows."""
+    return _text(_sign(access, request, place) + place.encode())
+
+
+def unseal(access: Access, request: Request, cursor: str) -> str:
+    """Read a cursor of this list; raises InvalidCursor."""
+    try:
+        sealed = b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        place = sealed[_SIGNATURE:].decode()
+    except ValueError:
+        raise InvalidCursor from None
+    # Base64 has several ways to write the same bytes; only ours counts.
+    if _text(sealed) != cursor or not hmac.compare_digest(sealed[:_SIGNATURE], _sign(access, request, place)):
+        raise InvalidCursor
+    return place
+
+
+def _text(sealed: bytes) -> str:
+    return urlsafe_b64encode(sealed).decode().rstrip("=")
+
+
+def _sign(access: Access, request: Request, place: str) -> bytes:
+    return access.sign(f"cursor {request.path} {place}")

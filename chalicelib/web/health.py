@@ -1,0 +1,60 @@
+"""Whether the service is up and how it is set up."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from chalicelib.aws.faces import Faces
+from chalicelib.aws.photos import Photos
+from chalicelib.aws.store import Store
+from chalicelib.web.http import Reply
+from chalicelib.wiring import VERSION, Environment
+
+_log = logging.getLogger("rollcall")
+
+OPEN = "The lab's routes are OPEN: anybody who reaches this service can enrol, list and delete faces."
+
+
+class Health(Struct, frozen=True):
+    """What anybody may know. `warning` says so where the lab's routes take calls from everybody.
+
+    `checks` says of the table, the bucket and the collection whether they answer, to an admin who asks.
+    """
+
+    status: Literal["ok", "failed"]
+    stage: str
+    version: str
+    lab: str
+    time: datetime
+    warning: str | None
+    checks: dict[str, Literal["ok", "failed"]] | None = None
+
+
+def health(environment: Environment, *, now: datetime) -> Health:
+    """Answer while the process can answer at all."""
+    warning = OPEN if environment.lab == "open" else None
+    return Health("ok", environment.stage, VERSION, environment.lab, now, warning)
+
+
+def deep(shallow: Health, store: Store, photos: Photos, faces: Faces) -> Reply:
+    """Look whether each thing that the service needs answers; 503 when one does not."""
+    checks = {
+        "table": _check("table", store.settings),
+        "bucket": _check("bucket", photos.check),
+        "collection": _check("collection", faces.check),
+    }
+    sound = all(result == "ok" for result in checks.values())
+    return Reply(200 if sound else 503, replace(shallow, status="ok" if sound else "failed", checks=checks))
+
+
+def _check(name: str, call: Callable[[], object]) -> Literal["ok", "failed"]:
+    try:
+        call()
+    except Exception as error:  # whatever it is, it is the answer
+        _log.error("health: %s failed: %s", name, type(error).__name__)
+        return "failed"
+    return "ok"
