@@ -19,7 +19,7 @@ from msgspec import Struct
 import chalicelib
 from app import app
 from chalicelib import wiring
-from chalicelib.web.endpoints import SECURITY_HEADERS
+from chalicelib.web.endpoint import SECURITY_HEADERS
 from tests.conftest import CONSENT, Http
 from tests.faces import photo_of_c
 
@@ -63,8 +63,8 @@ def refuse(service: str, request: Any) -> AWSResponse:
 
 GATEWAYS: dict[str, Callable[[], Any]] = {
     "dynamodb": lambda: wiring.table()._client,
-    "s3": lambda: wiring.photos()._client,
-    "rekognition": lambda: wiring.faces()._client,
+    "s3": lambda: wiring.bucket()._client,
+    "rekognition": lambda: wiring.collection()._client,
     "sts": lambda: wiring.streaming()._client,
 }
 
@@ -281,7 +281,7 @@ def test_no_secret_shows_in_a_repr() -> None:
             given: dict[str, Any] = dict.fromkeys(kind.__struct_fields__, "x")
             given |= {name: "S3CR3T"}
             if "role" in given:
-                given["role"] = chalicelib.aws.access.Role.KIOSK
+                given["role"] = chalicelib.domain.token.Role.KIOSK
             assert "S3CR3T" not in repr(kind(**given)), f"{kind.__name__}.{name}"
             assert "S3CR3T" not in str(kind(**given)), f"{kind.__name__}.{name}"
             checked.add(kind.__name__)

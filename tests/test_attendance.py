@@ -13,8 +13,8 @@ from urllib.request import urlopen
 import pytest
 
 from chalicelib import wiring
-from chalicelib.aws.store import Store
-from chalicelib.aws.table import Table
+from chalicelib.aws.directory import Directory
+from chalicelib.aws.dynamodb import Table
 from chalicelib.services import timesheets
 from chalicelib.web import exports
 from tests.attendance_http import (
@@ -657,7 +657,7 @@ def test_a_page_may_end_at_the_longest_name(http: Http) -> None:
 
 
 def test_reads_that_make_reads_do_not_wait_for_one_another_for_ever(
-    store: Store, boto: Callable[[str], Any]
+    directory: Directory, boto: Callable[[str], Any]
 ) -> None:
     table = Table(boto("dynamodb"), "rollcall-local", readers=2)
 
@@ -686,7 +686,7 @@ def test_what_a_read_raises_reaches_who_gathers(boto: Callable[[str], Any]) -> N
 
 
 def test_the_ledger_reads_days_by_person_as_it_does_by_date(http: Http, office: dict[str, str]) -> None:
-    ledger = wiring.ledger()
+    ledger = wiring.attendance_store()
     days = [date(2026, 8, 10), date(2026, 8, 11)]
     by_person = ledger.days_of(office.values(), days)
     assert len(by_person) == 3

@@ -11,8 +11,10 @@ import pytest
 
 import app as application
 from chalicelib import wiring
-from chalicelib.aws import telemetry
-from chalicelib.aws.access import Access, AuditEntry
+from chalicelib.aws import metrics
+from chalicelib.aws.audit_log import AuditLog
+from chalicelib.aws.signing_key import SigningKey
+from chalicelib.domain.audit_entry import AuditEntry
 from chalicelib.services import people
 from tests.attendance_http import add_person, change_settings, stamped
 from tests.conftest import CONSENT, Clock, Finish, Http, Lab
@@ -41,7 +43,7 @@ def entries(http: Http, **query: Any) -> list[dict[str, Any]]:
 
 
 def masked(identifier: str) -> str:
-    return wiring.access().masked(identifier)
+    return wiring.signing_key().masked(identifier)
 
 
 class Site:
@@ -268,7 +270,7 @@ def test_a_refusal_that_cannot_be_noted_is_still_a_refusal(
     def fail(*_: object) -> None:
         raise OSError
 
-    monkeypatch.setattr(Access, "note", fail)
+    monkeypatch.setattr(AuditLog, "note", fail)
     assert door.post("/v1/liveness-sessions").status_code == 429
 
 
@@ -298,7 +300,7 @@ def test_what_cannot_be_noted_is_not_done(http: Http, monkeypatch: pytest.Monkey
         raise OSError
 
     with monkeypatch.context() as patched:
-        patched.setattr(Access, "note", fail)
+        patched.setattr(AuditLog, "note", fail)
         assert http.post("/v1/people", {"name": "Somebody Else"}).status_code == 500
     assert http.get("/v1/people").json_body["items"] == []
 
@@ -310,16 +312,16 @@ def test_what_is_done_is_answered_though_its_end_cannot_be_noted(
         raise OSError("of " + NAME)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Access, "conclude", fail)
-        patched.setattr(Access, "masked", fail)
+        patched.setattr(AuditLog, "conclude", fail)
+        patched.setattr(SigningKey, "masked", fail)
         assert http.post("/v1/people", {"name": "Somebody Else"}).status_code == 201
     assert [entry["status"] for entry in entries(http)] == [None]
 
 
 def test_the_end_of_what_was_swept_away_meanwhile_does_not_bring_it_back(http: Http) -> None:
-    access, now = wiring.access(), datetime.now(UTC)
+    audit_log, now = wiring.audit_log(), datetime.now(UTC)
     gone = AuditEntry(entry_id="1", at=now, what="POST /v1/people", request_id="r", address="a")
-    access.conclude(gone, status=201, code=None, about={})
+    audit_log.conclude(gone, status=201, code=None, about={})
     assert entries(http) == []
 
 
@@ -370,11 +372,11 @@ def test_one_who_knows_a_persons_id_finds_what_was_done_about_them(http: Http) -
 
 
 def test_it_is_found_by_days_over_the_ends_of_months_and_years(http: Http, store: object) -> None:
-    access = wiring.access()
+    audit_log = wiring.audit_log()
     days = [datetime(2026, 12, 31, 23, 59, tzinfo=UTC), datetime(2027, 1, 1, 0, 1, tzinfo=UTC)]
     days += [datetime(2027, 1, 31, 12, tzinfo=UTC), datetime(2027, 2, 1, tzinfo=UTC)]
     for number, at in enumerate(days):
-        access.note(AuditEntry(entry_id=str(number), at=at, what="x", request_id="r", address="a"))
+        audit_log.note(AuditEntry(entry_id=str(number), at=at, what="x", request_id="r", address="a"))
 
     def found(since: str, until: str) -> list[str]:
         return [entry["entry_id"] for entry in entries(http, from_=since, to=until, limit=1)]
@@ -386,7 +388,7 @@ def test_it_is_found_by_days_over_the_ends_of_months_and_years(http: Http, store
     for since, until in (("2027-02-02", "2027-02-01"), ("2025-01-01", "2027-01-01"), ("x", "2027-01-01")):
         assert http.get("/v1/audit", from_=since, to=until).status_code == 400
     for at in days:
-        assert access.forget_entries(at.date(), dry_run=True) == len(
+        assert audit_log.forget_entries(at.date(), dry_run=True) == len(
             [one for one in days if one.date() < at.date()]
         )
 
@@ -395,7 +397,7 @@ def test_a_month_is_shown_when_no_days_are_given(http: Http, clock: Clock) -> No
     for ago in (0, 30, 31, 400):
         at = clock.now - timedelta(days=ago)
         entry = AuditEntry(entry_id=str(ago), at=at, what="x", request_id="r", address="a")
-        wiring.access().note(entry)
+        wiring.audit_log().note(entry)
     assert [entry["entry_id"] for entry in entries(http)] == ["0", "30"]
 
 
@@ -407,7 +409,7 @@ def test_what_took_too_long_is_noted_to_its_end_and_remembered(
 
     def slow(*arguments: Any, **named: Any) -> Any:
         made.append(create(*arguments, **named))
-        telemetry._current.get().patience_s = 0  # type: ignore[union-attr]
+        metrics._current.get().deadline_s = 0  # type: ignore[union-attr]
         return made[-1]
 
     monkeypatch.setattr(people, "create", slow)

@@ -18,11 +18,11 @@ import pytest
 from chalice.test import HTTPResponse
 
 from chalicelib import wiring
-from chalicelib.aws import photos
-from chalicelib.aws.store import Store
-from chalicelib.domain.advice import BY_CODE, BY_REASON, advice
+from chalicelib.aws import bucket
+from chalicelib.aws.directory import Directory
 from chalicelib.domain.errors import PersonNotFound, PoorPhoto
-from chalicelib.domain.models import MAX_FACES, Face, FaceState
+from chalicelib.domain.face import MAX_FACES, Face, FaceState
+from chalicelib.domain.photo_advice import BY_CODE, BY_REASON, photo_advice
 from chalicelib.services import enrolment
 from local import s3 as local_s3
 from tests.conftest import CONSENT, SERVICE, Http
@@ -219,20 +219,22 @@ def test_what_is_no_photo_is_refused(
 
 @pytest.mark.usefixtures("aws")
 def test_there_is_advice_for_every_reason_of_rekognition_and_none_for_others() -> None:
-    model = wiring.faces()._client.meta.service_model
+    model = wiring.collection()._client.meta.service_model
     reasons: list[str] = model.shape_for("Reason").metadata["enum"]
     assert set(reasons) <= set(BY_REASON)
     for reason in reasons:
         for language in ("en", "vi"):
-            [sentence] = advice(PoorPhoto([reason]), language)
+            [sentence] = photo_advice(PoorPhoto([reason]), language)
             assert sentence.endswith(".")
-    assert advice(PoorPhoto(["LOW_BRIGHTNESS", "EXTREME_POSE"]), "en") == [
+    assert photo_advice(PoorPhoto(["LOW_BRIGHTNESS", "EXTREME_POSE"]), "en") == [
         BY_REASON["LOW_BRIGHTNESS"][0],
         BY_REASON["EXTREME_POSE"][0],
     ]
-    assert advice(PoorPhoto(["LOW_FACE_QUALITY", "EXTREME_POSE"]), "vi") == [BY_REASON["EXTREME_POSE"][1]]
-    assert advice(PoorPhoto(["SOMETHING_NEW"]), "vi") == [BY_REASON["LOW_FACE_QUALITY"][1]]
-    assert advice(PersonNotFound("x"), "en") == []
+    assert photo_advice(PoorPhoto(["LOW_FACE_QUALITY", "EXTREME_POSE"]), "vi") == [
+        BY_REASON["EXTREME_POSE"][1]
+    ]
+    assert photo_advice(PoorPhoto(["SOMETHING_NEW"]), "vi") == [BY_REASON["LOW_FACE_QUALITY"][1]]
+    assert photo_advice(PersonNotFound("x"), "en") == []
 
 
 @pytest.mark.parametrize(
@@ -288,8 +290,8 @@ def test_one_face_enrolled_for_two_people_at_once_is_at_most_ones(
 ) -> None:
     first, second, _ = photos_of_a()
     both = [(create(http, "A"), first), (create(http, "B"), second)]
-    clients = {"PutObject": wiring.photos(), "TransactWriteItems": wiring.store()._table}
-    client = clients.get(step, wiring.faces())._client  # type: ignore[attr-defined]
+    clients = {"PutObject": wiring.bucket(), "TransactWriteItems": wiring.directory()._table}
+    client = clients.get(step, wiring.collection())._client  # type: ignore[attr-defined]
     with in_step(client, step), ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda pair: enrol(http, *pair), both))
     assert sorted(a.status_code for a in answers) in ([201, 409], [409, 409])
@@ -309,7 +311,7 @@ def test_a_face_unlike_the_others_is_refused_unless_a_manager_says_it_is_right(h
     assert enrol(http, person_id, photo_of_c(), allow_different="maybe").status_code == 400
 
 
-def give_faces(store: Store, person_id: str, count: int) -> None:
+def give_faces(directory: Directory, person_id: str, count: int) -> None:
     """Note faces as if they had been enrolled; only their number is looked at."""
     for n in range(count):
         digest, face_id = f"{n:032x}", f"00000000-0000-0000-0000-{n:012x}"
@@ -322,15 +324,15 @@ def give_faces(store: Store, person_id: str, count: int) -> None:
             since=now,
             face_id=face_id,
         )
-        store.begin_face(face, store.person(person_id))
-        store.activate_face(face, store.person(person_id))
+        directory.begin_face(face, directory.person(person_id))
+        directory.activate_face(face, directory.person(person_id))
 
 
 def test_a_person_has_at_most_ten_faces_also_when_two_come_at_once(
-    http: Http, store: Store, boto: Callable[[str], Any]
+    http: Http, directory: Directory, boto: Callable[[str], Any]
 ) -> None:
     person_id = create(http)
-    give_faces(store, person_id, MAX_FACES - 1)
+    give_faces(directory, person_id, MAX_FACES - 1)
     with ThreadPoolExecutor(2) as pool:
         answers = list(
             pool.map(
@@ -394,7 +396,7 @@ def test_a_link_serves_the_photo_for_a_minute(http: Http, monkeypatch: pytest.Mo
     class Later(datetime):
         @classmethod
         def now(cls, tz: Any = None) -> "Later":
-            return cls.fromtimestamp((datetime.now(UTC) + photos.LINK_LIFE).timestamp() + 2, tz)
+            return cls.fromtimestamp((datetime.now(UTC) + bucket.LINK_LIFE).timestamp() + 2, tz)
 
     monkeypatch.setattr(local_s3, "datetime", Later)
     assert fetch(link["url"])[0] == 403
@@ -451,7 +453,7 @@ def crash_at(place: int | str) -> Iterator[list[str]]:
         if model.name == place or len(calls) - 1 == place:
             raise Crash
 
-    clients = [wiring.store()._table._client, wiring.faces()._client, wiring.photos()._client]
+    clients = [wiring.directory()._table._client, wiring.collection()._client, wiring.bucket()._client]
     for client in clients:
         client.meta.events.register("before-call", before, "crash")
     try:
@@ -463,7 +465,7 @@ def crash_at(place: int | str) -> Iterator[list[str]]:
 
 def sweep(later: timedelta = timedelta(hours=1)) -> int:
     now = datetime.now(UTC) + later
-    return enrolment.sweep(wiring.store(), wiring.faces(), wiring.photos(), now=now)
+    return enrolment.sweep(wiring.directory(), wiring.collection(), wiring.bucket(), now=now)
 
 
 def assert_sound(http: Http, boto: Callable[[str], Any], person_id: str) -> int:

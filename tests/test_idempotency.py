@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from chalice.test import HTTPResponse
 
-from chalicelib.aws.access import Access
+from chalicelib.aws.stored_replies import StoredReplies
 from chalicelib.domain.errors import Busy
-from chalicelib.domain.models import Answer
+from chalicelib.domain.stored_reply import StoredReply
 from chalicelib.services import people
 from chalicelib.web import idempotency
 from tests.conftest import CONSENT, Finish, Http
@@ -148,12 +148,12 @@ def test_a_key_holds_for_a_day(http: Http, clock: Any) -> None:
 def test_a_request_that_died_may_be_made_again_after_the_gateways_patience(
     http: Http, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(self: Access, place: str, answer: Answer, **_: Any) -> None:
+    def killed(self: StoredReplies, place: str, answer: StoredReply, **_: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as dying:
-        dying.setattr(Access, "keep_answer", killed)
-        dying.setattr(Access, "drop_answer", killed)
+        dying.setattr(StoredReplies, "keep", killed)
+        dying.setattr(StoredReplies, "drop", killed)
         with pytest.raises(KeyboardInterrupt):
             http.post("/v1/people", {"name": "A", "code": "1"}, KEY)
     at_once = http.post("/v1/people", {"name": "A", "code": "1"}, KEY)

@@ -8,10 +8,10 @@ import pytest
 from chalice.test import HTTPResponse
 
 from chalicelib import wiring
-from chalicelib.aws.store import Store
-from chalicelib.aws.table import Table, Write
+from chalicelib.aws.directory import Directory
+from chalicelib.aws.dynamodb import Table, Write
 from chalicelib.domain.errors import Busy
-from chalicelib.domain.models import Person
+from chalicelib.domain.person import Person
 from chalicelib.services.imports import ROWS, read
 from chalicelib.web import idempotency
 from tests.conftest import SERVICE, Http
@@ -50,7 +50,7 @@ def statuses(answer: HTTPResponse) -> list[tuple[int, str]]:
 @pytest.fixture
 def break_writes() -> Iterator[Callable[[int], None]]:
     """Make the table refuse as if throttled from the n-th transaction on."""
-    table: Table = wiring.store()._table
+    table: Table = wiring.directory()._table
     write, lock, left = table.write, threading.Lock(), [1 << 30]
 
     def breaking(*writes: Write) -> None:
@@ -275,13 +275,13 @@ def test_the_rules_are_those_of_one_person(http: Http) -> None:
 @pytest.fixture
 def take_code_late(monkeypatch: pytest.MonkeyPatch, http: Http) -> None:
     """Have somebody take code 7 between the check of an import and its writing."""
-    add = Store.add_people
+    add = Directory.add_people
 
-    def late(self: Store, people: list[Person]) -> list[Person]:
+    def late(self: Directory, people: list[Person]) -> list[Person]:
         http.post("/v1/people", {"name": "Late", "code": "C7"})
         return add(self, people)
 
-    monkeypatch.setattr(Store, "add_people", late)
+    monkeypatch.setattr(Directory, "add_people", late)
 
 
 TWENTY = "name,code\n" + "".join(f"P{n},c{n}\n" for n in range(20))

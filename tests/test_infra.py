@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from chalicelib import wiring
-from chalicelib.aws.access import Role
-from chalicelib.services.tokens import NewToken, digest_of, mint
+from chalicelib.domain.token import Role
+from chalicelib.services.tokens import NewToken, create, token_digest
 from infra import build, deploy, down, gateway, progress, stack
 from infra.__main__ import main
 from infra.stage import ROOT, Failure, Stage, find
@@ -86,7 +86,7 @@ def test_up_makes_a_stage_and_shows_its_url(
     api = gateway.apis(cloud)[0]
     token, url = capsys.readouterr().out.splitlines()
     assert url == f"https://{api}.execute-api.us-east-1.amazonaws.com/dev"
-    digest = digest_of(token.removeprefix("token "))
+    digest = token_digest(token.removeprefix("token "))
     made = cloud.client("dynamodb").get_item(
         TableName="rollcall-dev", Key={"pk": {"S": f"TOKEN#{digest}"}, "sk": {"S": "-"}}
     )
@@ -317,7 +317,7 @@ def test_the_smoke_test_asks_the_real_api(embedded: Embedded, capsys: pytest.Cap
     server.start(app)
     try:
         body = NewToken(role=Role.ADMIN, label="x")
-        deploy.smoke(server.url, mint(wiring.access(), body, now=wiring.now()).token)
+        deploy.smoke(server.url, create(wiring.token_store(), body, now=wiring.now()).token)
         assert "GET /v1/settings: zone Asia/Ho_Chi_Minh" in capsys.readouterr().err
         deploy.smoke(server.url, None)
         assert "GET /v1/settings without a token: 401" in capsys.readouterr().err

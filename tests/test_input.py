@@ -10,8 +10,8 @@ from urllib.parse import quote
 import pytest
 from chalice.test import HTTPResponse
 
-from chalicelib.web.endpoints import PARAMETER_CHARS
-from chalicelib.web.http import BODY_BYTES, JSON_BYTES
+from chalicelib.config import BODY_BYTES, JSON_BYTES
+from chalicelib.web.endpoint import PARAMETER_CHARS
 from tests.attendance_http import calendar, change_settings
 from tests.conftest import CONSENT, Http
 from tests.faces import photo_of_c, pixels, png

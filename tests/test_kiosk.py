@@ -9,8 +9,8 @@ import pytest
 from chalice.test import HTTPResponse
 
 from chalicelib import wiring
-from chalicelib.aws.access import Role
-from chalicelib.services.tokens import NewToken, mint
+from chalicelib.domain.token import Role
+from chalicelib.services.tokens import NewToken, create
 from tests.attendance_http import add_person, change_settings
 from tests.conftest import Finish, Http, Lab, unknown_session
 from tests.faces import no_face_photo, photo_of_b, photos_of_a
@@ -26,7 +26,7 @@ class Kiosk:
     def __init__(self, http: Http, label: str) -> None:
         body = NewToken(role=Role.KIOSK, label=label)
         self._http = http.as_(None)
-        token = mint(wiring.access(), body, now=datetime.now(UTC)).token
+        token = create(wiring.token_store(), body, now=datetime.now(UTC)).token
         self._headers = {"Authorization": f"Bearer {token}"}
 
     def get(self, path: str, **query: Any) -> HTTPResponse:

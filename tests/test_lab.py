@@ -12,8 +12,8 @@ import pytest
 from chalice.test import HTTPResponse
 
 from chalicelib import wiring
-from chalicelib.aws.store import Store
-from chalicelib.domain.models import Person
+from chalicelib.aws.directory import Directory
+from chalicelib.domain.person import Person
 from local.embedded import Embedded
 from tests.conftest import Finish, Http, unknown_session
 from tests.faces import group_photo, no_face_photo, photo, photos_of_a
@@ -300,13 +300,13 @@ def test_a_face_is_not_enrolled_under_a_second_name(http: Http) -> None:
     assert len(faces(http)) == 1
 
 
-def test_faces_are_listed_as_people_look_them_up(http: Http, store: Store) -> None:
+def test_faces_are_listed_as_people_look_them_up(http: Http, directory: Directory) -> None:
     now = datetime.now(UTC)
     for number, name in enumerate(["Zoe", "Đặng", "anh", "Ánh B", "Em"]):
         person = Person(
             person_id=f"p{number}", name=name, created_at=now, updated_at=now, face_ids=(f"f{number}",)
         )
-        store.add_person(person)
+        directory.add_person(person)
     names = [face["ExternalImageId"].partition("_")[2] for face in faces(http)]
     assert names == ["anh", "Ánh B", "Đặng", "Em", "Zoe"]
 

@@ -40,7 +40,7 @@ def test_it_listens_to_what_the_app_logs(http: Http, monkeypatch: pytest.MonkeyP
         raise OSError("nobody is named")
 
     with monkeypatch.context() as patched:
-        patched.setattr(type(wiring.store()), "settings", fail)
+        patched.setattr(type(wiring.directory()), "settings", fail)
         patched.setattr(leaks, "found", lambda line: [line])
         assert http.get("/v1/settings").status_code == 500
     [line] = leaks.WATCH.leaks

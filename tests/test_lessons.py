@@ -15,12 +15,12 @@ from msgspec import convert
 
 from app import app
 from chalicelib import wiring
-from chalicelib.aws.faces import Faces, LivenessResult
-from chalicelib.aws.photos import Photo
-from chalicelib.aws.store import Store
-from chalicelib.domain.calendars import Calendar, Rota
+from chalicelib.aws.collection import FaceCollection, LivenessResult
+from chalicelib.aws.directory import Directory
 from chalicelib.domain.errors import SessionNotFound
-from chalicelib.domain.models import NewConsent, Person
+from chalicelib.domain.person import NewConsent, Person
+from chalicelib.domain.photo import Photo
+from chalicelib.domain.schedule import Calendar, Schedule
 from chalicelib.services import enrolment, people
 from local.embedded import Embedded
 from tests.attendance_http import add_person, day_of, set_calendar, stamp
@@ -42,10 +42,10 @@ def calls(http: Http) -> Iterator[list[str]]:
     def note(model: Any, **_: Any) -> None:
         made.append(model.name)
 
-    for gateway in (wiring.store()._table, wiring.faces(), wiring.photos()):
+    for gateway in (wiring.directory()._table, wiring.collection(), wiring.bucket()):
         gateway._client.meta.events.register("before-call", note, unique_id="count")
     yield made
-    for gateway in (wiring.store()._table, wiring.faces(), wiring.photos()):
+    for gateway in (wiring.directory()._table, wiring.collection(), wiring.bucket()):
         gateway._client.meta.events.unregister("before-call", unique_id="count")
 
 
@@ -173,7 +173,7 @@ def test_S7_nobody_enrols_themselves_as_anybody(http: Http, lab: Lab, boto: Boto
     assert index(manager, "Ann Person", photos_of_a()[0]).status_code == 403
     refused = manager.post(f"/v1/people/{person_id}/faces", photos_of_a()[0], jpeg)
     assert (refused.status_code, refused.json_body["Code"]) == (403, "ConsentMissing")
-    assert boto("rekognition").list_faces(CollectionId="rollcall-local")["Faces"] == []
+    assert boto("rekognition").list_faces(CollectionId="rollcall-local")["FaceCollection"] == []
     assert boto("s3").list_objects_v2(Bucket="rollcall-local")["KeyCount"] == 0
 
 
@@ -193,7 +193,7 @@ def test_S9_several_people_in_a_photo_do_not_become_one(http: Http) -> None:
 
 
 def test_S10_two_people_too_alike_are_refused_and_nobody_elses_name_is_shown(
-    http: Http, finish: Finish, boto: Boto, store: Store
+    http: Http, finish: Finish, boto: Boto, directory: Directory
 ) -> None:
     enrolled, twin, seen = photos_of_a()
     index(http, "A", enrolled)
@@ -201,7 +201,7 @@ def test_S10_two_people_too_alike_are_refused_and_nobody_elses_name_is_shown(
         CollectionId="rollcall-local", Image={"Bytes": twin}, ExternalImageId="twin"
     )["FaceRecords"][0]["Face"]["FaceId"]
     now = datetime.now(UTC)
-    store.add_person(
+    directory.add_person(
         Person(person_id="twin", name="Twin", created_at=now, updated_at=now, face_ids=(twins_face,))
     )
     shown = http.get(f"/liveness-result/{finish(session(http), seen)}")
@@ -305,7 +305,7 @@ def test_S17_what_should_never_have_been_is_not(http: Http, boto: Boto, path: st
 
 
 def test_D1_D2_early_morning_in_ho_chi_minh_city_is_that_day() -> None:
-    rota = Rota(Calendar(zone="Asia/Ho_Chi_Minh"))
+    rota = Schedule(Calendar(zone="Asia/Ho_Chi_Minh"))
     at = datetime(2025, 8, 11, 6, 55, tzinfo=ZoneInfo("Asia/Ho_Chi_Minh"))
     assert at.astimezone(UTC).date().isoformat() == "2025-08-10"
     assert rota.work_day(at.astimezone(UTC)).isoformat() == "2025-08-11"
@@ -359,7 +359,7 @@ def test_D7_names_are_kept_as_they_are(http: Http, name: str) -> None:
 
 def test_D8_rekognition_and_s3_know_no_name(http: Http, boto: Boto) -> None:
     index(http, "Ada", photo("astronaut"))
-    [face] = boto("rekognition").list_faces(CollectionId="rollcall-local")["Faces"]
+    [face] = boto("rekognition").list_faces(CollectionId="rollcall-local")["FaceCollection"]
     [item] = boto("s3").list_objects_v2(Bucket="rollcall-local")["Contents"]
     assert "Ada" not in face["ExternalImageId"]
     assert item["Key"].startswith(f"photos/{face['ExternalImageId']}/")
@@ -379,7 +379,7 @@ def test_D9_who_is_deleted_is_gone_from_everywhere(
     )
     erased = http.call("DELETE", f"/v1/people/{person_id}", attendance=attendance)
     assert (erased.status_code, erased.json_body["complete"]) == (200, True)
-    assert boto("rekognition").list_faces(CollectionId="rollcall-local")["Faces"] == []
+    assert boto("rekognition").list_faces(CollectionId="rollcall-local")["FaceCollection"] == []
     assert boto("s3").list_objects_v2(Bucket="rollcall-local")["KeyCount"] == 0
     for trace in (person_id, "Gone", "gone", "GONE-1"):
         assert trace not in scan()
@@ -397,7 +397,7 @@ def test_D10_sessions_are_forgotten_in_time(http: Http, boto: Boto) -> None:
 
 def test_D11_no_image_of_a_session_goes_to_s3(http: Http, boto: Boto) -> None:
     asked: list[dict[str, Any]] = []
-    events = wiring.faces()._client.meta.events
+    events = wiring.collection()._client.meta.events
     events.register(
         "provide-client-params.rekognition", lambda params, **_: asked.append(params), unique_id="asked"
     )
@@ -432,7 +432,7 @@ def test_D13_a_punch_that_cannot_be_written_leaves_the_session_unspent(
     def fail(**_: Any) -> None:
         raise Down
 
-    events = wiring.store()._table._client.meta.events
+    events = wiring.directory()._table._client.meta.events
     events.register("before-call.dynamodb.TransactWriteItems", fail, unique_id="down")
     try:
         assert http.get(f"/liveness-result/{session_id}").status_code == 500
@@ -444,7 +444,7 @@ def test_D13_a_punch_that_cannot_be_written_leaves_the_session_unspent(
 
 
 def test_D14_an_unfinished_or_expired_session_has_a_clear_answer(
-    http: Http, store: Store, monkeypatch: pytest.MonkeyPatch
+    http: Http, directory: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session_id = session(http)
     waiting = http.get(f"/liveness-result/{session_id}")
@@ -454,7 +454,7 @@ def test_D14_an_unfinished_or_expired_session_has_a_clear_answer(
     def forgotten(_: object, session_id: str) -> LivenessResult:
         raise SessionNotFound
 
-    monkeypatch.setattr(Faces, "session", forgotten)  # as Rekognition does after three minutes
+    monkeypatch.setattr(FaceCollection, "session", forgotten)  # as Rekognition does after three minutes
     assert http.get(f"/liveness-result/{session_id}").status_code == 410
 
 
@@ -537,19 +537,19 @@ def test_P8_a_photo_that_is_too_large_is_told_so(http: Http) -> None:
     assert http.post("/checkin", too_large, {"Content-Type": "image/jpeg"}).status_code == 413
 
 
-def test_P9_more_faces_than_a_page_are_listed_once_each(http: Http, store: Store) -> None:
+def test_P9_more_faces_than_a_page_are_listed_once_each(http: Http, directory: Directory) -> None:
     now = datetime.now(UTC)
     people = [
         Person(person_id=f"p{n}", name="A", created_at=now, updated_at=now, face_ids=(f"f{n}", f"g{n}"))
         for n in range(130)
     ]
-    assert store.add_people(people) == []
+    assert directory.add_people(people) == []
     listed = [face["FaceId"] for face in faces(http)]
     assert len(listed) == len(set(listed)) == 260
 
 
 def test_a_crash_in_the_middle_of_enrolment_is_swept(
-    http: Http, store: Store, boto: Boto, aws: Embedded
+    http: Http, directory: Directory, boto: Boto, aws: Embedded
 ) -> None:
     class Crash(BaseException):
         pass
@@ -557,28 +557,28 @@ def test_a_crash_in_the_middle_of_enrolment_is_swept(
     def crash(**_: Any) -> None:
         raise Crash
 
-    events = store._table._client.meta.events
+    events = directory._table._client.meta.events
     events.register("before-call.dynamodb.TransactWriteItems", crash, unique_id="crash")
     try:
         with pytest.raises(Crash):
             enrolment.register(
-                store,
-                wiring.faces(),
-                wiring.photos(),
+                directory,
+                wiring.collection(),
+                wiring.bucket(),
                 "A",
                 Photo(photo("astronaut"), "image/jpeg"),
-                consent=people.consented(convert(CONSENT, NewConsent), by=None, now=datetime.now(UTC)),
+                consent=people.new_consent(convert(CONSENT, NewConsent), by=None, now=datetime.now(UTC)),
                 now=datetime.now(UTC),
             )
     finally:
         events.unregister("before-call.dynamodb.TransactWriteItems", unique_id="crash")
     assert boto("s3").list_objects_v2(Bucket="rollcall-local")["KeyCount"] == 1
-    assert len(boto("rekognition").list_faces(CollectionId="rollcall-local")["Faces"]) == 1
+    assert len(boto("rekognition").list_faces(CollectionId="rollcall-local")["FaceCollection"]) == 1
 
     later = datetime.now(UTC) + timedelta(minutes=2)
-    assert enrolment.sweep(store, wiring.faces(), wiring.photos(), now=later) == 1
+    assert enrolment.sweep(directory, wiring.collection(), wiring.bucket(), now=later) == 1
 
     assert boto("s3").list_objects_v2(Bucket="rollcall-local")["KeyCount"] == 0
-    assert boto("rekognition").list_faces(CollectionId="rollcall-local")["Faces"] == []
+    assert boto("rekognition").list_faces(CollectionId="rollcall-local")["FaceCollection"] == []
     left = [item["pk"]["S"] for item in boto("dynamodb").scan(TableName="rollcall-local")["Items"]]
     assert [pk for pk in left if not pk.startswith(SERVICE)] == []

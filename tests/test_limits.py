@@ -12,14 +12,15 @@ import pytest
 from chalice.test import HTTPResponse
 
 from chalicelib import wiring
-from chalicelib.aws.access import Access, Caller, Role
-from chalicelib.aws.ledger import Ledger, Snapshot
-from chalicelib.aws.store import Store
-from chalicelib.aws.table import Table
+from chalicelib.aws.attendance_store import AttendanceStore, Snapshot
+from chalicelib.aws.directory import Directory
+from chalicelib.aws.dynamodb import Table
+from chalicelib.aws.rate_limits import RateLimits
 from chalicelib.domain.errors import InvalidToken, TooManyRequests
 from chalicelib.domain.settings import Limits
+from chalicelib.domain.token import Caller, Role
 from chalicelib.services import limits
-from chalicelib.services.tokens import Gate
+from chalicelib.services.tokens import Authenticator
 from local.embedded import Embedded
 from tests.attendance_http import add_person, change_settings, stamp
 from tests.conftest import Clock, Finish, Http, Lab
@@ -78,18 +79,20 @@ def test_it_holds_for_the_labs_route_too_and_both_count_together(http: Http, lab
     assert door.post("/v1/liveness-sessions").status_code == 429
 
 
-def test_the_count_is_of_all_processes_together(http: Http, store: Store) -> None:
+def test_the_count_is_of_all_processes_together(http: Http, directory: Directory) -> None:
     limited(http, sessions_per_minute=6, enrolments_per_minute=6)
     caller, now = Caller("t", Role.KIOSK, "door"), datetime(2026, 11, 23, 8, tzinfo=UTC)
-    name, client = wiring.environment().table, store._table._client
-    processes = [Access(Table(client, name)) for _ in range(3)]
+    name, client = wiring.environment().table, directory._table._client
+    processes = [RateLimits(Table(client, name)) for _ in range(3)]
     for number in range(6):
-        limits.spend(store, processes[number % 3], "session", caller, now=now)
+        limits.count_request(directory, processes[number % 3], "session", caller, now=now)
     for access in processes:
         with pytest.raises(TooManyRequests):
-            limits.spend(store, access, "session", caller, now=now + timedelta(seconds=59))
-        limits.spend(store, access, "enrolment", caller, now=now)  # of other things it has as many
-    limits.spend(store, processes[0], "session", caller, now=now + timedelta(seconds=60))
+            limits.count_request(directory, access, "session", caller, now=now + timedelta(seconds=59))
+        limits.count_request(
+            directory, access, "enrolment", caller, now=now
+        )  # of other things it has as many
+    limits.count_request(directory, processes[0], "session", caller, now=now + timedelta(seconds=60))
 
 
 def test_enrolments_are_limited_before_a_photo_is_looked_at(http: Http, clock: Clock) -> None:
@@ -218,7 +221,7 @@ def test_asking_twice_at_once_for_one_failure_is_one_failure(
     aws: Embedded, door: Kiosk, finish: Finish, anh: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As between two processes: both have read that the session is not spent before either spends it.
-    read, meet, calls = Ledger.snapshot, threading.Barrier(2), itertools.count()
+    read, meet, calls = AttendanceStore.snapshot, threading.Barrier(2), itertools.count()
 
     def snapshot(*arguments: Any, **named: Any) -> Snapshot:
         found = read(*arguments, **named)
@@ -226,8 +229,8 @@ def test_asking_twice_at_once_for_one_failure_is_one_failure(
             meet.wait(30)
         return found
 
-    monkeypatch.setattr(Ledger, "turn", lambda *_: threading.Lock())
-    monkeypatch.setattr(Ledger, "snapshot", snapshot)
+    monkeypatch.setattr(AttendanceStore, "turn", lambda *_: threading.Lock())
+    monkeypatch.setattr(AttendanceStore, "snapshot", snapshot)
     session_id = finish(door.session(), photos_of_a()[1], confidence=5.0)
     with ThreadPoolExecutor(2) as pool:
         codes = [answer.json_body["Code"] for answer in pool.map(door.punch, [session_id] * 2)]
@@ -282,17 +285,20 @@ def test_an_address_with_many_unknown_tokens_waits_and_its_good_ones_do_not(http
 
 
 def test_addresses_are_counted_apart(http: Http) -> None:
-    now, gate = datetime.now(UTC), Gate(wiring.access, lambda: Limits(unknown_tokens_per_minute=2))
+    now, gate = (
+        datetime.now(UTC),
+        Authenticator(wiring.token_store, wiring.rate_limits, lambda: Limits(unknown_tokens_per_minute=2)),
+    )
     wrong = "Bearer rc_" + "A" * 43
     for _ in range(2):
         with pytest.raises(InvalidToken):
-            gate.admit(wrong, "admin", "192.0.2.1", now=now)
+            gate.authenticate(wrong, "admin", "192.0.2.1", now=now)
     with pytest.raises(TooManyRequests):
-        gate.admit(wrong, "admin", "192.0.2.1", now=now)
+        gate.authenticate(wrong, "admin", "192.0.2.1", now=now)
     with pytest.raises(InvalidToken):  # what cannot be a token is no guess
-        gate.admit("Bearer nonsense", "admin", "192.0.2.1", now=now)
+        gate.authenticate("Bearer nonsense", "admin", "192.0.2.1", now=now)
     with pytest.raises(InvalidToken):
-        gate.admit(wrong, "admin", "192.0.2.2", now=now)
+        gate.authenticate(wrong, "admin", "192.0.2.2", now=now)
 
 
 def test_guessing_fills_neither_the_memory_of_a_process_nor_the_audit(http: Http, clock: Clock) -> None:
@@ -300,7 +306,7 @@ def test_guessing_fills_neither_the_memory_of_a_process_nor_the_audit(http: Http
     clock.forward(seconds=1)
     for number in range(60):
         guess(http, number)
-    assert len(wiring.gate()._known) <= 1
+    assert len(wiring.authenticator()._known) <= 1
     noted = http.get("/v1/audit").json_body["items"][:-1]  # but for the change of the settings
     assert [(one["what"], one["code"]) for one in noted] == [("GET /v1/people", "TooManyRequests")]
     assert (noted[0]["by"], noted[0]["status"]) == (None, 429)

@@ -15,10 +15,10 @@ from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
 from chalicelib import wiring
-from chalicelib.aws.access import Caller, Role
-from chalicelib.aws.faces import Faces
-from chalicelib.aws.ledger import Ledger
-from chalicelib.aws.store import Store
+from chalicelib.aws import client_events
+from chalicelib.aws.attendance_store import AttendanceStore
+from chalicelib.aws.collection import FaceCollection
+from chalicelib.aws.directory import Directory
 from chalicelib.domain.errors import (
     AmbiguousMatch,
     NoReferenceImage,
@@ -29,8 +29,10 @@ from chalicelib.domain.errors import (
     SessionPending,
     SessionUsed,
 )
-from chalicelib.domain.models import Person, Session, SessionState
-from chalicelib.services.attendance import NewPunch, PunchReceipt, punch, settle
+from chalicelib.domain.person import Person
+from chalicelib.domain.session import Session, SessionState
+from chalicelib.domain.token import Caller, Role
+from chalicelib.services.punching import NewPunch, PunchReceipt, punch, use_session
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 IMAGE = b"\xff\xd8\xff\xe0 the reference image"
@@ -51,7 +53,7 @@ class Door:
     Each answer is used once, in the order given, and none may be left.
     """
 
-    def __init__(self, store: Store, ledger: Ledger) -> None:
+    def __init__(self, directory: Directory, attendance_store: AttendanceStore) -> None:
         client = boto3.client(
             "rekognition",
             region_name="us-east-1",
@@ -60,12 +62,16 @@ class Door:
             config=Config(retries={"total_max_attempts": 1}),
         )
         self.stubber = Stubber(client)
-        self.faces = Faces(client, "people", "bucket", "FaceMovementAndLightChallenge")
-        self.ledger = ledger
+        self.faces = FaceCollection(client, "people", "bucket", "FaceMovementAndLightChallenge")
+        self.ledger = attendance_store
         self.session = str(uuid.uuid4())
-        store.add_person(Person(person_id=ANN, name="Ann", created_at=NOW, updated_at=NOW, face_ids=(FACE,)))
+        directory.add_person(
+            Person(person_id=ANN, name="Ann", created_at=NOW, updated_at=NOW, face_ids=(FACE,))
+        )
         issued = SessionState.ISSUED
-        ledger.add_session(Session(session_id=self.session, created_at=NOW, by=CALLER.token_id, state=issued))
+        attendance_store.add_session(
+            Session(session_id=self.session, created_at=NOW, by=CALLER.token_id, state=issued)
+        )
 
     # --- what AWS answers ---
 
@@ -102,7 +108,7 @@ class Door:
     def check_in(self) -> PunchReceipt:
         """Spend the session."""
         body = NewPunch(liveness_session_id=self.session)
-        return punch(self.ledger, wiring.access(), self.faces, body, caller=CALLER, now=NOW)
+        return punch(self.ledger, wiring.rate_limits(), self.faces, body, caller=CALLER, now=NOW)
 
     @property
     def punches(self) -> int:
@@ -119,8 +125,8 @@ class Door:
 
 
 @pytest.fixture
-def door(store: Store, ledger: Ledger) -> Iterator[Door]:
-    made = Door(store, ledger)
+def door(directory: Directory, attendance_store: AttendanceStore) -> Iterator[Door]:
+    made = Door(directory, attendance_store)
     with made.stubber:
         yield made
         made.stubber.assert_no_pending_responses()
@@ -266,7 +272,7 @@ def test_trouble_at_aws_spends_nothing_and_is_known_as_trouble(
     door.error(code, status, method)
     with pytest.raises(ClientError) as trouble:
         door.check_in()
-    assert wiring.is_busy(trouble.value), "the caller is told 503 and may try again"
+    assert client_events.is_busy(trouble.value), "the caller is told 503 and may try again"
     assert not door.spent
     door.live_ann()
     assert door.check_in().person_id == ANN
@@ -276,7 +282,7 @@ def test_denied_access_is_no_trouble_to_wait_for(door: Door) -> None:
     door.error("AccessDeniedException")
     with pytest.raises(ClientError) as denied:
         door.check_in()
-    assert not wiring.is_busy(denied.value)
+    assert not client_events.is_busy(denied.value)
 
 
 def test_a_spent_session_is_used_though_aws_would_still_say_live(door: Door) -> None:
@@ -293,5 +299,5 @@ def test_a_spent_session_keeps_its_outcome_after_aws_has_forgotten_it(door: Door
     made = door.check_in()
     door.error("SessionNotFoundException")
     later = NOW + timedelta(minutes=4)
-    again = settle(door.ledger, wiring.access(), door.faces, door.session, caller=CALLER, now=later)
+    again = use_session(door.ledger, wiring.rate_limits(), door.faces, door.session, caller=CALLER, now=later)
     assert (again.first, again.outcome.punch_id) == (False, made.punch_id)

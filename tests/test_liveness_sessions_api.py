@@ -12,9 +12,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib import wiring
-from chalicelib.aws.faces import Challenge, Faces
-from chalicelib.aws.ledger import Ledger
-from chalicelib.domain.models import Session, SessionState
+from chalicelib.aws.attendance_store import AttendanceStore
+from chalicelib.aws.collection import FaceCollection
+from chalicelib.config import Challenge
+from chalicelib.domain.session import Session, SessionState
 from local.camera.__main__ import main
 from local.embedded import REGION, Embedded
 from local.rekognition.liveness import Signal, Verdict
@@ -147,11 +148,15 @@ def test_a_failed_session_is_finished_too(http: Http, finish: Finish) -> None:
     assert status(http, session_id) == "finished"
 
 
-def test_a_session_that_rekognition_has_forgotten_is_expired(http: Http, ledger: Ledger) -> None:
+def test_a_session_that_rekognition_has_forgotten_is_expired(
+    http: Http, attendance_store: AttendanceStore
+) -> None:
     session_id = unknown_session()
     long_ago = datetime.now(UTC) - timedelta(minutes=10)
     by = http.token_id("admin")
-    ledger.add_session(Session(session_id=session_id, created_at=long_ago, by=by, state=SessionState.ISSUED))
+    attendance_store.add_session(
+        Session(session_id=session_id, created_at=long_ago, by=by, state=SessionState.ISSUED)
+    )
     assert status(http, session_id) == "expired"
     answer = http.post("/v1/punches", {"liveness_session_id": session_id})
     assert (answer.status_code, answer.json_body["Code"]) == (410, "SessionExpired")
@@ -183,7 +188,7 @@ def test_rekognition_being_busy_is_a_503_that_says_when_to_come_back(
     def throttled(seed: str | None) -> str:
         raise error
 
-    monkeypatch.setattr(wiring.faces(), "start_session", throttled)
+    monkeypatch.setattr(wiring.collection(), "start_session", throttled)
     answer = http.post("/v1/liveness-sessions")
     assert (answer.status_code, answer.json_body["Code"]) == (503, "Busy")
     assert int(answer.headers["Retry-After"]) >= 1
@@ -195,7 +200,7 @@ def test_a_session_asks_for_the_challenge_of_the_stage(
     aws: Embedded, boto: Callable[[str], Any], kind: Challenge
 ) -> None:
     env = wiring.environment()
-    session = Faces(boto("rekognition"), env.collection, env.bucket, kind).start_session()
+    session = FaceCollection(boto("rekognition"), env.collection, env.bucket, kind).start_session()
     results = boto("rekognition").get_face_liveness_session_results(SessionId=session)
     assert results["Challenge"]["Type"] == kind
 
@@ -204,7 +209,7 @@ def test_a_seed_asks_for_one_session_of_each_challenge(boto: Callable[[str], Any
     """A deployment may change the challenge between a request and its repetition."""
     env = wiring.environment()
     light, movement = (
-        Faces(boto("rekognition"), env.collection, env.bucket, kind)
+        FaceCollection(boto("rekognition"), env.collection, env.bucket, kind)
         for kind in ("FaceMovementAndLightChallenge", "FaceMovementChallenge")
     )
     first = light.start_session("0" * 24)

@@ -20,15 +20,15 @@ from msgspec import Struct
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app import app
-from chalicelib.web import docs_page, openapi
-from chalicelib.web.endpoints import Endpoint
-from chalicelib.web.http import problem
-from chalicelib.web.schemas import Schemas
+from chalicelib.web.endpoint import Endpoint
+from chalicelib.web.openapi import document, page
+from chalicelib.web.openapi.component_schemas import Schemas
+from chalicelib.web.request import error_body
 from tests.conftest import CONSENT, Finish, Http
 from tests.faces import photo, photos_of_a
 
 ROOT = Path(__file__).parent.parent
-DOCUMENT = openapi.document(app)
+DOCUMENT = document.document(app)
 SCOPES = {"public", "kiosk", "viewer", "manager", "admin"}
 
 
@@ -62,7 +62,7 @@ def python(*words: str) -> subprocess.CompletedProcess[bytes]:
 
 
 def test_the_committed_document_is_what_the_code_says_and_needs_no_aws_to_be_made() -> None:
-    made = python("-m", "chalicelib.web.openapi").stdout
+    made = python("-m", "chalicelib.web.openapi.document").stdout
     committed = (ROOT / "docs/openapi.json").read_bytes()
     if made != committed:
         pytest.fail(
@@ -77,7 +77,7 @@ def test_the_document_is_valid_openapi() -> None:
 
 
 def test_an_app_starts_without_making_the_document() -> None:
-    python("-c", "import app, sys; assert 'chalicelib.web.openapi' not in sys.modules")
+    python("-c", "import app, sys; assert 'chalicelib.web.openapi.document' not in sys.modules")
 
 
 @pytest.mark.parametrize(("path", "method", "entry"), routes())
@@ -88,9 +88,9 @@ def test_every_route_is_documented_with_its_scope_and_its_codes(path: str, metho
     assert operation["x-scope"] == endpoint.scope
     assert endpoint.scope in SCOPES
     assert bool(operation["security"]) == (endpoint.scope != "public")
-    if endpoint.problem is problem:
+    if endpoint.error_format is error_body:
         codes = set(re.findall(r"`(\w+)`", "".join(codes_text(operation))))
-        assert {kind.__name__ for kind in endpoint.refuses} <= codes
+        assert {kind.__name__ for kind in endpoint.raises} <= codes
 
 
 def codes_text(operation: dict[str, Any]) -> Iterator[str]:
@@ -109,7 +109,7 @@ def test_operations_and_only_those_of_the_app_are_documented_under_unique_names(
 @pytest.mark.parametrize(("path", "method", "entry"), routes())
 def test_what_a_body_may_be_is_what_the_route_takes(path: str, method: str, entry: Any) -> None:
     body = DOCUMENT["paths"][path][method].get("requestBody", {"content": {}})
-    assert set(body["content"]) <= set(entry.view_function.endpoint.takes)
+    assert set(body["content"]) <= set(entry.view_function.endpoint.consumes)
 
 
 @pytest.mark.parametrize(("path", "method", "entry"), routes())
@@ -321,6 +321,6 @@ def test_the_page_shows_everything_and_fetches_nothing(http: Http) -> None:
 
 def test_the_page_shows_text_as_text() -> None:
     hostile = json.loads(json.dumps(DOCUMENT).replace("Add a person.", "<script>alert(1)</script> & `a<b`"))
-    page = docs_page.page(hostile)
-    assert "<script" not in page
-    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; <code>a&lt;b</code>" in page
+    text = page.page(hostile)
+    assert "<script" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; <code>a&lt;b</code>" in text

@@ -126,11 +126,11 @@ IN_LAMBDA = """
     from chalicelib.domain.settings import Settings
 
     now = datetime.now(UTC)
-    assert isinstance(wiring.store().settings(), Settings)
-    assert wiring.faces().owner("unknown-0000") is None
-    assert wiring.photos().find("nothing") is None
-    assert wiring.photos().link("a.jpg", now=now).url.startswith("http")
-    assert wiring.photos().form("0123")[1]["policy"]
+    assert isinstance(wiring.directory().settings(), Settings)
+    assert wiring.collection().owner("unknown-0000") is None
+    assert wiring.bucket().find("nothing") is None
+    assert wiring.bucket().link("a.jpg", now=now).url.startswith("http")
+    assert wiring.bucket().form("0123")[1]["policy"]
     assert wiring.streaming().lend().credentials.session_token
     try:
         wiring._session().client("ec2")

@@ -13,8 +13,8 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.aws import items
-from chalicelib.aws.table import to_attributes
-from chalicelib.domain.models import Person
+from chalicelib.aws.dynamodb import to_attributes
+from chalicelib.domain.person import Person
 from local.embedded import REGION, Embedded
 from tests.conftest import Http
 
@@ -52,7 +52,7 @@ def pages(http: Http, **query: Any) -> Iterator[list[dict[str, Any]]]:
 def counted_calls() -> Iterator[Counter[str]]:
     """Count the calls to DynamoDB by operation."""
     calls: Counter[str] = Counter()
-    events = wiring.store()._table._client.meta.events
+    events = wiring.directory()._table._client.meta.events
 
     def count(model: Any, **_: Any) -> None:
         calls[model.name] += 1
@@ -394,7 +394,7 @@ def test_ten_thousand_people_are_listed_by_a_few_queries(http: Http) -> None:
 def test_a_search_reads_no_more_places_than_it_needs(
     http: Http, ten_thousand: None, boto: Callable[[str], Any]
 ) -> None:
-    events = wiring.store()._table._client.meta.events
+    events = wiring.directory()._table._client.meta.events
     read: list[int] = []
 
     def count(parsed: Any, **_: Any) -> None:

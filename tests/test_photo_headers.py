@@ -11,10 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chalicelib import wiring
-from chalicelib.aws.photos import MOST_PIXELS, photo
-from chalicelib.domain import pictures
+from chalicelib.config import BODY_BYTES
+from chalicelib.domain import image_header
 from chalicelib.domain.errors import InvalidPhoto, PhotoTooLarge
-from chalicelib.web.http import BODY_BYTES
+from chalicelib.domain.photo import MOST_PIXELS, photo
 from tests.conftest import CONSENT, Http
 from tests.faces import jpeg, photo_of_c, png
 
@@ -62,7 +62,7 @@ def with_thumbnail() -> bytes:
 def test_a_photo_is_what_its_header_says(content: bytes, content_type: str) -> None:
     taken = photo(content)
     assert (taken.content, taken.content_type) == (content, content_type)
-    assert pictures.header(content) == pictures.Header(content_type, 120, 80)
+    assert image_header.header(content) == image_header.Header(content_type, 120, 80)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_photo_fits_into_what_lambda_takes() -> None:
 @example(b"\xff\xd8\xff\xc0")
 def test_any_bytes_are_a_photo_or_none(content: bytes) -> None:
     for start in (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"):
-        found = pictures.header(start + content)
+        found = image_header.header(start + content)
         assert found is None or found.content_type in ("image/jpeg", "image/png")
 
 
@@ -136,7 +136,7 @@ def test_rekognition_is_not_asked_about_what_is_no_photo(http: Http, content: by
     def note(model: Any, **_: Any) -> None:
         asked.append(model.name)
 
-    events = wiring.faces()._client.meta.events
+    events = wiring.collection()._client.meta.events
     person = http.post("/v1/people", {"name": "A", "consent": CONSENT}).json_body["person_id"]
     events.register("before-call.rekognition", note, "seen")
     try:

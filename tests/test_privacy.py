@@ -12,8 +12,9 @@ import pytest
 from chalice.test import HTTPResponse
 
 from chalicelib import wiring
-from chalicelib.aws.items import fold
-from chalicelib.services import privacy
+from chalicelib.domain.text import fold
+from chalicelib.services import retention
+from chalicelib.services.sweep import sweep as run_sweep
 from tests.attendance_http import add_person, change_settings, set_calendar, stamp, stamped
 from tests.conftest import CONSENT, Finish, Http
 from tests.faces import photo_of_b, photo_of_c, photos_of_a
@@ -65,7 +66,9 @@ def erase(http: Http, person_id: str, **query: Any) -> HTTPResponse:
 
 def sweep(later: timedelta = timedelta(hours=1)) -> dict[str, int]:
     now = datetime.now(UTC) + later
-    return privacy.sweep(wiring.store(), wiring.traces(), wiring.faces(), wiring.photos(), now=now)
+    return run_sweep(
+        wiring.directory(), wiring.personal_data(), wiring.collection(), wiring.bucket(), now=now
+    )
 
 
 class Someone:
@@ -360,8 +363,14 @@ def test_everything_that_is_held_is_shown_with_links_to_the_photos(
 
 def retain(later: timedelta, *, dry_run: bool = False) -> dict[str, int]:
     now = datetime.now(UTC) + later
-    gateways = wiring.store(), wiring.access(), wiring.traces(), wiring.faces(), wiring.photos()
-    return privacy.retain(*gateways, dry_run=dry_run, now=now).counts()
+    gateways = (
+        wiring.directory(),
+        wiring.audit_log(),
+        wiring.personal_data(),
+        wiring.collection(),
+        wiring.bucket(),
+    )
+    return retention.apply_retention(*gateways, dry_run=dry_run, now=now).counts()
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from chalice.test import HTTPResponse
 
-from chalicelib.aws.ledger import Ledger
-from chalicelib.aws.store import Store
-from chalicelib.domain.models import Person
-from chalicelib.domain.workdays import by_day
+from chalicelib.aws.attendance_store import AttendanceStore
+from chalicelib.aws.directory import Directory
+from chalicelib.domain.person import Person
+from chalicelib.domain.workday import by_day
 from chalicelib.services import corrections
 from tests.attendance_http import Json, add_person, change_settings, set_calendar, stamp, stamped
 from tests.conftest import Finish, Http, unknown_session
@@ -62,7 +62,7 @@ def todays(http: Http, **query: Any) -> list[Json]:
 @pytest.fixture
 def processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make threads race as if each were a process of its own: none takes turns with another."""
-    monkeypatch.setattr(Ledger, "turn", lambda *_: threading.Lock())
+    monkeypatch.setattr(AttendanceStore, "turn", lambda *_: threading.Lock())
 
 
 @pytest.fixture
@@ -271,7 +271,7 @@ def test_a_correction_is_near_what_it_corrects(http: Http) -> None:
 @pytest.mark.usefixtures("processes")
 @pytest.mark.parametrize("days_apart", [0, 1, 31])
 def test_of_many_corrections_of_one_punch_at_once_one_counts(
-    http: Http, ledger: Ledger, days_apart: int
+    http: Http, attendance_store: AttendanceStore, days_apart: int
 ) -> None:
     set_calendar(http)
     person = add_person(http)
@@ -282,10 +282,12 @@ def test_of_many_corrections_of_one_punch_at_once_one_counts(
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda at: stamp(http, person, at, supersedes=wrong), times))
     assert sorted(answer.status_code for answer in answers) == [201, *[409] * 7]
-    records = ledger.days(person, [date(2026, 8, 11), date(2026, 8, 11) + timedelta(days=days_apart)])
+    records = attendance_store.days(
+        person, [date(2026, 8, 11), date(2026, 8, 11) + timedelta(days=days_apart)]
+    )
     counted = {mark.id for record in records for mark in record.counted()}
     assert counted == {a.json_body["punch_id"] for a in answers if a.status_code == 201}
-    assert corrections.rebuild(ledger, person, date(2026, 8, 1), date(2026, 9, 30)) == 0
+    assert corrections.rebuild(attendance_store, person, date(2026, 8, 1), date(2026, 9, 30)) == 0
 
 
 # --- the log ------------------------------------------------------------------------------------
@@ -331,18 +333,22 @@ def test_a_log_that_cannot_be_asked_for_is_a_400(http: Http, query: Json, code: 
 # --- many at once -------------------------------------------------------------------------------
 
 
-def assert_rebuilt_is_the_same(ledger: Ledger, person_id: str, since: date, until: date) -> None:
+def assert_rebuilt_is_the_same(
+    attendance_store: AttendanceStore, person_id: str, since: date, until: date
+) -> None:
     """What the days say is what the punches say."""
     days = [since + timedelta(days=n) for n in range((until - since).days + 1)]
-    records = {record.work_day: record.marks for record in ledger.days(person_id, days) if record.marks}
-    assert records == by_day(kept.mark() for kept in ledger.punches(person_id, since, until))
-    assert corrections.rebuild(ledger, person_id, since, until) == 0
+    records = {
+        record.work_day: record.marks for record in attendance_store.days(person_id, days) if record.marks
+    }
+    assert records == by_day(kept.mark() for kept in attendance_store.punches(person_id, since, until))
+    assert corrections.rebuild(attendance_store, person_id, since, until) == 0
 
 
 @pytest.mark.usefixtures("processes")
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_any_interleaving_of_punches_gives_the_day_that_a_rebuild_gives(
-    http: Http, ledger: Ledger, finish: Finish, ann: str, seed: int
+    http: Http, attendance_store: AttendanceStore, finish: Finish, ann: str, seed: int
 ) -> None:
     change_settings(http, duplicate_window_s=0)
     now = datetime.now(UTC)
@@ -359,13 +365,15 @@ def test_any_interleaving_of_punches_gives_the_day_that_a_rebuild_gives(
     today = now.date()
     since, until = today - timedelta(days=4), today + timedelta(days=1)
     with ThreadPoolExecutor(9) as pool:
-        rebuilt = pool.submit(lambda: [corrections.rebuild(ledger, ann, since, until) for _ in range(4)])
+        rebuilt = pool.submit(
+            lambda: [corrections.rebuild(attendance_store, ann, since, until) for _ in range(4)]
+        )
         answers = list(pool.map(lambda call: call(), work))
     assert sorted(answer.status_code for answer in answers) == [*[201] * 15, 409]
     assert rebuilt.result() == [0] * 4
     assert len(todays(http, person_id=ann)) >= 4 + 3
-    assert_rebuilt_is_the_same(ledger, ann, since, until)
-    assert len(list(ledger.punches(ann, since, until))) == 3 + 15
+    assert_rebuilt_is_the_same(attendance_store, ann, since, until)
+    assert len(list(attendance_store.punches(ann, since, until))) == 3 + 15
 
 
 def test_many_punches_of_one_person_at_once_are_one_punch(http: Http, finish: Finish, ann: str) -> None:
@@ -377,7 +385,9 @@ def test_many_punches_of_one_person_at_once_are_one_punch(http: Http, finish: Fi
     assert len(todays(http)) == 1
 
 
-def test_200_manual_punches_of_one_person_at_once_all_count(http: Http, ledger: Ledger) -> None:
+def test_200_manual_punches_of_one_person_at_once_all_count(
+    http: Http, attendance_store: AttendanceStore
+) -> None:
     person = add_person(http)
     start = datetime(2026, 8, 11, 1, tzinfo=UTC)
     times = [(start + timedelta(seconds=n)).isoformat() for n in range(200)]
@@ -385,19 +395,19 @@ def test_200_manual_punches_of_one_person_at_once_all_count(http: Http, ledger: 
         answers = list(pool.map(lambda at: stamp(http, person, at), times))
     assert [answer.status_code for answer in answers] == [201] * 200
     assert len(log(http, from_="2026-08-11", to="2026-08-11")) == 200
-    assert_rebuilt_is_the_same(ledger, person, date(2026, 8, 10), date(2026, 8, 12))
+    assert_rebuilt_is_the_same(attendance_store, person, date(2026, 8, 10), date(2026, 8, 12))
 
 
-def seeded(store: Store, count: int) -> Iterator[str]:
+def seeded(directory: Directory, count: int) -> Iterator[str]:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     for n in range(count):
         person = Person(person_id=f"p{n}", name=f"P {n}", since=now.date(), created_at=now, updated_at=now)
-        store.add_person(person)
+        directory.add_person(person)
         yield person.person_id
 
 
-def test_200_people_at_once_are_200_punches(http: Http, store: Store) -> None:
-    people = list(seeded(store, 200))
+def test_200_people_at_once_are_200_punches(http: Http, directory: Directory) -> None:
+    people = list(seeded(directory, 200))
     with ThreadPoolExecutor(32) as pool:
         answers = list(pool.map(lambda one: stamp(http, one, "2026-08-11T01:00:00Z"), people))
     assert [answer.status_code for answer in answers] == [201] * 200

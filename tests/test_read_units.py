@@ -10,9 +10,9 @@ import pytest
 
 from benchmarks import seeding
 from benchmarks.units import Meter, size
-from chalicelib.aws.ledger import Ledger
-from chalicelib.aws.store import Store
-from chalicelib.aws.table import Table, key, put, to_attributes
+from chalicelib.aws.attendance_store import AttendanceStore
+from chalicelib.aws.directory import Directory
+from chalicelib.aws.dynamodb import Table, key, put, to_attributes
 from chalicelib.domain.settings import defaults
 from chalicelib.services import timesheets
 from chalicelib.services.timesheets import RosterFilter
@@ -44,7 +44,7 @@ def meter(boto: Callable[[str], Any]) -> Meter:
 def test_reports_cost_the_read_units_that_are_stated(meter: Meter) -> None:
     table: Any = meter
     site: Any = {"shards": SHARDS, "defaults": defaults(local=True, zone=seeding.ZONE)}
-    store, ledger = Store(Table(table, TABLE), **site), Ledger(Table(table, TABLE), **site)
+    store, ledger = Directory(Table(table, TABLE), **site), AttendanceStore(Table(table, TABLE), **site)
 
     report = timesheets.roster(store, ledger, ON, RosterFilter(), limit=PEOPLE, after=None, now=NOW)
     roster, calls = meter.units, meter.calls

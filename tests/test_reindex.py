@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.aws.store import Store
-from chalicelib.domain.models import Face
+from chalicelib.aws.directory import Directory
+from chalicelib.domain.face import Face
 from chalicelib.services import enrolment
 from infra.__main__ import main
 from local.embedded import REGION, Embedded
@@ -28,8 +28,8 @@ class Site:
     `people` are another photo of each by id, the one with two faces first.
     """
 
-    def __init__(self, http: Http, store: Store, aws: Embedded, state: Path) -> None:
-        self.http, self.store, self.aws, self._state = http, store, aws, state
+    def __init__(self, http: Http, directory: Directory, aws: Embedded, state: Path) -> None:
+        self.http, self.store, self.aws, self._state = http, directory, aws, state
         first, second, third = photos_of_a()
         self.people = {
             self._person("A", first, second): third,
@@ -74,8 +74,8 @@ class Site:
 
 
 @pytest.fixture
-def site(http: Http, store: Store, aws: Embedded, tmp_path: Path) -> Iterator[Site]:
-    made = Site(http, store, aws, tmp_path)
+def site(http: Http, directory: Directory, aws: Embedded, tmp_path: Path) -> Iterator[Site]:
+    made = Site(http, directory, aws, tmp_path)
     made.lose_the_collection()
     with recorder.recording():  # what is asked from here on is the administrator's
         yield made
@@ -127,8 +127,8 @@ def test_a_reindex_that_died_anywhere_is_resumed(
             raise PowerLost
 
     steps = {
-        "s3.GetObject": wiring.photos()._client,
-        "rekognition.IndexFaces": wiring.faces()._client,
+        "s3.GetObject": wiring.bucket()._client,
+        "rekognition.IndexFaces": wiring.collection()._client,
         "dynamodb.TransactWriteItems": wiring.table()._client,
     }
     with before(steps, die), pytest.raises(PowerLost):
@@ -153,7 +153,7 @@ def test_a_reindex_that_is_throttled_waits_and_goes_on(site: Site) -> None:
         answer = {"Error": {"Code": "ThrottlingException", "Message": "Slow"}, "ResponseMetadata": metadata}
         return type("Reply", (), {"status_code": 400, "headers": {}})(), answer
 
-    with before({"rekognition.IndexFaces": wiring.faces()._client}, refuse):
+    with before({"rekognition.IndexFaces": wiring.collection()._client}, refuse):
         assert site.reindex() == 0
 
     assert asked == 12
@@ -179,15 +179,15 @@ def test_a_face_that_is_removed_meanwhile_stays_away(site: Site, monkeypatch: py
     *_, person = site.people
     [face] = listed(site.http, person)
     site.aws.client("rekognition").create_collection(CollectionId=COLLECTION)
-    move = Store.move_face
+    move = Directory.move_face
 
-    def remove_first(self: Store, one: Face, face_id: str, model: str) -> None:
+    def remove_first(self: Directory, one: Face, face_id: str, model: str) -> None:
         if one.person_id == person:
-            gateways = wiring.store(), wiring.faces(), wiring.photos()
+            gateways = wiring.directory(), wiring.collection(), wiring.bucket()
             enrolment.remove(*gateways, person, face["face_id"], now=wiring.now())
         move(self, one, face_id, model)
 
-    monkeypatch.setattr(Store, "move_face", remove_first)
+    monkeypatch.setattr(Directory, "move_face", remove_first)
 
     assert site.reindex() == 0
 

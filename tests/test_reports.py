@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain import spreadsheets
-from chalicelib.domain.calendars import Calendar, Holiday, Rota, Shift
 from chalicelib.domain.reports import (
     LETTERS,
     Timesheet,
@@ -25,14 +24,15 @@ from chalicelib.domain.reports import (
     timesheet,
     timesheet_table,
 )
+from chalicelib.domain.schedule import Calendar, Holiday, Schedule, Shift
 from chalicelib.domain.spreadsheets import Row, as_text, csv_chunks, xlsx
-from chalicelib.domain.workdays import STATES, Leave, Mark, Member, by_day
+from chalicelib.domain.workday import STATES, Leave, Member, TimeEvent, by_day
 
 SAIGON = "Asia/Ho_Chi_Minh"
 MONDAY = date(2026, 11, 23)
 NOON = datetime(2026, 11, 23, 5, tzinfo=UTC)
 LATER = datetime(2027, 1, 1, tzinfo=UTC)
-ROTA = Rota(
+ROTA = Schedule(
     Calendar(
         zone=SAIGON,
         shifts={
@@ -65,10 +65,10 @@ PUNCHES = {
 LEAVES = {"lan": [Leave("lan", MONDAY, MONDAY, "sick")]}
 
 
-def marks(person: str, walls: Sequence[str], on: date = MONDAY) -> list[Mark]:
+def marks(person: str, walls: Sequence[str], on: date = MONDAY) -> list[TimeEvent]:
     zero = datetime(on.year, on.month, on.day, tzinfo=UTC) - timedelta(hours=7)
     return [
-        Mark(
+        TimeEvent(
             f"{person}-{on}-{wall}",
             zero + timedelta(hours=int(wall[:2]), minutes=int(wall[3:])),
             on,
@@ -175,7 +175,7 @@ def test_tables_have_as_many_cells_as_their_header() -> None:
 def test_an_exported_timesheet_shows_the_correction_and_what_it_corrects() -> None:
     found = [
         *marks("ann", ["08:00", "13:00"]),
-        Mark(
+        TimeEvent(
             "c",
             datetime(2026, 11, 23, 10, tzinfo=UTC),
             MONDAY,
@@ -184,7 +184,9 @@ def test_an_exported_timesheet_shows_the_correction_and_what_it_corrects() -> No
             "manual",
             "ann-2026-11-23-13:00",
         ),
-        Mark("v", datetime(2026, 11, 23, 10, tzinfo=UTC), MONDAY, SAIGON, "out", "manual", "x", void=True),
+        TimeEvent(
+            "v", datetime(2026, 11, 23, 10, tzinfo=UTC), MONDAY, SAIGON, "out", "manual", "x", void=True
+        ),
     ]
     table = list(
         timesheet_table([timesheet(ROTA, PEOPLE[0], MONDAY, MONDAY, by_day(found), leaves=(), now=LATER)])

@@ -16,15 +16,15 @@ from chalice.test import Client, HTTPResponse
 
 import app as application
 from chalicelib import wiring
-from chalicelib.aws.access import SCOPES, Role
-from chalicelib.services.tokens import NewToken, digest_of, mint
-from chalicelib.web import openapi
-from chalicelib.web.endpoints import Endpoint, Endpoints
+from chalicelib.domain.token import SCOPES, Role
+from chalicelib.services.tokens import NewToken, create, token_digest
+from chalicelib.web.endpoint import Endpoint, Endpoints
+from chalicelib.web.openapi import document
 from tests.attendance_http import change_settings
 from tests.conftest import Http, Lab
 
 ROOT = Path(__file__).parent.parent
-DOCUMENT = openapi.document(application.app)
+DOCUMENT = document.document(application.app)
 OPERATIONS = [
     pytest.param(path, method.upper(), operation, id=f"{method.upper()} {path}")
     for path, item in DOCUMENT["paths"].items()
@@ -99,7 +99,7 @@ def patient(http: Http) -> Http:
 def nothing_asked(http: Http) -> Iterator[list[str]]:
     """Collects the AWS operations that the app makes."""
     made: list[str] = []
-    gateways = (wiring.store()._table, wiring.faces(), wiring.photos())
+    gateways = (wiring.directory()._table, wiring.collection(), wiring.bucket())
     for gateway in gateways:
         gateway._client.meta.events.register(
             "before-call", lambda model, **_: made.append(model.name), unique_id="asked"
@@ -163,13 +163,13 @@ def test_a_scope_that_is_misspelt_lets_nobody_in(patient: Http) -> None:
 
 def tokens_that_are_none(http: Http) -> list[str]:
     """Make what looks like a token and lets nobody in: revoked, expired, of another form."""
-    now, access = datetime.now(UTC), wiring.access()
-    revoked = mint(access, NewToken(role=Role.ADMIN, label="revoked"), now=now).token
-    found = access.token(digest_of(revoked))
+    now, token_store = datetime.now(UTC), wiring.token_store()
+    revoked = create(token_store, NewToken(role=Role.ADMIN, label="revoked"), now=now).token
+    found = token_store.find(token_digest(revoked))
     assert found
-    access.remove_token(found)
+    token_store.remove(found)
     over = NewToken(role=Role.ADMIN, label="over", expires_at=now - timedelta(seconds=1))
-    expired = mint(access, over, now=now - timedelta(days=1)).token
+    expired = create(token_store, over, now=now - timedelta(days=1)).token
     good = http.token("admin")
     wrong = [f"Bearer {one}" for one in (revoked, expired, UNKNOWN, good[:-1], good + "A", *MALFORMED)]
     return [*wrong, good, f"Basic {good}", f"Token {good}", f"Bearer{good}", f'Bearer "{good}"', "x" * 9000]

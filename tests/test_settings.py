@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from chalicelib.aws.store import Store
-from chalicelib.domain.calendars import Calendar, Holiday, Rota, Shift
+from chalicelib.aws.directory import Directory
+from chalicelib.domain.schedule import Calendar, Holiday, Schedule, Shift
 from tests.attendance_http import (
     DAY,
     NIGHT,
@@ -111,18 +111,20 @@ def test_from_when_a_calendar_may_be_in_force(http: Http, effective_from: str, s
     assert change_settings(http, effective_from, calendar=calendar(cutoff="05:00")).status_code == status
 
 
-def test_a_calendar_from_an_earlier_date_replaces_those_after_it(http: Http, store: Store) -> None:
+def test_a_calendar_from_an_earlier_date_replaces_those_after_it(http: Http, directory: Directory) -> None:
     for since, cutoff in (("2026-03-01", "01:00"), ("2026-05-01", "02:00"), ("2026-04-01", "03:00")):
         set_calendar(http, since, cutoff=cutoff)
-    history = [(since, found.cutoff) for since, found in store.calendars()]
+    history = [(since, found.cutoff) for since, found in directory.calendars()]
     assert history == [(date.min, "04:00"), (date(2026, 3, 1), "01:00"), (date(2026, 4, 1), "03:00")]
 
 
-def test_more_changes_than_one_transaction_can_take_back_are_refused(http: Http, store: Store) -> None:
-    now = store.settings()
+def test_more_changes_than_one_transaction_can_take_back_are_refused(
+    http: Http, directory: Directory
+) -> None:
+    now = directory.settings()
     for n in range(99):
         after = replace(now, version=n + 1, calendar=Calendar(cutoff="03:00" if n % 2 else "05:00"))
-        store.change_settings(now, after, date(2026, 1, 1) + timedelta(days=n))
+        directory.change_settings(now, after, date(2026, 1, 1) + timedelta(days=n))
         now = after
     assert change_settings(http, "2025-01-01", calendar=calendar()).json_body["Code"] == "InvalidRequest"
     assert change_settings(http, "2026-03-01", calendar=calendar()).status_code == 200
@@ -136,9 +138,9 @@ def test_settings_that_the_table_has_no_room_for_are_refused(http: Http) -> None
     assert "300000 bytes" in answer.json_body["Message"]
 
 
-def test_what_is_not_the_calendar_makes_no_history(http: Http, store: Store) -> None:
+def test_what_is_not_the_calendar_makes_no_history(http: Http, directory: Directory) -> None:
     change_settings(http, duplicate_window_s=5)
-    assert [since for since, _ in store.calendars()] == [date.min]
+    assert [since for since, _ in directory.calendars()] == [date.min]
 
 
 # --- which calendar judges a date ---------------------------------------------------------------
@@ -146,7 +148,7 @@ def test_what_is_not_the_calendar_makes_no_history(http: Http, store: Store) -> 
 HOURS = {"day": Shift("08:00", "17:00")}
 OLD = Calendar(zone=SAIGON, shifts=HOURS, holidays=(Holiday(date(2026, 7, 2), "old"),))
 NEW = Calendar(zone=NEW_YORK, shifts={"late": Shift("12:00", "20:00")}, default_shift="late")
-MOVED = Rota.of([(date.min, OLD), (date(2026, 7, 1), NEW)])
+MOVED = Schedule.of([(date.min, OLD), (date(2026, 7, 1), NEW)])
 
 
 def test_each_date_has_the_plan_of_its_calendar() -> None:
@@ -189,7 +191,7 @@ def test_later_is_never_an_earlier_work_day_whatever_was_changed(
     changes: list[tuple[date, Calendar]], first: Calendar, moments: list[datetime]
 ) -> None:
     history = [(date.min, first), *sorted(changes, key=lambda entry: entry[0])]
-    rota = Rota.of(history)
+    rota = Schedule.of(history)
     instants = sorted(moment.replace(tzinfo=UTC) for moment in moments)
     days = [rota.work_day(at) for at in instants]
     assert days == sorted(days)
@@ -198,7 +200,7 @@ def test_later_is_never_an_earlier_work_day_whatever_was_changed(
 @given(calendars, st.datetimes(datetime(2026, 2, 1), datetime(2026, 12, 1)))  # noqa: DTZ001
 def test_a_history_of_one_is_the_calendar_itself(only: Calendar, moment: datetime) -> None:
     at = moment.replace(tzinfo=UTC)
-    assert Rota.of([(date.min, only)]).work_day(at) == Rota(only).work_day(at)
+    assert Schedule.of([(date.min, only)]).work_day(at) == Schedule(only).work_day(at)
 
 
 def test_the_settings_say_what_they_mean(http: Http) -> None:

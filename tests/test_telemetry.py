@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from app import app
 from chalicelib import wiring
-from chalicelib.aws import telemetry
-from chalicelib.aws.faces import Faces
+from chalicelib.aws import deadline, metrics
+from chalicelib.aws.collection import FaceCollection
 from tests.conftest import CONSENT, Finish, Http
 from tests.faces import photos_of_a
 from tests.test_faces import JPEG
@@ -97,7 +97,7 @@ def test_a_schedule_is_a_line_with_what_it_found(http: Http, lines: Lines) -> No
 def test_a_schedule_that_fails_is_a_line_too_and_fails(
     http: Http, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wiring.traces(), "erasures", lambda _: 1 / 0)
+    monkeypatch.setattr(wiring.personal_data(), "erasures", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         fire("sweep")
     [line] = lines()
@@ -114,7 +114,7 @@ def test_deep_health_is_for_admins_and_names_what_fails(http: Http, monkeypatch:
     assert http.as_("manager").get("/health", deep="true").json_body["Code"] == "RoleNotAllowed"
     assert http.as_(None).get("/health").json_body["checks"] is None
 
-    monkeypatch.setattr(Faces, "check", lambda _: 1 / 0)
+    monkeypatch.setattr(FaceCollection, "check", lambda _: 1 / 0)
     failing = http.get("/health", deep="true")
     assert (failing.status_code, failing.json_body["status"]) == (503, "failed")
     assert failing.json_body["checks"] == {"table": "ok", "bucket": "ok", "collection": "failed"}
@@ -127,12 +127,12 @@ def test_a_request_that_has_taken_too_long_begins_no_more_calls(
     http: Http, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     http.get("/v1/people", limit=1)
-    monkeypatch.setattr("chalicelib.web.endpoints.PATIENCE_S", -1.0)
+    monkeypatch.setattr("chalicelib.web.endpoint.DEADLINE_S", -1.0)
     answer = http.get("/v1/people", limit=1)
     assert (answer.status_code, answer.json_body["Code"]) == (503, "Busy")
     assert fire("sweep")["swept"] == 0, "a schedule may take its time"
-    with telemetry.measuring(-1.0), telemetry.unhurried():
-        assert wiring.store().settings().version == 0, "and so may what takes back"
+    with metrics.measuring(-1.0), deadline.without_deadline():
+        assert wiring.directory().settings().version == 0, "and so may what takes back"
 
 
 # --- replies that broke off -----------------------------------------------------------------------
@@ -151,7 +151,7 @@ def test_a_reply_that_broke_off_is_asked_for_again_and_never_read(
 ) -> None:
     http.get("/v1/people", limit=1)
     session_ids = [finish(session(http), photos_of_a()[0]) for _ in range(2)]
-    client = wiring.table()._client if service == "dynamodb" else wiring.faces()._client
+    client = wiring.table()._client if service == "dynamodb" else wiring.collection()._client
     operation = "BatchGetItem" if service == "dynamodb" else "GetFaceLivenessSessionResults"
     headers: Any = HeadersDict({"content-type": "application/x-amz-json-1.1"})
     if service == "dynamodb":

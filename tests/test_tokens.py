@@ -15,13 +15,15 @@ import pytest
 
 from app import app
 from chalicelib import wiring
-from chalicelib.aws.access import Access, Role, Token
-from chalicelib.aws.store import Store
-from chalicelib.aws.table import Table
+from chalicelib.aws.directory import Directory
+from chalicelib.aws.dynamodb import Table
+from chalicelib.aws.rate_limits import RateLimits
+from chalicelib.aws.tokens import TokenStore
 from chalicelib.domain.errors import InvalidToken, LastAdminToken, RollcallError
 from chalicelib.domain.settings import Limits
+from chalicelib.domain.token import Role, Token
 from chalicelib.services import tokens
-from chalicelib.services.tokens import Gate, NewToken, digest_of
+from chalicelib.services.tokens import Authenticator, NewToken, token_digest
 from tests.attendance_http import add_person
 from tests.conftest import Finish, Http, Scan
 from tests.faces import photos_of_a
@@ -42,10 +44,10 @@ def status(http: Http, token: str, path: str = "/v1/tokens") -> int:
     return http.call("GET", path, headers={"Authorization": f"Bearer {token}"}).status_code
 
 
-def process() -> Gate:
+def process() -> Authenticator:
     """The gate of another process: its own memory, the same table."""
-    mine = Access(Table(wiring.store()._table._client, wiring.environment().table))
-    return Gate(lambda: mine, Limits)
+    table = Table(wiring.directory()._table._client, wiring.environment().table)
+    return Authenticator(lambda: TokenStore(table), lambda: RateLimits(table), Limits)
 
 
 # --- made -----------------------------------------------------------------------------------------
@@ -113,7 +115,7 @@ def test_the_secret_is_in_no_repr() -> None:
         last_used_at=None,
         token=token,
     )
-    from chalicelib.web.http import Reply, Request
+    from chalicelib.web.request import Reply, Request
 
     headers = {"authorization": f"Bearer {token}"}
     request = Request("POST", "/v1/people/1", "/v1/people/{person_id}", {}, headers, b"Nguyen", "r")
@@ -126,12 +128,12 @@ def test_the_secret_is_in_no_repr() -> None:
 
 def test_when_it_was_used_is_kept_to_the_hour(http: Http) -> None:
     token = make(http, "admin")["token"]
-    digest, at = digest_of(token), datetime.now(UTC) + timedelta(minutes=1)
+    digest, at = token_digest(token), datetime.now(UTC) + timedelta(minutes=1)
     gate = process()
 
     def used(minutes: int) -> timedelta | None:
-        gate.admit(f"Bearer {token}", "admin", "", now=at + timedelta(minutes=minutes))
-        found = wiring.access().token(digest)
+        gate.authenticate(f"Bearer {token}", "admin", "", now=at + timedelta(minutes=minutes))
+        found = wiring.token_store().find(digest)
         assert found
         return found.last_used_at - at if found.last_used_at else None
 
@@ -145,10 +147,10 @@ def test_a_token_that_is_over_lets_nobody_in_and_is_not_listed(http: Http) -> No
     made = make(http, expires_at=(at + timedelta(hours=1)).isoformat())
     gate = process()
     last = at + timedelta(minutes=59, seconds=55)
-    assert gate.admit(f"Bearer {made['token']}", "viewer", "", now=last).token_id == made["token_id"]
+    assert gate.authenticate(f"Bearer {made['token']}", "viewer", "", now=last).token_id == made["token_id"]
     with pytest.raises(InvalidToken):  # also from memory: it was read five seconds before
-        gate.admit(f"Bearer {made['token']}", "viewer", "", now=at + timedelta(hours=1, seconds=1))
-    later = tokens.listed(wiring.access(), now=at + timedelta(hours=1, seconds=1))
+        gate.authenticate(f"Bearer {made['token']}", "viewer", "", now=at + timedelta(hours=1, seconds=1))
+    later = tokens.listed(wiring.token_store(), now=at + timedelta(hours=1, seconds=1))
     assert made["token_id"] not in [one.token_id for one in later.items]
 
 
@@ -177,43 +179,43 @@ def test_a_revoked_token_holds_nowhere_after_a_minute(http: Http) -> None:
     made, at = make(http), datetime.now(UTC)
     here, there = process(), process()
     for gate in (here, there):
-        gate.admit(f"Bearer {made['token']}", "viewer", "", now=at)
+        gate.authenticate(f"Bearer {made['token']}", "viewer", "", now=at)
     assert http.delete(f"/v1/tokens/{made['token_id']}").status_code == 204
     for gate in (here, there):
         with pytest.raises(InvalidToken):
-            gate.admit(f"Bearer {made['token']}", "viewer", "", now=at + timedelta(seconds=60))
+            gate.authenticate(f"Bearer {made['token']}", "viewer", "", now=at + timedelta(seconds=60))
     with pytest.raises(InvalidToken):  # a process that has not seen it knows at once
-        process().admit(f"Bearer {made['token']}", "viewer", "", now=at)
+        process().authenticate(f"Bearer {made['token']}", "viewer", "", now=at)
     assert http.delete(f"/v1/tokens/{made['token_id']}").json_body["Code"] == "TokenNotFound"
 
 
 def remove(made: dict[str, Any]) -> Token:
     """Remove a token behind the back of whoever has read it; gives what was stored."""
-    found = wiring.access().token(digest_of(made["token"]))
+    found = wiring.token_store().find(token_digest(made["token"]))
     assert found
-    wiring.access().remove_token(found)
+    wiring.token_store().remove(found)
     return found
 
 
 def test_a_process_trusts_what_it_read_for_less_than_a_minute(http: Http) -> None:
     made, at = make(http), datetime.now(UTC)
     gate = process()
-    gate.admit(f"Bearer {made['token']}", "viewer", "", now=at)
+    gate.authenticate(f"Bearer {made['token']}", "viewer", "", now=at)
     remove(made)
-    assert gate.admit(f"Bearer {made['token']}", "viewer", "", now=at + timedelta(seconds=29))
+    assert gate.authenticate(f"Bearer {made['token']}", "viewer", "", now=at + timedelta(seconds=29))
     with pytest.raises(InvalidToken):
-        gate.admit(f"Bearer {made['token']}", "viewer", "", now=at + timedelta(seconds=30))
+        gate.authenticate(f"Bearer {made['token']}", "viewer", "", now=at + timedelta(seconds=30))
     # A clock that was set back does not make what was read new again.
     with pytest.raises(InvalidToken):
-        gate.admit(f"Bearer {made['token']}", "viewer", "", now=at - timedelta(days=1))
+        gate.authenticate(f"Bearer {made['token']}", "viewer", "", now=at - timedelta(days=1))
 
 
 def test_using_a_token_does_not_bring_it_back(http: Http, scan: Scan) -> None:
     made, at = make(http), datetime.now(UTC)
     gate = process()
-    gate.admit(f"Bearer {made['token']}", "viewer", "", now=at)
+    gate.authenticate(f"Bearer {made['token']}", "viewer", "", now=at)
     found = remove(made)
-    wiring.access().touch(found, at)  # as another process does that had read it
+    wiring.token_store().touch(found, at)  # as another process does that had read it
     assert found.digest not in scan()
 
 
@@ -225,43 +227,43 @@ def test_the_last_admin_token_stays(http: Http) -> None:
     second = make(http, "admin")
     assert http.delete(f"/v1/tokens/{last}").status_code == 204
     with pytest.raises(LastAdminToken):
-        tokens.revoke(wiring.access(), second["token_id"], now=datetime.now(UTC))
+        tokens.revoke(wiring.token_store(), second["token_id"], now=datetime.now(UTC))
 
 
 def test_an_admin_token_that_is_over_does_not_count_as_another(http: Http) -> None:
     at = datetime.now(UTC)
     make(http, "admin", expires_at=(at + timedelta(hours=1)).isoformat())
     with pytest.raises(LastAdminToken):
-        tokens.revoke(wiring.access(), http.token_id("admin"), now=at + timedelta(hours=2))
+        tokens.revoke(wiring.token_store(), http.token_id("admin"), now=at + timedelta(hours=2))
 
 
-def test_admins_who_revoke_one_another_at_once_leave_one(store: Store) -> None:
-    access, now = wiring.access(), datetime.now(UTC)
+def test_admins_who_revoke_one_another_at_once_leave_one(directory: Directory) -> None:
+    token_store, now = wiring.token_store(), datetime.now(UTC)
 
     def revoke(token_id: str) -> bool:
         try:
-            tokens.revoke(access, token_id, now=now)
+            tokens.revoke(token_store, token_id, now=now)
         except RollcallError:
             return False
         return True
 
     for _ in range(10):
         for _ in range(4):
-            tokens.mint(access, NewToken(role=Role.ADMIN, label="one of them"), now=now)
-        everyone = [one.token_id for one in tokens.listed(access, now=now).items]
+            tokens.create(token_store, NewToken(role=Role.ADMIN, label="one of them"), now=now)
+        everyone = [one.token_id for one in tokens.listed(token_store, now=now).items]
         with ThreadPoolExecutor(len(everyone)) as pool:
             done = sum(pool.map(revoke, everyone))
-        assert len(tokens.listed(access, now=now).items) == len(everyone) - done >= 1
+        assert len(tokens.listed(token_store, now=now).items) == len(everyone) - done >= 1
 
 
 # --- nobody has one -------------------------------------------------------------------------------
 
 
 def test_there_is_no_default_secret(http: Http, scan: Scan) -> None:
-    found = wiring.access().token(digest_of(http.token("admin")))
+    found = wiring.token_store().find(token_digest(http.token("admin")))
     assert found
-    wiring.access().remove_token(found)
-    wiring.gate().forget()
+    wiring.token_store().remove(found)
+    wiring.authenticator().forget()
     assert "TOKEN#" not in scan()
     for path, methods in app.routes.items():
         for method, entry in methods.items():

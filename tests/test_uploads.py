@@ -11,7 +11,7 @@ import pytest
 from chalice.test import HTTPResponse
 
 from chalicelib import wiring
-from chalicelib.aws import photos
+from chalicelib.aws import bucket
 from local import s3 as local_s3
 from tests.conftest import CONSENT, Http
 from tests.faces import jpeg, photo_of_c, pixels
@@ -59,7 +59,7 @@ def person_id(http: Http) -> str:
 def aws_calls() -> Any:
     """Collect the parameters of the calls to Rekognition."""
     seen: list[tuple[str, dict[str, Any]]] = []
-    events = wiring.faces()._client.meta.events
+    events = wiring.collection()._client.meta.events
 
     def note(model: Any, params: Any, **_: Any) -> None:
         seen.append((model.name, params))
@@ -116,7 +116,7 @@ def test_s3_refuses_a_form_that_has_expired(
     class Later(datetime):
         @classmethod
         def now(cls, tz: Any = None) -> "Later":
-            return cls.fromtimestamp((datetime.now(UTC) + photos.UPLOAD_LIFE).timestamp() + 2, tz)
+            return cls.fromtimestamp((datetime.now(UTC) + bucket.UPLOAD_LIFE).timestamp() + 2, tz)
 
     monkeypatch.setattr(local_s3, "datetime", Later)
     assert post(late, photo_of_c())[0] == 403

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.calendars import (
+from chalicelib.domain.schedule import (
     WEEK,
     Calendar,
     Half,
     Holiday,
-    Rota,
+    Schedule,
     Shift,
     check,
     day_begins,
@@ -22,12 +22,12 @@ from chalicelib.domain.calendars import (
     halved,
     work_day,
 )
-from chalicelib.domain.workdays import (
+from chalicelib.domain.workday import (
     Asked,
     Day,
     Leave,
-    Mark,
     Member,
+    TimeEvent,
     by_day,
     day,
     direction,
@@ -77,8 +77,8 @@ def mark(
     on: date | None = None,
     name: str = "",
     **rest: Any,
-) -> Mark:
-    return Mark(
+) -> TimeEvent:
+    return TimeEvent(
         id=name or wall,
         at=instant(wall, zone),
         work_day=on or date.fromisoformat(wall[:10]),
@@ -92,7 +92,7 @@ def judge(
     shift: str, on: date, *walls: str, zone: str = SAIGON, now: datetime = LATER, leave: Leave | None = None
 ) -> Day:
     """Judge the punches of one date: `08:00` is automatic, `08:00 in` is explicit, `+06:00` the day after."""
-    rota = Rota(calendar(zone))
+    rota = Schedule(calendar(zone))
     marks = []
     for wall in walls:
         clock, _, asked = wall.partition(" ")
@@ -134,7 +134,7 @@ def judge(
     ],
 )
 def test_a_punch_belongs_to_the_day_people_expect(zone: str, shift: str, wall: str, expected: str) -> None:
-    assert Rota(calendar(zone)).work_day(instant(wall, zone), shift).isoformat() == expected
+    assert Schedule(calendar(zone)).work_day(instant(wall, zone), shift).isoformat() == expected
 
 
 @pytest.mark.parametrize(
@@ -382,7 +382,7 @@ def on_leave(since: date, until: date | None = None, half: Half | None = None) -
     ],
 )
 def test_a_day_without_punches(member: Member, on: date, leaves: list[Leave], state: str) -> None:
-    rota = Rota(calendar(holidays=(HOLIDAY,)))
+    rota = Schedule(calendar(holidays=(HOLIDAY,)))
     found = person_day(rota, member, on, [], leaves=leaves, now=LATER)
     assert found.state == state
     assert found.worked_minutes == found.overtime_minutes == found.late_minutes == 0
@@ -391,7 +391,7 @@ def test_a_day_without_punches(member: Member, on: date, leaves: list[Leave], st
 
 
 def test_work_on_a_holiday_or_on_leave_is_overtime_and_never_late() -> None:
-    rota = Rota(calendar(holidays=(HOLIDAY,)))
+    rota = Schedule(calendar(holidays=(HOLIDAY,)))
     for on, leaves in ((HOLIDAY.date, []), (FRI, [on_leave(FRI)])):
         punches = [mark(f"{on} 10:00"), mark(f"{on} 12:30")]
         found = person_day(rota, AN, on, punches, leaves=leaves, now=LATER)
@@ -431,7 +431,7 @@ def test_half_a_day_of_leave_changes_nothing_on_a_day_off() -> None:
 def test_somebody_inactive_keeps_the_days_they_worked() -> None:
     gone = msgspec.structs.replace(AN, active=False)
     punches = [mark("2026-11-23 08:30"), mark("2026-11-23 17:00")]
-    rota = Rota(calendar())
+    rota = Schedule(calendar())
     assert person_day(rota, gone, MONDAY, punches, now=LATER) == person_day(
         rota, AN, MONDAY, punches, now=LATER
     )
@@ -440,7 +440,9 @@ def test_somebody_inactive_keeps_the_days_they_worked() -> None:
 def test_a_correction_supersedes_and_both_are_shown() -> None:
     wrong = mark("2026-11-23 13:00", name="wrong")
     right = mark("2026-11-23 17:00", "out", name="right", source="manual", supersedes="wrong")
-    found = day(Rota(calendar()).plan("office", MONDAY), [right, mark("2026-11-23 08:00"), wrong], now=LATER)
+    found = day(
+        Schedule(calendar()).plan("office", MONDAY), [right, mark("2026-11-23 08:00"), wrong], now=LATER
+    )
     assert found.worked_minutes == 480
     shown = {entry.id: (entry.counted, entry.superseded_by, entry.supersedes) for entry in found.punches}
     assert shown["wrong"] == (False, "right", None)
@@ -454,7 +456,7 @@ def test_a_voided_punch_is_shown_and_counts_for_nothing() -> None:
         mark("2026-11-23 12:00", name="undo", source="manual", supersedes="slip", void=True),
         mark("2026-11-23 17:00"),
     ]
-    found = day(Rota(calendar()).plan("office", MONDAY), marks, now=LATER)
+    found = day(Schedule(calendar()).plan("office", MONDAY), marks, now=LATER)
     assert [(pair.minutes, found.open) for pair in found.pairs] == [(540, False)]
     assert [entry.counted for entry in found.punches] == [True, False, False, True]
 
@@ -464,7 +466,7 @@ def test_a_day_whose_only_punch_is_void_is_an_absence() -> None:
         mark("2026-11-23 08:00", name="a"),
         mark("2026-11-23 08:00", name="b", supersedes="a", void=True),
     ]
-    found = day(Rota(calendar()).plan("office", MONDAY), marks, now=LATER)
+    found = day(Schedule(calendar()).plan("office", MONDAY), marks, now=LATER)
     assert (found.state, found.first_in, len(found.punches)) == ("absent", None, 2)
 
 
@@ -475,7 +477,7 @@ def test_a_correction_of_a_correction_is_the_last_word() -> None:
         mark("2026-11-23 08:05", name="c", supersedes="b"),
         mark("2026-11-23 17:00", name="d"),
     ]
-    found = day(Rota(calendar()).plan("office", MONDAY), marks, now=LATER)
+    found = day(Schedule(calendar()).plan("office", MONDAY), marks, now=LATER)
     assert (found.first_in, found.late_minutes) == (instant("2026-11-23 08:05"), 0)
 
 
@@ -486,7 +488,7 @@ def test_a_correction_may_move_a_punch_to_another_day() -> None:
         mark("2026-11-24 08:00", name="right", supersedes="wrong"),
     ]
     days = by_day(punches)
-    rota = Rota(calendar())
+    rota = Schedule(calendar())
     monday, tuesday = (day(rota.plan("office", on), marks, now=LATER) for on, marks in days.items())
     assert [(entry.id, entry.counted) for entry in monday.punches][1:] == [("wrong", False), ("right", False)]
     assert (monday.open, tuesday.first_in) == (True, instant("2026-11-24 08:00"))
@@ -494,27 +496,27 @@ def test_a_correction_may_move_a_punch_to_another_day() -> None:
 
 def test_the_same_punch_twice_is_one_punch() -> None:
     marks = [mark("2026-11-23 08:00"), mark("2026-11-23 08:00"), mark("2026-11-23 17:00")]
-    assert day(Rota(calendar()).plan("office", MONDAY), marks, now=LATER).worked_minutes == 480
+    assert day(Schedule(calendar()).plan("office", MONDAY), marks, now=LATER).worked_minutes == 480
 
 
 def test_a_site_that_moves_keeps_the_days_it_had() -> None:
     """D1: a punch's work day and zone are those of the moment it was made."""
     before = [mark(f"2026-11-23 {clock}", zone=SAIGON) for clock in ("08:00", "17:00")]
-    for rota in (Rota(calendar(SAIGON)), Rota(calendar(BERLIN)), Rota(calendar(NEW_YORK))):
+    for rota in (Schedule(calendar(SAIGON)), Schedule(calendar(BERLIN)), Schedule(calendar(NEW_YORK))):
         found = person_day(rota, AN, MONDAY, before, now=LATER)
         assert (found.zone, found.late_minutes, found.worked_minutes) == (SAIGON, 0, 480)
-    assert person_day(Rota(calendar(BERLIN)), AN, MONDAY, [], now=LATER).zone == BERLIN
+    assert person_day(Schedule(calendar(BERLIN)), AN, MONDAY, [], now=LATER).zone == BERLIN
 
 
 def test_a_day_in_two_zones_goes_by_the_first_punch() -> None:
     marks = [mark("2026-11-23 08:00", zone=SAIGON), mark("2026-11-23 12:00", zone=BERLIN)]
     elsewhere = mark("2026-11-22 08:00", zone=NEW_YORK, supersedes="gone")  # only corrects
-    found = person_day(Rota(calendar(BERLIN)), AN, MONDAY, [*marks[::-1], elsewhere], now=LATER)
+    found = person_day(Schedule(calendar(BERLIN)), AN, MONDAY, [*marks[::-1], elsewhere], now=LATER)
     assert (found.zone, found.late_minutes, found.worked_minutes) == (SAIGON, 0, 9 * 60)
 
 
 def test_a_shift_that_is_gone_falls_back_to_the_default() -> None:
-    assert Rota(calendar()).plan("gone", MONDAY).shift == "office"
+    assert Schedule(calendar()).plan("gone", MONDAY).shift == "office"
 
 
 @pytest.mark.parametrize(
@@ -658,12 +660,12 @@ def offsets(limit_h: int) -> st.SearchStrategy[timedelta]:
     return st.timedeltas(timedelta(hours=-limit_h), timedelta(hours=limit_h))
 
 
-def rota_of(shift: Shift, zone: str) -> Rota:
-    return Rota(Calendar(zone=zone, shifts={"s": shift}, default_shift="s"))
+def rota_of(shift: Shift, zone: str) -> Schedule:
+    return Schedule(Calendar(zone=zone, shifts={"s": shift}, default_shift="s"))
 
 
 @st.composite
-def days_of_marks(draw: st.DrawFn) -> tuple[Rota, date, list[Mark]]:
+def days_of_marks(draw: st.DrawFn) -> tuple[Schedule, date, list[TimeEvent]]:
     """Draw a rota, a date and any mess of marks on and around it."""
     rota = rota_of(draw(ANY_SHIFT), draw(ZONES))
     on = draw(DATES)
@@ -671,7 +673,7 @@ def days_of_marks(draw: st.DrawFn) -> tuple[Rota, date, list[Mark]]:
     marks = draw(
         st.lists(
             st.builds(
-                Mark,
+                TimeEvent,
                 id=IDS,
                 at=offsets(40).map(noon.__add__),
                 work_day=st.sampled_from([on, on, on, on + timedelta(days=1)]),
@@ -689,7 +691,7 @@ def days_of_marks(draw: st.DrawFn) -> tuple[Rota, date, list[Mark]]:
 
 @given(days_of_marks(), st.randoms(use_true_random=False), offsets(48))
 def test_the_order_of_arrival_does_not_matter(
-    drawn: tuple[Rota, date, list[Mark]], random: Any, later: timedelta
+    drawn: tuple[Schedule, date, list[TimeEvent]], random: Any, later: timedelta
 ) -> None:
     rota, on, marks = drawn
     now = rota.plan(None, on).ends + later
@@ -700,7 +702,7 @@ def test_the_order_of_arrival_does_not_matter(
 
 @given(days_of_marks(), offsets(48), st.sampled_from([None, "first", "second"]), st.booleans())
 def test_no_punches_make_negative_or_more_than_a_day_of_work(
-    drawn: tuple[Rota, date, list[Mark]], later: timedelta, half: Half | None, on_leave_too: bool
+    drawn: tuple[Schedule, date, list[TimeEvent]], later: timedelta, half: Half | None, on_leave_too: bool
 ) -> None:
     rota, on, marks = drawn
     leaves = [on_leave(on, half=half)] if on_leave_too else []
@@ -720,7 +722,7 @@ def test_arriving_later_is_never_judged_more_kindly(
 
     def severity(minutes: int) -> tuple[int, int]:
         at = plan.starts + timedelta(minutes=minutes)
-        found = day(plan, [Mark("a", at, on, zone)], now=LATER)
+        found = day(plan, [TimeEvent("a", at, on, zone)], now=LATER)
         return ["present", "late", "half_day"].index(found.state), found.late_minutes
 
     earlier, later = sorted((one, other))
@@ -729,15 +731,15 @@ def test_arriving_later_is_never_judged_more_kindly(
 
 @given(days_of_marks(), st.integers(0, 300), st.integers(0, 300))
 def test_another_stretch_of_work_never_makes_it_less(
-    drawn: tuple[Rota, date, list[Mark]], gap: int, length: int
+    drawn: tuple[Schedule, date, list[TimeEvent]], gap: int, length: int
 ) -> None:
     rota, on, marks = drawn
     before = person_day(rota, AN, on, marks, now=LATER)
     starts = max((mark.at for mark in marks), default=rota.plan(None, on).starts) + timedelta(minutes=gap)
     zone = marks[0].zone if marks else "UTC"
     more = [
-        Mark("y", starts, on, zone, "in"),
-        Mark("z", starts + timedelta(minutes=length), on, zone, "out"),
+        TimeEvent("y", starts, on, zone, "in"),
+        TimeEvent("z", starts + timedelta(minutes=length), on, zone, "out"),
     ]
     after = person_day(rota, AN, on, [*marks, *more], now=LATER)
     assert after.worked_minutes + after.break_minutes >= before.worked_minutes + before.break_minutes
@@ -759,7 +761,7 @@ def test_work_days_follow_each_other_without_gap_or_overlap(
 @given(ANY_SHIFT.filter(lambda shift: shift.cutoff is None), DATES, CLOCKS)
 def test_a_shift_lies_inside_its_own_work_day(shift: Shift, on: date, cutoff: str) -> None:
     calendar = Calendar(zone=SAIGON, cutoff=cutoff, shifts={"s": shift}, default_shift="s")
-    plan = Rota(calendar).plan(None, on)
+    plan = Schedule(calendar).plan(None, on)
     assert plan.day_begins <= plan.starts < plan.ends <= plan.day_ends
 
 
@@ -773,10 +775,12 @@ def test_the_halves_of_a_shift_lie_inside_it(shift: Shift, on: date, half: Half)
 
 
 @given(days_of_marks(), st.randoms(use_true_random=False))
-def test_a_rebuild_equals_what_grew_punch_by_punch(drawn: tuple[Rota, date, list[Mark]], random: Any) -> None:
+def test_a_rebuild_equals_what_grew_punch_by_punch(
+    drawn: tuple[Schedule, date, list[TimeEvent]], random: Any
+) -> None:
     marks = drawn[2]
     made = {mark.id: mark for mark in marks}
-    grown: dict[date, tuple[Mark, ...]] = {}
+    grown: dict[date, tuple[TimeEvent, ...]] = {}
     for mark in marks:
         homes = {mark.work_day}
         if mark.supersedes in made:
