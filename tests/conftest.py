@@ -24,7 +24,7 @@ from chalicelib.services.tokens import NewToken, create, token_digest
 from local.appserver import set_environment, stage_settings
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 from local.rekognition.liveness.verdict import Picture, Verdict
-from tests import leaks, policies, recorder
+from tests.support import leaks, policies, recorder
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -177,7 +177,7 @@ def http(aws: Embedded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Http]:
 @pytest.fixture(scope="session")
 def moto() -> Iterator[str]:
     """A moto in a process of its own: in this one it would share its memory with the embedded AWS."""
-    command = [sys.executable, "-m", "tests.cloud"]
+    command = [sys.executable, "-m", "tests.support.cloud"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         yield f"http://127.0.0.1:{process.stdout.readline().strip()}"

@@ -33,7 +33,7 @@ def work() -> None:
     from chalicelib.domain.photo import Photo
     from chalicelib.services import enrolment, people
     from tests.conftest import CONSENT
-    from tests.faces import photo_of_b, photo_of_c
+    from tests.support.photos import photo_of_b, photo_of_c
 
     store, traces, faces, photos = (
         wiring.directory(),

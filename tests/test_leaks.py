@@ -6,9 +6,9 @@ import logging
 import pytest
 
 from chalicelib import wiring
-from tests import leaks
 from tests.conftest import Http
-from tests.faces import photo_of_c
+from tests.support import leaks
+from tests.support.photos import photo_of_c
 
 TOKEN = "rc_" + "x" * 43
 

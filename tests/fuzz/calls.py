@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from chalicelib.web.openapi import examples
-from tests.faces import jpeg, no_face_photo, photo_of_c, pixels, png
+from tests.support.photos import jpeg, no_face_photo, photo_of_c, pixels, png
 
 Json = dict[str, Any]
 

@@ -22,8 +22,8 @@ from chalicelib.web.openapi import document
 from local.appserver import AppServer, set_environment, stage_settings
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 from local.httpserver import Answer, Request
-from tests.faces import photo_of_c
 from tests.fuzz.calls import Call, Maker, dumps
+from tests.support.photos import photo_of_c
 
 LONGEST_S = 5.0
 FRESH_EVERY = 2000
