@@ -1,0 +1,87 @@
+"""`LockedOut`: the longest lock holds, and one that is over is none though it is still stored."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from chalice.test import HTTPResponse
+
+from chalicelib import wiring
+from tests.conftest import Clock, Finish, Http
+from tests.support.builders import add_person
+from tests.support.photos import photos_of_a
+
+Punch = Callable[[], HTTPResponse]
+
+
+@pytest.fixture
+def ann(http: Http, clock: Clock) -> str:
+    """A person with a face; gives the id."""
+    person_id = add_person(http)
+    answer = http.post(f"/v1/people/{person_id}/faces", photos_of_a()[0], {"Content-Type": "image/jpeg"})
+    assert answer.status_code == 201, answer.json_body
+    return person_id
+
+
+@pytest.fixture
+def by_session(http: Http, finish: Finish) -> Punch:
+    def punch() -> HTTPResponse:
+        session_id = http.post("/v1/liveness-sessions").json_body["session_id"]
+        body = {"liveness_session_id": finish(session_id, photos_of_a()[1])}
+        return http.post("/v1/punches", body)
+
+    return punch
+
+
+def check_locked(answer: HTTPResponse, retry_after_s: int) -> None:
+    assert (answer.status_code, answer.json_body["Code"]) == (429, "LockedOut")
+    assert answer.headers["Retry-After"] == str(retry_after_s)
+
+
+@pytest.mark.parametrize(
+    ("kiosk_s", "person_s", "left_s"),
+    [
+        pytest.param(60, 1800, 1739, id="the person's lock outlasts the kiosk's"),
+        pytest.param(1800, 60, 1739, id="the kiosk's lock outlasts the person's"),
+        pytest.param(600, 1800, 1739, id="both are live, the person's longer"),
+        pytest.param(1800, 600, 1739, id="both are live, the kiosk's longer"),
+    ],
+)
+def test_LockedOut_by_the_live_lock_beside_another(
+    http: Http, clock: Clock, ann: str, by_session: Punch, kiosk_s: int, person_s: int, left_s: int
+) -> None:
+    locks, kiosk = wiring.rate_limits(), http.token_id("admin")
+    locks.lock("kiosk", kiosk, kiosk_s, clock.now)
+    locks.lock("person", ann, person_s, clock.now)
+    clock.forward(seconds=61)  # one of 60 s is over, and nothing has removed it
+    check_locked(by_session(), left_s)
+    clock.forward(seconds=left_s)
+    assert by_session().status_code == 201
+
+
+def test_LockedOut_is_over_with_its_last_second(
+    http: Http, clock: Clock, ann: str, by_session: Punch
+) -> None:
+    wiring.rate_limits().lock("person", ann, 300, clock.now)
+    clock.forward(seconds=299)
+    check_locked(by_session(), 1)
+    clock.forward(seconds=1)
+    assert by_session().status_code == 201
+
+
+def test_nobody_is_LockedOut_by_the_lock_of_another(
+    http: Http, clock: Clock, ann: str, by_session: Punch
+) -> None:
+    wiring.rate_limits().lock("person", add_person(http, "Bob"), 300, clock.now)
+    wiring.rate_limits().lock("kiosk", http.token_id("kiosk"), 300, clock.now)
+    assert by_session().status_code == 201
+
+
+def test_LockedOut_at_a_kiosk_for_a_photo_as_for_a_session(
+    http: Http, clock: Clock, ann: str, lab: Any
+) -> None:
+    lab("on")
+    wiring.rate_limits().lock("person", ann, 300, clock.now)
+    answer = http.post("/checkin", photos_of_a()[1], {"Content-Type": "image/jpeg"})
+    assert answer.status_code == 429
+    assert http.get("/v1/punches", from_="2026-01-01", to="2026-12-31").json_body["items"] == []
