@@ -9,7 +9,7 @@ WEIGHTS := $(MODELS)/face_recognition_sface_2021dec.onnx
 
 # Which Python to make the environment with: the first of these that is new enough.
 PYTHON :=
-CANDIDATES := $(or $(PYTHON),python3 python3.12 python3.13 python3.11)
+CANDIDATES := $(or $(PYTHON),python3 python3.12 python3.13 python3.14 python3.11)
 
 # Options are taken from the command line only, because some shells export HOST, and some hosts PORT.
 PORT := 8000
@@ -27,7 +27,8 @@ UPGRADE :=
 COMPILE = $(VENV)/tools/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 \
 	$(and $(UPGRADE),$(if $(filter all,$(UPGRADE)),--upgrade,--upgrade-package $(UPGRADE)))
 
-.PHONY: help run test contract fuzz browser attacks kills e2e check fmt openapi lock hooks reset clean package lint-infra deploy destroy
+.PHONY: help run test contract fuzz browser attacks kills package e2e check lint-infra fmt openapi lock hooks reset
+.PHONY: deploy destroy clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -110,7 +111,7 @@ fmt: $(VENV)/.dev ## format
 	@$(PY) -m ruff format .
 
 openapi: $(VENV)/.dev ## the OpenAPI document
-	@$(PY) -m chalicelib.web.openapi > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
+	@$(PY) -m chalicelib.web.openapi.document > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
 
 # dev.txt is pinned first, and the sets that share its environment follow it. What is pinned stays, unless
 # UPGRADE says otherwise. Neither uv's settings on this machine nor its index get into the files.
