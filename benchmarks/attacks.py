@@ -22,8 +22,12 @@ import cv2
 import numpy as np
 
 from benchmarks import feeds, takes
-from local.rekognition.liveness import Credentials, Sessions, StreamServer, Verdict, framing, judge, signing
-from local.rekognition.liveness.challenge import MOVEMENT
+from local.liveness import framing, signing
+from local.liveness.challenge import MOVEMENT
+from local.liveness.judge import Verdict, judge
+from local.liveness.sessions import Sessions
+from local.liveness.signing import Credentials
+from local.liveness.stream import StreamServer
 from tests.clips import engine
 from tests.test_liveness_stream import CREDENTIALS, KEY, REGION, Client, new
 

@@ -17,8 +17,8 @@ from urllib.error import HTTPError
 
 from local import weights
 from local.camera import ServerRefused, play
+from local.liveness.signing import Credentials
 from local.rekognition.engine import Engine
-from local.rekognition.liveness.signing import Credentials
 from tests.browser.servers import Rollcall, leave
 from tests.faces import photo_of_c
 

@@ -112,11 +112,11 @@ def _tokens(folder: Path) -> dict[str, str]:
 
 def serve(options: argparse.Namespace, stopped: threading.Event) -> None:
     """Serve until `stopped`. Raises Failure."""
-    from local.appserver import AppServer, set_environment, stage_settings
-    from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+    from local.app.appserver import AppServer, set_environment, stage_settings
+    from local.app.schedules import Schedules, Unsupported
+    from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+    from local.aws.storage import StateDamaged
     from local.rekognition.models import StateDamaged as FacesDamaged
-    from local.schedules import Schedules, Unsupported
-    from local.storage import StateDamaged
     from local.weights import WeightsError
 
     with _state(options.state) as folder, contextlib.ExitStack() as stack:

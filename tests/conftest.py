@@ -21,9 +21,9 @@ from chalicelib.aws.access import Role
 from chalicelib.aws.ledger import Ledger
 from chalicelib.aws.store import Store
 from chalicelib.services.tokens import NewToken, digest_of, mint
-from local.appserver import set_environment, stage_settings
-from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
-from local.rekognition.liveness.verdict import Picture, Verdict
+from local.app.appserver import set_environment, stage_settings
+from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+from local.liveness.judge.verdict import Picture, Verdict
 from tests import leaks, policies, recorder
 
 

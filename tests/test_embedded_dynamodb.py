@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from moto.core.exceptions import JsonRESTError
 from moto.dynamodb.models import DynamoDBBackend
 
-from local.dynamodb import Change, Dynamo, _Handler
+from local.aws.dynamodb.service import Change, Dynamo, _Handler
 
 REGION = "us-east-1"
 TABLE = {

@@ -24,7 +24,7 @@ from chalicelib.domain.advice import BY_CODE, BY_REASON, advice
 from chalicelib.domain.errors import PersonNotFound, PoorPhoto
 from chalicelib.domain.models import MAX_FACES, Face, FaceState
 from chalicelib.services import enrolment
-from local import s3 as local_s3
+from local.aws import s3 as local_s3
 from tests.conftest import CONSENT, SERVICE, Http
 from tests.faces import (
     group_photo,

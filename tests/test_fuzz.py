@@ -9,7 +9,7 @@ import pytest
 from moto.dynamodb.models.dynamo_type import Item
 
 from chalicelib.web import openapi
-from local.embedded import Embedded
+from local.aws.embedded import Embedded
 from tests.fuzz import CORPUS
 from tests.fuzz.calls import Maker, loads
 from tests.fuzz.decoders import DECODERS

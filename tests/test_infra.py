@@ -15,10 +15,10 @@ from chalicelib.services.tokens import NewToken, digest_of, mint
 from infra import build, deploy, down, gateway, progress, stack
 from infra.__main__ import main
 from infra.stage import ROOT, Failure, Stage, find
-from local.appserver import AppServer, refuse
-from local.embedded import Embedded
+from local.app.appserver import AppServer, refuse
+from local.aws.embedded import Embedded
+from local.aws.resources import TEMPLATE, read
 from local.httpserver import Answer, Request, Server
-from local.resources import TEMPLATE, read
 from tests.chalice_stand_in import Chalice, PowerLost
 
 ACCOUNT = "123456789012"

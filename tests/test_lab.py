@@ -14,7 +14,7 @@ from chalice.test import HTTPResponse
 from chalicelib import wiring
 from chalicelib.aws.store import Store
 from chalicelib.domain.models import Person
-from local.embedded import Embedded
+from local.aws.embedded import Embedded
 from tests.conftest import Finish, Http, unknown_session
 from tests.faces import group_photo, no_face_photo, photo, photos_of_a
 

@@ -10,9 +10,9 @@ from typing import Any
 from moto.core.common_models import BaseModel
 
 from chalicelib import wiring
-from local.embedded import Embedded
-from local.rekognition.liveness import Picture, Sessions, Verdict
-from local.rekognition.liveness.sessions import Session
+from local.aws.embedded import Embedded
+from local.liveness.judge import Picture, Verdict
+from local.liveness.sessions import Session, Sessions
 from tests.conftest import Clock, Finish, Http
 
 TABLE = BUCKET = "rollcall-local"

@@ -22,7 +22,7 @@ from chalicelib.domain.calendars import Calendar, Rota
 from chalicelib.domain.errors import SessionNotFound
 from chalicelib.domain.models import NewConsent, Person
 from chalicelib.services import enrolment, people
-from local.embedded import Embedded
+from local.aws.embedded import Embedded
 from tests.attendance_http import add_person, day_of, set_calendar, stamp
 from tests.conftest import CONSENT, SERVICE, Clock, Finish, Http, Lab, Scan, unknown_session
 from tests.faces import group_photo, photo, photos_of_a

@@ -20,7 +20,7 @@ from chalicelib.domain.errors import InvalidToken, TooManyRequests
 from chalicelib.domain.settings import Limits
 from chalicelib.services import limits
 from chalicelib.services.tokens import Gate
-from local.embedded import Embedded
+from local.aws.embedded import Embedded
 from tests.attendance_http import add_person, change_settings, stamp
 from tests.conftest import Clock, Finish, Http, Lab
 from tests.faces import no_face_photo, photo_of_b, photos_of_a

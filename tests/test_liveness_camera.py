@@ -11,8 +11,8 @@ import pytest
 from local.camera import Head, NoFaceInPhoto, Scene
 from local.camera.__main__ import main
 from local.camera.recorder import Recorder
+from local.liveness.judge import video
 from local.rekognition.engine import decode
-from local.rekognition.liveness import video
 from tests import clips
 from tests.clips import Image
 

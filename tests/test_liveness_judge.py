@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import feeds, takes
+from local.liveness.challenge import LIGHT, MOVEMENT
+from local.liveness.judge import Recording, Signal, Verdict, judge, signals
+from local.liveness.judge.judgement import MAX_JPEG, confidence
+from local.liveness.judge.video import VideoRefused
+from local.liveness.judge.video import decode as decode_video
 from local.rekognition.engine import decode
-from local.rekognition.liveness import Recording, Signal, Verdict, judge, signals
-from local.rekognition.liveness.challenge import LIGHT, MOVEMENT
-from local.rekognition.liveness.judge import MAX_JPEG, confidence
-from local.rekognition.liveness.video import VideoRefused
-from local.rekognition.liveness.video import decode as decode_video
 from tests import clips, faces
 from tests.clips import Image, film, script
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from local.rekognition.liveness import signals
-from local.rekognition.liveness.relief import NOSE, NOSES, SHEET, Aligned
-from local.rekognition.liveness.rigid import rigid
+from local.liveness.judge import signals
+from local.liveness.judge.relief import NOSE, NOSES, SHEET, Aligned
+from local.liveness.judge.rigid import rigid
 
 Floats = NDArray[np.float64]
 Shape = tuple[float, float, float, float]

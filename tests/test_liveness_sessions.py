@@ -11,15 +11,16 @@ from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.liveness import sessions
+from local.liveness.challenge import LIGHT, MOVEMENT, draw
+from local.liveness.judge import Picture, Signal, Verdict
+from local.liveness.sessions import Sessions, SessionTaken
 from local.rekognition.exceptions import (
     IdempotentParameterMismatchException,
     InvalidParameterException,
     SessionNotFoundException,
     ValidationException,
 )
-from local.rekognition.liveness import Picture, Sessions, Signal, Verdict, sessions
-from local.rekognition.liveness.challenge import LIGHT, MOVEMENT, draw
-from local.rekognition.liveness.sessions import SessionTaken
 from tests.clips import rng
 
 LIVE = Verdict(

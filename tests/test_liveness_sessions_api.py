@@ -15,9 +15,9 @@ from chalicelib import wiring
 from chalicelib.aws.faces import Challenge, Faces
 from chalicelib.aws.ledger import Ledger
 from chalicelib.domain.models import Session, SessionState
+from local.aws.embedded import REGION, Embedded
 from local.camera.__main__ import main
-from local.embedded import REGION, Embedded
-from local.rekognition.liveness import Signal, Verdict
+from local.liveness.judge import Signal, Verdict
 from tests.clips import ASTRONAUT
 from tests.conftest import CONSENT, Finish, Http, Scan, unknown_session
 from tests.faces import photo_of_c

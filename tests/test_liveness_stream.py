@@ -16,8 +16,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from local.camera import ServerRefused, play
-from local.rekognition.liveness import Credentials, Sessions, StreamServer, certificate, framing, signing
-from local.rekognition.liveness.challenge import LIGHT, MOVEMENT, VERSIONS
+from local.liveness import certificate, framing, signing
+from local.liveness.challenge import LIGHT, MOVEMENT, VERSIONS
+from local.liveness.sessions import Sessions
+from local.liveness.signing import Credentials
+from local.liveness.stream import StreamServer
 from tests import clips
 from tests.clips import film, script
 

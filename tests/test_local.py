@@ -20,8 +20,8 @@ import pytest
 from botocore.config import Config
 from chalice.app import Chalice
 
-from local.embedded import Embedded
-from local.schedules import Schedules, Unsupported, following
+from local.app.schedules import Schedules, Unsupported, following
+from local.aws.embedded import Embedded
 from tests import leaks
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -14,7 +14,7 @@ from chalicelib import wiring
 from chalicelib.aws.items import day_key
 from chalicelib.aws.ledger import Ledger
 from infra.__main__ import main
-from local.embedded import REGION, Embedded
+from local.aws.embedded import REGION, Embedded
 from tests.attendance_http import add_person, set_calendar, stamped
 from tests.conftest import Http
 

@@ -13,7 +13,7 @@ from chalicelib.aws.store import Store
 from chalicelib.domain.models import Face
 from chalicelib.services import enrolment
 from infra.__main__ import main
-from local.embedded import REGION, Embedded
+from local.aws.embedded import REGION, Embedded
 from tests import recorder
 from tests.conftest import Http
 from tests.faces import photo_of_b, photo_of_c, photos_of_a

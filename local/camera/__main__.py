@@ -17,12 +17,12 @@ from websockets.exceptions import WebSocketException
 from local import weights
 from local.camera.client import ServerRefused, play
 from local.camera.relief import NoFaceInPhoto
+from local.liveness import certificate
+from local.liveness.challenge import LIGHT, MOVEMENT
+from local.liveness.judge.video import VideoRefused
+from local.liveness.signing import Credentials
 from local.rekognition.engine import Engine
 from local.rekognition.exceptions import RekognitionError
-from local.rekognition.liveness import certificate
-from local.rekognition.liveness.challenge import LIGHT, MOVEMENT
-from local.rekognition.liveness.signing import Credentials
-from local.rekognition.liveness.video import VideoRefused
 
 ROLE = "arn:aws:iam::123456789012:role/rollcall-local-streaming"
 CHALLENGES = {"movement": MOVEMENT, "light": LIGHT}

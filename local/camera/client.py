@@ -19,10 +19,11 @@ from websockets.sync.client import ClientConnection, connect
 from local.camera.recorder import Recorder
 from local.camera.relief import Head
 from local.camera.scene import SETTLE_S, Image, Scene
+from local.liveness import framing, signing
+from local.liveness.challenge import LIGHT, MOVEMENT, VERSIONS, Color, Oval
+from local.liveness.judge import video
 from local.rekognition.engine import Engine
 from local.rekognition.engine import decode as decode_photo
-from local.rekognition.liveness import framing, signing, video
-from local.rekognition.liveness.challenge import LIGHT, MOVEMENT, VERSIONS, Color, Oval
 
 FPS = 20
 PIECE_S = 1.0  # MediaRecorder's time slice in the AWS client

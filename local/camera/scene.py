@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from local.camera.relief import Head, Pose
-from local.rekognition.liveness.challenge import Color, Oval
+from local.liveness.challenge import Color, Oval
 
 Image = NDArray[np.uint8]
 

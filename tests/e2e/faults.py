@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Final, Literal, Self, get_args
 
-from local.embedded import Embedded
+from local.aws.embedded import Embedded
 from local.httpserver import Answer, Request
 
 Kind = Literal["throttled", "failed", "lost", "half", "silent", "expired"]

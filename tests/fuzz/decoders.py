@@ -20,10 +20,10 @@ from chalicelib.services.corrections import ManualPunch
 from chalicelib.services.tokens import NewToken
 from chalicelib.web import cursors, exports, forms, http
 from chalicelib.web.forms import PhotoJson
+from local.aws.s3 import S3
 from local.httpserver import Request as LocalRequest
-from local.rekognition.liveness import framing
-from local.rekognition.liveness.signing import Credentials
-from local.s3 import S3
+from local.liveness import framing
+from local.liveness.signing import Credentials
 
 MARK = "multipart/form-data; boundary=mark"
 BODIES: tuple[Any, ...] = (

@@ -19,8 +19,8 @@ from chalicelib.aws.access import Role
 from chalicelib.services.tokens import NewToken, mint
 from chalicelib.web import openapi
 from chalicelib.web.endpoints import SECURITY_HEADERS
-from local.appserver import AppServer, set_environment, stage_settings
-from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+from local.app.appserver import AppServer, set_environment, stage_settings
+from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 from local.httpserver import Answer, Request
 from tests.faces import photo_of_c
 from tests.fuzz.calls import Call, Maker, dumps

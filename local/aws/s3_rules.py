@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 import msgspec
 
-from local.rekognition.liveness.signing import Credentials
+from local.liveness.signing import Credentials
 
 SKEW = timedelta(minutes=15)
 LONGEST_S = 7 * 86_400

@@ -39,8 +39,8 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
 
-from local.dynamodb_checks import check, check_keys, fingerprint
-from local.dynamodb_table import OrderedTable, Place, text
+from local.aws.dynamodb.checks import check, check_keys, fingerprint
+from local.aws.dynamodb.table import OrderedTable, Place, text
 
 TOKEN_LIFE_S = 600
 """How long DynamoDB remembers a transaction's ClientRequestToken (ten minutes, as documented)."""

@@ -12,8 +12,8 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from local.rekognition.liveness.challenge import COLOR_MS
-from local.rekognition.liveness.verdict import Signal
+from local.liveness.challenge import COLOR_MS
+from local.liveness.judge.verdict import Signal
 
 Floats = NDArray[np.float64]
 Box = tuple[float, float, float, float]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, unquote, urlsplit
 
-from local.rekognition.liveness.framing import FramingError, Message, decode, encode, encode_headers
+from local.liveness.framing import FramingError, Message, decode, encode, encode_headers
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 SERVICE = "rekognition"

@@ -10,10 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from local.rekognition.engine import Engine
-from local.rekognition.liveness import relief, signals
-from local.rekognition.liveness.challenge import LIGHT, OVAL_RATIO, Challenge, Color
-from local.rekognition.liveness.observe import (
+from local.liveness.challenge import LIGHT, OVAL_RATIO, Challenge, Color
+from local.liveness.judge import relief, signals
+from local.liveness.judge.observe import (
     CROP_FACE,
     CROP_PX,
     Observation,
@@ -22,9 +21,10 @@ from local.rekognition.liveness.observe import (
     observe,
     unit,
 )
-from local.rekognition.liveness.rigid import rigid
-from local.rekognition.liveness.verdict import Picture, Signal, Verdict
-from local.rekognition.liveness.video import Clip, VideoRefused, decode
+from local.liveness.judge.rigid import rigid
+from local.liveness.judge.verdict import Picture, Signal, Verdict
+from local.liveness.judge.video import Clip, VideoRefused, decode
+from local.rekognition.engine import Engine
 
 MAX_JPEG = 204_800  # bytes, the service model's limit for an image in the answer
 DARK, BRIGHT = 45.0, 225.0  # mean grey of the face

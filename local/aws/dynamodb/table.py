@@ -10,7 +10,7 @@ from moto.dynamodb.exceptions import MockValidationException
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import RESULT_SIZE_LIMIT, Table
 
-from local.dynamodb_index import Index, comparable
+from local.aws.dynamodb.index import Index, comparable
 
 Place = tuple[Any, tuple[Any, ...]]
 """Where an item is: partition, then the rest of its key, as Python orders them."""

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from local.liveness.judge.relief import Crop
+from local.liveness.judge.video import Clip, Image
 from local.rekognition.engine import Embedding, Engine, Face
-from local.rekognition.liveness.relief import Crop
-from local.rekognition.liveness.video import Clip, Image
 
 MAX_LOOKED = 120  # frames that the detector sees: 4 to 6 ms each at 320 px
 SAMPLES = 16  # frames kept in full for vectors and pictures; about 40 ms each

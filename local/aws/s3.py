@@ -19,9 +19,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.formparser import parse_form_data
 from werkzeug.wsgi import get_input_stream
 
+from local.aws.s3_rules import Lookup, S3Refusal, check_post, check_presigned, cors_headers
+from local.aws.storage import Storage, StoredObject
 from local.httpserver import Answer, Request
-from local.s3_rules import Lookup, S3Refusal, check_post, check_presigned, cors_headers
-from local.storage import Storage, StoredObject
 
 _MUTATING = {"PUT", "POST", "DELETE"}
 _XMLNS = re.compile(rb'\sxmlns="[^"]*"')

@@ -17,14 +17,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from local.liveness.challenge import LIGHT, MOVEMENT, VERSIONS
+from local.liveness.judge.verdict import Picture, Verdict
 from local.rekognition.exceptions import (
     IdempotentParameterMismatchException,
     InvalidParameterException,
     SessionNotFoundException,
     ValidationException,
 )
-from local.rekognition.liveness.challenge import LIGHT, MOVEMENT, VERSIONS
-from local.rekognition.liveness.verdict import Picture, Verdict
 
 LIFETIME = timedelta(minutes=3)
 MAX_SESSIONS = 10_000  # live at once; the oldest go first, so that memory stays bounded

@@ -15,7 +15,7 @@ from chalice.local import LocalChalice, LocalGateway, LocalGatewayException
 
 from local.httpserver import Answer, Request, Server
 
-CONFIG: Final = Path(__file__).resolve().parent.parent / ".chalice" / "config.json"
+CONFIG: Final = Path(__file__).resolve().parents[2] / ".chalice" / "config.json"
 
 # API Gateway takes 10 MB; Lambda takes and gives 6 MB, into which binary bodies go as base64.
 GATEWAY_BYTES: Final = 10 * 1024 * 1024

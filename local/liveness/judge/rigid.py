@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from local.rekognition.liveness.relief import NOSE, NOSES, SHEET, Aligned
+from local.liveness.judge.relief import NOSE, NOSES, SHEET, Aligned
 
 Floats = NDArray[np.float64]
 

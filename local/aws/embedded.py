@@ -19,18 +19,19 @@ from moto.s3.models import FakeKey, s3_backends
 from moto.sts.models import AssumedRole, sts_backends
 from moto.sts.responses import TokenResponse
 
-from local import resources, weights
-from local.dynamodb import Change, Dynamo
+from local import weights
+from local.aws import resources
+from local.aws.dynamodb.service import Change, Dynamo
+from local.aws.s3 import S3, environ, moto_answer
+from local.aws.storage import StateDamaged, Storage
 from local.httpserver import Answer, Request, Server
+from local.liveness.sessions import Sessions
+from local.liveness.signing import Credentials
+from local.liveness.stream import StreamServer
 from local.rekognition.engine import Engine
 from local.rekognition.exceptions import InvalidS3ObjectException, SessionNotFoundException
-from local.rekognition.liveness.sessions import Sessions
-from local.rekognition.liveness.signing import Credentials
-from local.rekognition.liveness.stream import StreamServer
 from local.rekognition.models import Faces
 from local.rekognition.urls import RekognitionApp
-from local.s3 import S3, environ, moto_answer
-from local.storage import StateDamaged, Storage
 
 ACCOUNT: Final = "123456789012"
 REGION: Final = "us-east-1"

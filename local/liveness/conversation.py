@@ -10,9 +10,9 @@ import binascii
 import json
 from typing import Any
 
-from local.rekognition.liveness.challenge import LIGHT, Challenge, Color
-from local.rekognition.liveness.framing import Message
-from local.rekognition.liveness.judge import Recording
+from local.liveness.challenge import LIGHT, Challenge, Color
+from local.liveness.framing import Message
+from local.liveness.judge import Recording
 
 MAX_VIDEO = 8 * 1024 * 1024  # bytes; the client records 1 Mbit/s, for 10 s or so
 MAX_CHUNKS = 600

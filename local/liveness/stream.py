@@ -27,13 +27,13 @@ from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
+from local.liveness import certificate, challenge, framing, signing
+from local.liveness.conversation import Conversation, OutOfTurn
+from local.liveness.judge import Recording, judge
+from local.liveness.judge.verdict import Verdict
+from local.liveness.sessions import Session, Sessions, SessionTaken
 from local.rekognition.engine import Engine
 from local.rekognition.exceptions import RekognitionError, SessionNotFoundException
-from local.rekognition.liveness import certificate, challenge, framing, signing
-from local.rekognition.liveness.conversation import Conversation, OutOfTurn
-from local.rekognition.liveness.judge import Recording, judge
-from local.rekognition.liveness.sessions import Session, Sessions, SessionTaken
-from local.rekognition.liveness.verdict import Verdict
 
 MAX_STREAMS = 64
 JUDGES = 2  # videos judged at once; each takes one core for about a second

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from local.dynamodb import Change
+from local.aws.dynamodb.service import Change
 
 FILE = "aws.db"
 _VERSION = 1

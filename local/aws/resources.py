@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-TEMPLATE = Path(__file__).resolve().parent.parent / "infra" / "resources.yaml"
+TEMPLATE = Path(__file__).resolve().parents[2] / "infra" / "resources.yaml"
 
 Template = dict[str, Any]
 
