@@ -22,11 +22,11 @@ import cv2
 import numpy as np
 
 from benchmarks import feeds, takes
+from local.aws.sigv4 import Credentials, Scope
 from local.liveness import framing, signing
 from local.liveness.challenge import MOVEMENT
 from local.liveness.judge import Verdict, judge
 from local.liveness.sessions import Sessions
-from local.liveness.signing import Credentials
 from local.liveness.stream import StreamServer
 from tests.clips import engine
 from tests.test_liveness_stream import CREDENTIALS, KEY, REGION, Client, new
@@ -226,7 +226,7 @@ def another_url(server: StreamServer, sessions: Sessions, number: int) -> str | 
     """Another session's signed URL, overheard: without its key nothing can be sent."""
     with Client(server.url, new(sessions)) as client:
         client.hear()
-        stranger = signing.Scope(_now().strftime("%Y%m%d"), REGION)
+        stranger = Scope(_now().strftime("%Y%m%d"), REGION, signing.SERVICE)
         client.chain = signing.ChunkChain(stranger.key(f"guess {number}"), stranger, client.chain._prior)
         client.video(b"mine")
         return _answer(client)

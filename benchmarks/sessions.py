@@ -16,8 +16,8 @@ from typing import NamedTuple
 from urllib.error import HTTPError
 
 from local import weights
+from local.aws.sigv4 import Credentials
 from local.camera import ServerRefused, play
-from local.liveness.signing import Credentials
 from local.rekognition.engine import Engine
 from tests.browser.servers import Rollcall, leave
 from tests.faces import photo_of_c

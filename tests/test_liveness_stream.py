@@ -15,11 +15,11 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from local.aws.sigv4 import Credentials
 from local.camera import ServerRefused, play
 from local.liveness import certificate, framing, signing
 from local.liveness.challenge import LIGHT, MOVEMENT, VERSIONS
 from local.liveness.sessions import Sessions
-from local.liveness.signing import Credentials
 from local.liveness.stream import StreamServer
 from tests import clips
 from tests.clips import film, script

@@ -9,9 +9,10 @@ from botocore.eventstream import EventStreamBuffer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.aws.sigv4 import Credentials
 from local.liveness import framing, signing
 from local.liveness.framing import FramingError, Message
-from local.liveness.signing import Credentials, SignatureRefused
+from local.liveness.signing import SignatureRefused
 
 NOW = datetime(2026, 3, 2, 23, 59, 30, tzinfo=UTC)
 KEY, SECRET = "AKIDEXAMPLE", Credentials("the/secret+key", "a token/with=signs&more")

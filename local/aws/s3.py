@@ -19,7 +19,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.formparser import parse_form_data
 from werkzeug.wsgi import get_input_stream
 
-from local.aws.s3_rules import Lookup, S3Refusal, check_post, check_presigned, cors_headers
+from local.aws.s3_rules import S3Refusal, check_post, check_presigned, cors_headers
+from local.aws.sigv4 import Lookup
 from local.aws.storage import Storage, StoredObject
 from local.httpserver import Answer, Request
 

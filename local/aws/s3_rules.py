@@ -2,34 +2,22 @@
 
 import base64
 import binascii
-import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.message import Message
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote
 
 import msgspec
 
-from local.liveness.signing import Credentials
+from local.aws import sigv4
+from local.aws.sigv4 import Credentials, Lookup
 
 SKEW = timedelta(minutes=15)
 LONGEST_S = 7 * 86_400
 
-# Query parameters that are part of what a version 2 signature signs.
-_SIGNED_V2 = {
-    "acl", "cors", "delete", "lifecycle", "location", "logging", "notification", "partNumber", "policy",
-    "requestPayment", "response-cache-control", "response-content-disposition", "response-content-encoding",
-    "response-content-language", "response-content-type", "response-expires", "tagging", "torrent",
-    "uploadId", "uploads", "versionId", "versioning", "versions", "website", "x-amz-security-token",
-}  # fmt: skip
-
 # Form fields that a POST policy need not mention.
-_FREE_FIELDS = {"awsaccesskeyid", "signature", "x-amz-signature", "policy", "file", "submit"}
-
-
-Lookup = Callable[[str], Credentials | None]
+_FREE_FIELDS = {"x-amz-signature", "policy", "file", "submit"}
 
 
 class S3Refusal(Exception):
@@ -46,6 +34,15 @@ def _denied(message: str = "Access Denied") -> S3Refusal:
     return S3Refusal(403, "AccessDenied", message)
 
 
+def _malformed(message: str) -> S3Refusal:
+    return S3Refusal(400, "AuthorizationQueryParametersError", message)
+
+
+def _version_2() -> S3Refusal:
+    message = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+    return S3Refusal(400, "InvalidRequest", message)
+
+
 def _mismatch() -> S3Refusal:
     return S3Refusal(
         403,
@@ -55,125 +52,61 @@ def _mismatch() -> S3Refusal:
     )
 
 
-def _sha256(key: bytes, text: str) -> bytes:
-    return hmac.new(key, text.encode(), hashlib.sha256).digest()
-
-
-def signing_key(secret: str, scope: Sequence[str]) -> bytes:
-    """Derive AWS's version 4 key; `scope` is date, region, service."""
-    key = f"AWS4{secret}".encode()
-    for part in [*scope, "aws4_request"]:
-        key = _sha256(key, part)
-    return key
-
-
 def _credentials(lookup: Lookup, access_key: str, token: str | None) -> Credentials:
     found = lookup(access_key)
     if found is None:
         message = "The AWS Access Key Id you provided does not exist in our records."
         raise S3Refusal(403, "InvalidAccessKeyId", message)
-    if found.token is not None and not hmac.compare_digest(found.token, token or ""):
+    if not found.accepts_token(token):
         raise S3Refusal(400, "InvalidToken", "The provided token is malformed or otherwise invalid.")
     return found
-
-
-def _instant(text: str) -> datetime:
-    try:
-        return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    except ValueError:
-        raise _denied("X-Amz-Date must be in the ISO8601 Long Format") from None
 
 
 def check_presigned(
     method: str, path: str, query: str, headers: Message, lookup: Lookup, now: datetime
 ) -> bool:
-    """Check a presigned URL, version 4 or 2; False if the URL carries no signature.
+    """Check a presigned URL; False if the URL carries no signature.
 
     `path` is percent-encoded as it was sent. Raises S3Refusal if it is expired, altered or unknown.
     """
-    pairs = parse_qsl(query, keep_blank_values=True)
+    pairs = sigv4.parse_query(query)
     given = dict(pairs)
-    if "X-Amz-Signature" in given:
-        _check_v4(method, path, pairs, headers, lookup, now)
-        return True
-    if "Signature" in given and "AWSAccessKeyId" in given:
-        _check_v2(method, path, given, headers, lookup, now)
-        return True
-    return False
-
-
-def _check_v4(
-    method: str, path: str, pairs: list[tuple[str, str]], headers: Message, lookup: Lookup, now: datetime
-) -> None:
-    given = dict(pairs)
-    access_key, *scope = given.get("X-Amz-Credential", "").split("/")
+    if "AWSAccessKeyId" in given:
+        raise _version_2()
+    if "X-Amz-Signature" not in given:
+        return False
     lifetime = given.get("X-Amz-Expires", "")
-    if len(scope) != 4 or given.get("X-Amz-Algorithm") != "AWS4-HMAC-SHA256" or not lifetime.isdecimal():
-        raise S3Refusal(
-            400, "AuthorizationQueryParametersError", "Error parsing the X-Amz-Credential or X-Amz-Expires"
-        )
+    if given.get("X-Amz-Algorithm") != sigv4.ALGORITHM or not lifetime.isdecimal():
+        raise _malformed("X-Amz-Algorithm only supports AWS4-HMAC-SHA256 with X-Amz-Expires in seconds")
+    try:
+        access_key, scope = sigv4.parse_credential(given.get("X-Amz-Credential", ""))
+    except ValueError:
+        raise _malformed("Error parsing the X-Amz-Credential parameter") from None
     if int(lifetime) > LONGEST_S:
-        raise S3Refusal(
-            400, "AuthorizationQueryParametersError", "X-Amz-Expires must be less than a week (in seconds)"
-        )
+        raise _malformed("X-Amz-Expires must be less than a week (in seconds)")
     known = _credentials(lookup, access_key, given.get("X-Amz-Security-Token"))
-    signed_at = _instant(given.get("X-Amz-Date", ""))
+    date = given.get("X-Amz-Date", "")
+    try:
+        signed_at = sigv4.parse_time(date)
+    except ValueError:
+        raise _denied("X-Amz-Date must be in the ISO8601 Long Format") from None
     if signed_at - SKEW > now:
         raise _denied("Request is not valid yet")
     if signed_at + timedelta(seconds=int(lifetime)) < now:
         raise _denied("Request has expired")
-    names = given.get("X-Amz-SignedHeaders", "").split(";")
-    encoded = sorted(
-        (quote(name, safe="~"), quote(value, safe="~")) for name, value in pairs if name != "X-Amz-Signature"
+    expected = sigv4.sign_url(
+        scope.key(known.secret),
+        scope,
+        date,
+        method,
+        path,
+        [pair for pair in pairs if pair[0] != "X-Amz-Signature"],
+        [(name, headers.get(name) or "") for name in given.get("X-Amz-SignedHeaders", "").split(";")],
+        headers.get("x-amz-content-sha256") or sigv4.UNSIGNED,
     )
-    canonical = "\n".join(
-        [
-            method,
-            quote(unquote(path), safe="/~"),
-            "&".join(f"{name}={value}" for name, value in encoded),
-            *(f"{name}:{' '.join((headers.get(name) or '').split())}" for name in names),
-            "",
-            ";".join(names),
-            headers.get("x-amz-content-sha256") or "UNSIGNED-PAYLOAD",
-        ]
-    )
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
-    text = "\n".join(["AWS4-HMAC-SHA256", given["X-Amz-Date"], "/".join(scope), digest])
-    expected = _sha256(signing_key(known.secret, scope[:3]), text).hex()
-    if not hmac.compare_digest(expected, given["X-Amz-Signature"]):
+    if not hmac.compare_digest(expected.encode(), given["X-Amz-Signature"].encode()):
         raise _mismatch()
-
-
-def _check_v2(
-    method: str, path: str, given: Mapping[str, str], headers: Message, lookup: Lookup, now: datetime
-) -> None:
-    known = _credentials(lookup, given["AWSAccessKeyId"], given.get("x-amz-security-token"))
-    expires = given.get("Expires", "")
-    if not expires.isdecimal():
-        raise _denied(
-            "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters"
-        )
-    if int(expires) < now.timestamp():
-        raise _denied("Request has expired")
-    amz = {name.lower(): value for name, value in headers.items() if name.lower().startswith("x-amz-")}
-    parts = [
-        name if given[name] == "" else f"{name}={given[name]}" for name in sorted(given) if name in _SIGNED_V2
-    ]
-    resource = path + ("?" + "&".join(parts) if parts else "")
-    text = "\n".join(
-        [
-            method,
-            headers.get("Content-MD5") or "",
-            headers.get("Content-Type") or "",
-            expires,
-            *(f"{name}:{amz[name].strip()}" for name in sorted(amz)),
-            resource,
-        ]
-    )
-    # SHA-1 is what version 2 signs with.
-    expected = base64.b64encode(hmac.new(known.secret.encode(), text.encode(), hashlib.sha1).digest())
-    if not hmac.compare_digest(expected, given["Signature"].encode()):
-        raise _mismatch()
+    return True
 
 
 def check_post(bucket: str, fields: Mapping[str, str], size: int, lookup: Lookup, now: datetime) -> None:
@@ -211,19 +144,15 @@ class _Policy(msgspec.Struct):
 
 
 def _check_form_signature(form: Mapping[str, str], lookup: Lookup) -> Credentials:
-    token = form.get("x-amz-security-token")
-    if "x-amz-signature" in form:
-        access_key, *scope = form.get("x-amz-credential", "").split("/")
-        if len(scope) != 4:
-            raise S3Refusal(400, "InvalidArgument", "X-Amz-Credential is malformed")
-        known = _credentials(lookup, access_key, token)
-        expected = _sha256(signing_key(known.secret, scope[:3]), form["policy"]).hex()
-        given = form["x-amz-signature"]
-    else:
-        known = _credentials(lookup, form.get("awsaccesskeyid", ""), token)
-        digest = hmac.new(known.secret.encode(), form["policy"].encode(), hashlib.sha1).digest()
-        expected, given = base64.b64encode(digest).decode(), form.get("signature", "")
-    if not hmac.compare_digest(expected.encode(), given.encode()):
+    if "awsaccesskeyid" in form:
+        raise _version_2()
+    try:
+        access_key, scope = sigv4.parse_credential(form.get("x-amz-credential", ""))
+    except ValueError as error:
+        raise S3Refusal(400, "InvalidArgument", str(error)) from None
+    known = _credentials(lookup, access_key, form.get("x-amz-security-token"))
+    expected = sigv4.sign(scope.key(known.secret), form["policy"]).hex()
+    if not hmac.compare_digest(expected.encode(), form.get("x-amz-signature", "").encode()):
         raise _mismatch()
     return known
 

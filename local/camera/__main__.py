@@ -15,12 +15,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from websockets.exceptions import WebSocketException
 
 from local import weights
+from local.aws.sigv4 import Credentials
 from local.camera.client import ServerRefused, play
 from local.camera.relief import NoFaceInPhoto
 from local.liveness import certificate
 from local.liveness.challenge import LIGHT, MOVEMENT
 from local.liveness.judge.video import VideoRefused
-from local.liveness.signing import Credentials
 from local.rekognition.engine import Engine
 from local.rekognition.exceptions import RekognitionError
 

@@ -16,6 +16,7 @@ import numpy as np
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
 
+from local.aws.sigv4 import Credentials
 from local.camera.recorder import Recorder
 from local.camera.relief import Head
 from local.camera.scene import SETTLE_S, Image, Scene
@@ -71,7 +72,7 @@ def play(
     session_id: str,
     region: str,
     access_key: str,
-    credentials: signing.Credentials,
+    credentials: Credentials,
     photo: bytes | None = None,
     *,
     recorded: bytes | None = None,

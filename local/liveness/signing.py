@@ -7,22 +7,19 @@ unnoticed: AWS's own browser component is the third party both were measured aga
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from urllib.parse import quote, unquote, urlsplit
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
+from local.aws import sigv4
+from local.aws.sigv4 import Credentials, Scope
 from local.liveness.framing import FramingError, Message, decode, encode, encode_headers
 
-ALGORITHM = "AWS4-HMAC-SHA256"
 SERVICE = "rekognition"
 PATH = "/start-face-liveness-session-websocket"
 CLIENT_EXPIRES_S = 299  # what AWS's browser client asks for
 MAX_EXPIRES_S = 300  # AWS's limit for presigned WebSocket URLs
 MAX_SKEW = timedelta(minutes=5)  # AWS's usual allowance for a client's clock
 
-_EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
-_DATE = "%Y%m%dT%H%M%SZ"
 _REQUIRED = (
     "X-Amz-Algorithm",
     "X-Amz-Credential",
@@ -33,14 +30,6 @@ _REQUIRED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """An access key's secret; `token` is the session token that temporary keys must show."""
-
-    secret: str
-    token: str | None = None
-
-
 class SignatureRefused(Exception):
     """The request is not proven to come from the key it names; `code` is AWS's error name."""
 
@@ -48,24 +37,6 @@ class SignatureRefused(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Day, region and service that a signature is good for."""
-
-    day: str
-    region: str
-
-    def __str__(self) -> str:
-        return f"{self.day}/{self.region}/{SERVICE}/aws4_request"
-
-    def key(self, secret: str) -> bytes:
-        """Derive the signing key."""
-        key = f"AWS4{secret}".encode()
-        for part in (self.day, self.region, SERVICE, "aws4_request"):
-            key = _hmac(key, part)
-        return key
 
 
 class ChunkChain:
@@ -103,15 +74,15 @@ class ChunkChain:
     def _sign(self, inner: bytes, at: datetime) -> bytes:
         text = "\n".join(
             (
-                f"{ALGORITHM}-PAYLOAD",
-                at.astimezone(UTC).strftime(_DATE),
+                f"{sigv4.ALGORITHM}-PAYLOAD",
+                sigv4.format_time(at),
                 str(self._scope),
                 self._prior,
                 hashlib.sha256(encode_headers({":date": at})).hexdigest(),
                 hashlib.sha256(inner).hexdigest(),
             )
         )
-        return _hmac(self._key, text)
+        return sigv4.sign(self._key, text)
 
 
 def presign(
@@ -126,24 +97,25 @@ def presign(
 
     `host` carries no port: AWS's browser client signs it so.
     """
-    scope = Scope(now.strftime("%Y%m%d"), region)
+    scope = Scope(now.strftime("%Y%m%d"), region, SERVICE)
     full = query | {
-        "X-Amz-Algorithm": ALGORITHM,
+        "X-Amz-Algorithm": sigv4.ALGORITHM,
         "X-Amz-Credential": f"{access_key}/{scope}",
-        "X-Amz-Date": now.strftime(_DATE),
+        "X-Amz-Date": sigv4.format_time(now),
         "X-Amz-Expires": str(CLIENT_EXPIRES_S),
         "X-Amz-SignedHeaders": "host",
     }
     if credentials.token is not None:
         full["X-Amz-Security-Token"] = credentials.token
     key = scope.key(credentials.secret)
-    signature = _sign_url(key, scope, PATH, full.items(), host, full["X-Amz-Date"])
-    return f"{PATH}?{_canonical(full.items())}&X-Amz-Signature={signature}", ChunkChain(key, scope, signature)
+    signature = sigv4.sign_url(key, scope, full["X-Amz-Date"], "GET", PATH, full.items(), [("host", host)])
+    target = f"{PATH}?{sigv4.canonical_query(full.items())}&X-Amz-Signature={signature}"
+    return target, ChunkChain(key, scope, signature)
 
 
 def access_key_of(target: str) -> str | None:
     """The access key that a request's path and query name, if they name one."""
-    pairs = dict(_pairs(urlsplit(target).query))
+    pairs = dict(sigv4.parse_query(urlsplit(target).query))
     return pairs.get("X-Amz-Credential", "").partition("/")[0] or None
 
 
@@ -157,16 +129,16 @@ def verify(
     leaves the port out. Raises SignatureRefused.
     """
     parts = urlsplit(target)
-    pairs = _pairs(parts.query)
+    pairs = sigv4.parse_query(parts.query)
     query = dict(pairs)
     if len(query) != len(pairs) or any(name not in query for name in _REQUIRED):
         raise SignatureRefused("IncompleteSignatureException", "The request is not fully signed.")
-    if query["X-Amz-Algorithm"] != ALGORITHM or query["X-Amz-SignedHeaders"] != "host":
+    if query["X-Amz-Algorithm"] != sigv4.ALGORITHM or query["X-Amz-SignedHeaders"] != "host":
         raise SignatureRefused(
-            "IncompleteSignatureException", f"Sign with {ALGORITHM} over the header host alone."
+            "IncompleteSignatureException", f"Sign with {sigv4.ALGORITHM} over the header host alone."
         )
     signed_at = _signed_at(query["X-Amz-Date"])
-    scope = Scope(signed_at.strftime("%Y%m%d"), region)
+    scope = Scope(signed_at.strftime("%Y%m%d"), region, SERVICE)
     claimed = query["X-Amz-Credential"].partition("/")[2]
     if claimed != str(scope):
         raise SignatureRefused("InvalidSignatureException", _scope_problem(claimed, scope))
@@ -175,17 +147,16 @@ def verify(
             "UnrecognizedClientException", "The security token included in the request is invalid."
         )
     _check_time(signed_at, query["X-Amz-Expires"], now)
-    shown = query.get("X-Amz-Security-Token")
-    if credentials.token is not None and not hmac.compare_digest(
-        credentials.token.encode(), (shown or "").encode()
-    ):
+    if not credentials.accepts_token(query.get("X-Amz-Security-Token")):
         raise SignatureRefused(
             "UnrecognizedClientException", "The security token included in the request is invalid."
         )
     key = scope.key(credentials.secret)
     signed = [pair for pair in pairs if pair[0] != "X-Amz-Signature"]
     for name in {host, _without_port(host)}:
-        expected = _sign_url(key, scope, parts.path, signed, name, query["X-Amz-Date"])
+        expected = sigv4.sign_url(
+            key, scope, query["X-Amz-Date"], "GET", parts.path, signed, [("host", name)]
+        )
         if hmac.compare_digest(expected.encode(), query["X-Amz-Signature"].encode()):
             return query, ChunkChain(key, scope, expected)
     raise SignatureRefused(
@@ -203,12 +174,10 @@ def _scope_problem(claimed: str, scope: Scope) -> str:
 
 
 def _signed_at(text: str) -> datetime:
-    if not re.fullmatch(r"[0-9]{8}T[0-9]{6}Z", text):
-        raise SignatureRefused("IncompleteSignatureException", "X-Amz-Date is not yyyymmddThhmmssZ.")
     try:
-        return datetime.strptime(text, _DATE).replace(tzinfo=UTC)
-    except ValueError:
-        raise SignatureRefused("IncompleteSignatureException", "X-Amz-Date is no date.") from None
+        return sigv4.parse_time(text)
+    except ValueError as error:
+        raise SignatureRefused("IncompleteSignatureException", f"{error}.") from None
 
 
 def _check_time(signed_at: datetime, expires: str, now: datetime) -> None:
@@ -222,28 +191,5 @@ def _check_time(signed_at: datetime, expires: str, now: datetime) -> None:
         raise SignatureRefused("InvalidSignatureException", "Signature expired: check the clock.")
 
 
-def _sign_url(
-    key: bytes, scope: Scope, path: str, query: Iterable[tuple[str, str]], host: str, date: str
-) -> str:
-    request = "\n".join(("GET", path, _canonical(query), f"host:{host}", "", "host", _EMPTY_SHA256))
-    digest = hashlib.sha256(request.encode()).hexdigest()
-    return _hmac(key, "\n".join((ALGORITHM, date, str(scope), digest))).hex()
-
-
-def _canonical(query: Iterable[tuple[str, str]]) -> str:
-    encoded = sorted((quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in query)
-    return "&".join(f"{name}={value}" for name, value in encoded)
-
-
-def _pairs(query: str) -> list[tuple[str, str]]:
-    """Split a query by hand: `+` is a plus sign here, not a space as in forms."""
-    split = (part.partition("=") for part in query.split("&") if part)
-    return [(unquote(name), unquote(value)) for name, _, value in split]
-
-
 def _without_port(host: str) -> str:
     return re.sub(r":[0-9]+$", "", host)
-
-
-def _hmac(key: bytes, text: str) -> bytes:
-    return hmac.new(key, text.encode(), hashlib.sha256).digest()

@@ -27,6 +27,7 @@ from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
+from local.aws.sigv4 import Lookup
 from local.liveness import certificate, challenge, framing, signing
 from local.liveness.conversation import Conversation, OutOfTurn
 from local.liveness.judge import Recording, judge
@@ -41,7 +42,6 @@ GRACE_S = 1.0  # for the client to close first after an exception
 STOP_S = 0.7
 SIZES = range(100, 1921)  # px that a video's side may have
 
-CredentialsFor = Callable[[str], signing.Credentials | None]
 
 _log = logging.getLogger(__name__)
 _quiet = logging.getLogger(f"{__name__}.websockets")
@@ -65,7 +65,7 @@ class StreamServer:
         self,
         sessions: Sessions,
         engine: Engine,
-        credentials_for: CredentialsFor,
+        credentials_for: Lookup,
         region: str,
         host: str,
         port: int,

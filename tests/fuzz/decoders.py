@@ -21,9 +21,9 @@ from chalicelib.services.tokens import NewToken
 from chalicelib.web import cursors, exports, forms, http
 from chalicelib.web.forms import PhotoJson
 from local.aws.s3 import S3
+from local.aws.sigv4 import Credentials
 from local.httpserver import Request as LocalRequest
 from local.liveness import framing
-from local.liveness.signing import Credentials
 
 MARK = "multipart/form-data; boundary=mark"
 BODIES: tuple[Any, ...] = (
