@@ -23,13 +23,14 @@ from local import weights
 from local.aws import resources
 from local.aws.dynamodb.service import Change, Dynamo
 from local.aws.s3 import S3, environ, moto_answer
+from local.aws.sigv4 import Credentials
 from local.aws.storage import StateDamaged, Storage
 from local.httpserver import Answer, Request, Server
+from local.liveness.developer_routes import DeveloperRoutes
 from local.liveness.sessions import Sessions
-from local.liveness.signing import Credentials
 from local.liveness.stream import StreamServer
 from local.rekognition.engine import Engine
-from local.rekognition.exceptions import InvalidS3ObjectException, SessionNotFoundException
+from local.rekognition.exceptions import InvalidS3ObjectException
 from local.rekognition.models import Faces
 from local.rekognition.urls import RekognitionApp
 
@@ -43,7 +44,6 @@ _STATIC = {ACCESS_KEY: Credentials(SECRET_KEY), "test": Credentials("test")}
 
 _SWEEP_S = 60
 _LARGEST = 128 * 1024 * 1024
-_EXPLAIN = re.compile("/_rollcall/liveness-sessions/([^/]+)/explain")  # no bucket's name has an underscore
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/[0-9]+/([^/]+)/([^/]+)/aws4_request")
 
 
@@ -91,6 +91,7 @@ class Embedded:
         self.s3 = S3(ACCOUNT, self._storage, self.credentials_for)
         self.faces = Faces(state / "faces.db" if state else ":memory:")
         self.sessions = Sessions(put_object=self._put_image)
+        self._developer_routes = DeveloperRoutes(self.sessions, self.engine, stage)
         self._rekognition = RekognitionApp(
             self.faces,
             self.engine,
@@ -135,7 +136,7 @@ class Embedded:
         try:
             self._stream.start()
         except BaseException:
-            self._server.server_close()
+            self._server.stop()
             raise
         for backends in (s3_backends, iam_backends, sts_backends):
             backends[ACCOUNT]["aws"].reset()  # of one that ran in this process before
@@ -196,8 +197,8 @@ class Embedded:
         target = request.headers.get("X-Amz-Target", "")
         if target.startswith("RekognitionService."):
             return _wsgi(self._rekognition, request)
-        if explained := _EXPLAIN.fullmatch(request.path):
-            return self._explain(request.method, explained[1])
+        if answer := self._developer_routes.answer(request):
+            return answer
         service, region = _service(request)
         if target.startswith("DynamoDB_"):
             return self._answer_dynamodb(region, target.partition(".")[2], request.body)
@@ -213,16 +214,6 @@ class Embedded:
         checksum = ("x-amz-crc32", str(zlib.crc32(content)))
         kind = ("Content-Type", "application/x-amz-json-1.0")
         return Answer(status, [*headers.items(), checksum, kind], content)
-
-    def _explain(self, method: str, session_id: str) -> Answer:
-        """Say why a liveness session ended as it did. AWS has nothing like it; an id is hard to guess."""
-        if method != "GET":
-            return _refuse(405, "An explanation can only be read.")
-        try:
-            body = msgspec.json.encode(self.sessions.explain(session_id))
-        except SessionNotFoundException as error:
-            return _refuse(404, error.message)
-        return Answer(200, [("Content-Type", "application/json"), ("Cache-Control", "no-store")], body)
 
     def _save(self, changes: list[Change]) -> None:
         if self._storage:

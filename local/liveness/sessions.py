@@ -131,7 +131,9 @@ class Sessions:
             self._drop_old(self._now())
             session = self._sessions.get(session_id)
             if session is None or self._expired(session):
-                raise SessionNotFoundException(f"Session {session_id} is not found.")
+                raise SessionNotFoundException(
+                    f"Session {session_id} is not found: it does not exist, or it has expired."
+                )
             if session.status != "CREATED":
                 raise SessionTaken(f"Session {session_id} has already been used.")
             if session.kind not in offered:

@@ -24,7 +24,7 @@ from local.liveness.judge.observe import (
 from local.liveness.judge.rigid import rigid
 from local.liveness.judge.verdict import Picture, Signal, Verdict
 from local.liveness.judge.video import Clip, VideoRefused, decode
-from local.rekognition.engine import Engine
+from local.rekognition.engine import Engine, Face
 
 MAX_JPEG = 204_800  # bytes, the service model's limit for an image in the answer
 DARK, BRIGHT = 45.0, 225.0  # mean grey of the face
@@ -104,8 +104,8 @@ def judge(recording: Recording, engine: Engine, audit: int = 4) -> Verdict:
         confidence=confidence(found),  # of the evidence alone: a slow camera is no sign of a spoof
         reason="live" if live else "; ".join(signal.why for signal in found if not signal.passed),
         signals=(*supply, *found),
-        reference=_picture(best),
-        audit=tuple(_picture(sample) for sample in others),
+        reference=picture(best.image, best.face),
+        audit=tuple(picture(sample.image, sample.face) for sample in others),
         dark=brightness < DARK,
         bright=brightness > BRIGHT,
     )
@@ -194,10 +194,11 @@ def _others(samples: Sequence[Sample], best: Sample, count: int) -> list[Sample]
     return [rest[round(pick)] for pick in picks]
 
 
-def _picture(sample: Sample) -> Picture:
-    height, width = sample.image.shape[:2]
-    x, y, wide, tall = sample.face.box
-    return Picture(_jpeg(sample.image), (x / width, y / height, wide / width, tall / height))
+def picture(image: Image, face: Face) -> Picture:
+    """Give an image as Rekognition does, with the place of its face."""
+    height, width = image.shape[:2]
+    x, y, wide, tall = face.box
+    return Picture(_jpeg(image), (x / width, y / height, wide / width, tall / height))
 
 
 def _jpeg(image: Image) -> bytes:
