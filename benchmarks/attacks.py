@@ -28,7 +28,7 @@ from local.liveness.challenge import MOVEMENT
 from local.liveness.judge import Verdict, judge
 from local.liveness.sessions import Sessions
 from local.liveness.stream import StreamServer
-from tests.clips import engine
+from tests.support.clips import engine
 from tests.test_liveness_stream import CREDENTIALS, KEY, REGION, Client, new
 
 SEED: Final = 4000

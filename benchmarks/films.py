@@ -28,8 +28,8 @@ from local.camera.scene import FAR_S, FILL
 from local.liveness.challenge import draw
 from local.liveness.judge import Recording, judge
 from local.liveness.judge.observe import center, unit
-from tests import faces
-from tests.clips import Image, Script, engine, rng
+from tests.support import photos as faces
+from tests.support.clips import Image, Script, engine, rng
 
 Floats = NDArray[np.float64]
 

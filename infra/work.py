@@ -18,16 +18,16 @@ def rebuild_days(options: argparse.Namespace) -> None:
     """Write everybody's work days anew from the punches where they differ. Raises Failure."""
     use(options.stage, options.state)
     from chalicelib import wiring
+    from chalicelib.domain.dates import date_range
     from chalicelib.domain.errors import InvalidRequest
-    from chalicelib.domain.periods import period
     from chalicelib.services import corrections
 
     try:
-        days = len(period(options.since, options.until))
+        days = len(date_range(options.since, options.until))
     except InvalidRequest as error:
         raise Failure(str(error).replace("`", "")) from None
-    ledger = wiring.ledger()
-    people = sorted(person.person_id for person in wiring.store().everybody())
+    ledger = wiring.attendance_store()
+    people = sorted(person.person_id for person in wiring.directory().everybody())
     say(f"{len(people)} people, {days} days each")
 
     def rebuild(person_id: str) -> int:
@@ -44,10 +44,10 @@ def sweep(options: argparse.Namespace) -> None:
     """Undo and finish what a crash left half-done, as the schedule does each minute. Raises Failure."""
     use(options.stage, options.state)
     from chalicelib import wiring
-    from chalicelib.services import privacy
+    from chalicelib.services import sweep as sweeping
 
-    gateways = wiring.store(), wiring.traces(), wiring.faces(), wiring.photos()
-    found = privacy.sweep(*gateways, now=wiring.now())
+    gateways = wiring.directory(), wiring.personal_data(), wiring.collection(), wiring.bucket()
+    found = sweeping.sweep(*gateways, now=wiring.now())
     print(f"{found['swept']} unfinished enrolments and removals were undone or finished,")
     print(f"{found['erasures']} erasures, {found['uploads']} uploads and {found['exports']} exports too.")
 
@@ -56,10 +56,16 @@ def retain(options: argparse.Namespace) -> None:
     """Remove what has been kept for as long as the settings say, or say what that is. Raises Failure."""
     use(options.stage, options.state)
     from chalicelib import wiring
-    from chalicelib.services import privacy
+    from chalicelib.services.retention import apply_retention
 
-    gateways = wiring.store(), wiring.access(), wiring.traces(), wiring.faces(), wiring.photos()
-    plan = privacy.retain(*gateways, dry_run=options.dry_run, now=wiring.now())
+    gateways = (
+        wiring.directory(),
+        wiring.audit_log(),
+        wiring.personal_data(),
+        wiring.collection(),
+        wiring.bucket(),
+    )
+    plan = apply_retention(*gateways, dry_run=options.dry_run, now=wiring.now())
     print("This would go:" if options.dry_run else "This is gone:")
     for name, count in plan.counts().items():
         print(f"  {count:>8} {name.replace('_', ' ')}")
@@ -69,28 +75,31 @@ def reindex(options: argparse.Namespace) -> None:
     """Put everybody's faces that the collection lacks back into it, from their photos. Raises Failure."""
     use(options.stage, options.state)
     from chalicelib import wiring
-    from chalicelib.aws.table import pause
+    from chalicelib.aws.client_events import is_busy
     from chalicelib.domain.errors import Busy
-    from chalicelib.services import reindexing
+    from chalicelib.services import restore_collection
+    from chalicelib.services.retries import pause
 
-    store, faces, photos = wiring.store(), wiring.faces(), wiring.photos()
+    store, faces, photos = wiring.directory(), wiring.collection(), wiring.bucket()
     faces.make_collection()
     people = [person for person in store.everybody() if person.face_ids]
     say(f"{len(people)} people with faces")
 
-    def of_one(person_id: str) -> reindexing.Reindexed:
+    def of_one(person_id: str) -> restore_collection.Reindexed:
         for attempt in range(PATIENCE):
             try:
-                return reindexing.reindex(store, faces, photos, person_id)
+                return restore_collection.reindex(store, faces, photos, person_id)
             except Exception as error:
-                if not (isinstance(error, Busy) or wiring.is_busy(error)):
+                if not (isinstance(error, Busy) or is_busy(error)):
                     raise
                 pause(attempt)  # many at once are over Rekognition's quota
         raise Failure("AWS is too busy; run the command again later, it goes on from here")
 
-    total = reindexing.Reindexed()
+    total = restore_collection.Reindexed()
     with ThreadPoolExecutor(PARALLEL) as pool:
-        done: Iterator[reindexing.Reindexed] = pool.map(of_one, [person.person_id for person in people])
+        done: Iterator[restore_collection.Reindexed] = pool.map(
+            of_one, [person.person_id for person in people]
+        )
         for found in counted(done, len(people), "people"):
             total += found
             for lost in found.lost:

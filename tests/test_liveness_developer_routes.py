@@ -8,15 +8,13 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-import cv2
-import numpy as np
 import pytest
 
 from local import httpserver
 from local.aws.embedded import Embedded
 from local.liveness.developer_routes import DeveloperRoutes
 from tests.conftest import CONSENT, Http
-from tests.faces import photo_of_c
+from tests.support.photos import no_face_photo, photo_of_c
 
 JPEG = {"Content-Type": "image/jpeg"}
 
@@ -82,19 +80,13 @@ def test_the_reference_image_is_one_that_rekognition_could_give(
     assert 0 < box["Height"] < 1
 
 
-def no_face() -> bytes:
-    done, data = cv2.imencode(".png", np.full((200, 200, 3), 127, np.uint8))
-    assert done
-    return bytes(data)
-
-
 @pytest.mark.parametrize(
     ("photo", "query", "message"),
     [
         pytest.param(b"", "", "Send a JPEG or PNG as the body", id="no photo"),
         pytest.param(b'{"photo": "..."}', "", "invalid image format", id="not a photo"),
         pytest.param(photo_of_c()[:3000], "", "invalid image format", id="half a photo"),
-        pytest.param(no_face(), "", "no face", id="no face"),
+        pytest.param(no_face_photo(), "", "no face", id="no face"),
         pytest.param(photo_of_c(), "?live=no", "true or false", id="neither true nor false"),
     ],
 )

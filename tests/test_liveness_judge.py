@@ -17,8 +17,9 @@ from local.liveness.judge.judgement import MAX_JPEG, confidence
 from local.liveness.judge.video import VideoRefused
 from local.liveness.judge.video import decode as decode_video
 from local.rekognition.engine import decode
-from tests import clips, faces
-from tests.clips import Image, film, script
+from tests.support import clips
+from tests.support import photos as faces
+from tests.support.clips import Image, film, script
 
 
 @cache

@@ -21,7 +21,7 @@ from local.rekognition.exceptions import (
     SessionNotFoundException,
     ValidationException,
 )
-from tests.clips import rng
+from tests.support.clips import rng
 
 LIVE = Verdict(
     enough=True,

@@ -21,8 +21,8 @@ from local.liveness import certificate, framing, signing
 from local.liveness.challenge import LIGHT, MOVEMENT, VERSIONS
 from local.liveness.sessions import Sessions
 from local.liveness.stream import StreamServer
-from tests import clips
-from tests.clips import film, script
+from tests.support import clips
+from tests.support.clips import film, script
 
 REGION, KEY = "us-east-1", "ASIAEXAMPLE"
 CREDENTIALS = Credentials("secret", "session token")

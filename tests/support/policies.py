@@ -1,0 +1,56 @@
+"""The hand-written policies of .chalice, and what they allow."""
+
+import json
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from tests.support.recorder import Call
+
+FOLDER: Final = Path(__file__).resolve().parents[2] / ".chalice"
+
+
+class Grant(NamedTuple):
+    """One action on one resource that a policy allows."""
+
+    action: str
+    resource: str
+
+    def allows(self, call: Call) -> bool:
+        """Say whether a call is one of those."""
+        return self.action == call.action and fnmatchcase(call.resource, self.resource)
+
+
+def functions() -> dict[str, str]:
+    """Give the policy file's end of each function of the app, as .chalice/config.json must have it."""
+    from app import app  # only now: at its import it reads the environment
+
+    schedules = [source.name for source in app.event_sources]
+    return {"api_handler": "", **{name: f"-{name}" for name in schedules}}
+
+
+def grants(
+    stage: str, function: str, *, of: str | None = None, edit: Callable[[str], str] = str
+) -> list[Grant]:
+    """Read what a function may do on a stage; with another stage's names if `of` says one, and edited."""
+    text = (FOLDER / f"policy-{stage}{functions()[function]}.json").read_text(encoding="utf-8")
+    document = json.loads(edit(text.replace(f"rollcall-{stage}", f"rollcall-{of or stage}")))
+    assert document["Version"] == "2012-10-17"
+    return [grant for statement in document["Statement"] for grant in _of(statement)]
+
+
+def _of(statement: dict[str, str | list[str]]) -> Iterator[Grant]:
+    assert statement["Effect"] == "Allow"
+    for action in _listed(statement["Action"]):
+        for resource in _listed(statement["Resource"]):
+            yield Grant(action, resource)
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def refused(calls: set[Call], granted: list[Grant]) -> list[Call]:
+    """Give the calls that no grant allows."""
+    return sorted(call for call in calls if not any(grant.allows(call) for grant in granted))
