@@ -29,7 +29,7 @@ from local.liveness.judge import Verdict, judge
 from local.liveness.sessions import Sessions
 from local.liveness.stream import StreamServer
 from tests.support.clips import engine
-from tests.test_liveness_stream import CREDENTIALS, KEY, REGION, Client, new
+from tests.support.stream_client import CREDENTIALS, KEY, REGION, Client, new
 
 SEED: Final = 4000
 ENOUGH: Final = 90.0

@@ -163,9 +163,8 @@ class Embedded:
         self.dynamo.clear()
         self.s3.clear()
         for _, collection_id in self.faces.collections(0, 1000):
-            tags = self.faces.tags(collection_id)
             self.faces.delete_collection(collection_id)
-            self.faces.create_collection(collection_id, tags)
+            self.faces.create_collection(collection_id)
         if self._storage:
             self._storage.clear()
 

@@ -3,7 +3,6 @@
 import base64
 import binascii
 import hashlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -41,7 +40,6 @@ _MAX_FACES: Final = 100  # that are seen in one picture
 _MAX_MATCHES: Final = 4096
 _MAX_PAGE: Final = 4096
 _DEFAULT_THRESHOLD: Final = 80.0
-_ARN: Final = re.compile(r"(?:arn:)?aws[a-z-]*:rekognition:[a-z0-9-]*:[0-9]*:collection/(.+)")
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,6 @@ class Rekognition:
     def operations(self) -> dict[str, Callable[[Request], Answer]]:
         """List what is offered."""
         return {
-            "CompareFaces": self.compare_faces,
             "CreateCollection": self.create_collection,
             "DeleteCollection": self.delete_collection,
             "DeleteFaces": self.delete_faces,
@@ -76,11 +73,8 @@ class Rekognition:
             "IndexFaces": self.index_faces,
             "ListCollections": self.list_collections,
             "ListFaces": self.list_faces,
-            "ListTagsForResource": self.list_tags,
             "SearchFaces": self.search_faces,
             "SearchFacesByImage": self.search_faces_by_image,
-            "TagResource": self.tag,
-            "UntagResource": self.untag,
         }
 
     # Collections
@@ -88,7 +82,7 @@ class Rekognition:
     def create_collection(self, request: Request) -> Answer:
         """Make a collection."""
         collection_id = request["CollectionId"]
-        self._faces.create_collection(collection_id, request.get("Tags", {}))
+        self._faces.create_collection(collection_id)
         return {
             "StatusCode": 200,
             "CollectionArn": self._arn(collection_id),
@@ -120,20 +114,6 @@ class Rekognition:
         """Remove a collection and all its faces."""
         self._faces.delete_collection(request["CollectionId"])
         return {"StatusCode": 200}
-
-    def list_tags(self, request: Request) -> Answer:
-        """List a collection's tags."""
-        return {"Tags": self._faces.tags(_collection_of(request["ResourceArn"]))}
-
-    def tag(self, request: Request) -> Answer:
-        """Add or replace tags of a collection."""
-        self._faces.change_tags(_collection_of(request["ResourceArn"]), request["Tags"])
-        return {}
-
-    def untag(self, request: Request) -> Answer:
-        """Remove tags of a collection."""
-        self._faces.change_tags(_collection_of(request["ResourceArn"]), {}, request["TagKeys"])
-        return {}
 
     # Faces in collections
 
@@ -209,7 +189,7 @@ class Rekognition:
         """Find faces like the largest face of a picture."""
         self._faces.collection(request["CollectionId"])
         _, image = self._image(request["Image"])
-        searched = self._largest(image, request.get("QualityFilter", "NONE"), "image")
+        searched = self._largest(image, request.get("QualityFilter", "NONE"))
         return {
             "SearchedFaceBoundingBox": shapes.bounding_box(shapes.box(image, searched.face)),
             "SearchedFaceConfidence": shapes.confidence(searched.face),
@@ -233,38 +213,6 @@ class Rekognition:
             "FaceDetails": [
                 shapes.face_detail(image, face, self._engine.measure(image, face)) for face in faces
             ]
-        }
-
-    def compare_faces(self, request: Request) -> Answer:
-        """Compare the largest face of one picture with all faces of another."""
-        least = cosine(request.get("SimilarityThreshold", _DEFAULT_THRESHOLD))
-        level = request.get("QualityFilter", "NONE")
-        _, source_image = self._image(request["SourceImage"])
-        _, target_image = self._image(request["TargetImage"])
-        source = self._largest(source_image, level, "source image")
-        targets = [one for one in self._see(target_image, level, _MAX_FACES) if not one.reasons]
-        if not targets:
-            raise _no_faces("target image")
-        near = [(float(one.embedding.vector @ source.embedding.vector), one) for one in targets]
-        near.sort(key=lambda pair: -pair[0])
-        return {
-            "SourceImageFace": {
-                "BoundingBox": shapes.bounding_box(shapes.box(source_image, source.face)),
-                "Confidence": shapes.confidence(source.face),
-            },
-            "FaceMatches": [
-                {
-                    "Similarity": _percent(value),
-                    "Face": shapes.face_detail(target_image, one.face, one.quality),
-                }
-                for value, one in near
-                if value >= least
-            ],
-            "UnmatchedFaces": [
-                shapes.face_detail(target_image, one.face, one.quality)
-                for value, one in near
-                if value < least
-            ],
         }
 
     # Pictures
@@ -296,20 +244,16 @@ class Rekognition:
             )
         return seen
 
-    def _largest(self, image: Image, level: str, name: str) -> _Seen:
+    def _largest(self, image: Image, level: str) -> _Seen:
         """See the largest face that passes the filter. Raises InvalidParameterException if none does."""
         most = 1 if level == "NONE" else _MAX_FACES
         for one in self._see(image, level, most):
             if not one.reasons:
                 return one
-        raise _no_faces(name)
+        raise InvalidParameterException("There are no faces in the image. Should be at least 1.")
 
     def _arn(self, collection_id: str) -> str:
         return f"arn:aws:rekognition:{self._region}:{ACCOUNT}:collection/{collection_id}"
-
-
-def _no_faces(name: str) -> InvalidParameterException:
-    return InvalidParameterException(f"There are no faces in the {name}. Should be at least 1.")
 
 
 def _percent(value: float) -> float:
@@ -320,13 +264,6 @@ def _percent(value: float) -> float:
 def _image_key(content: bytes, external_id: str | None) -> bytes:
     """Stand for a picture under an external id: the same twice is indexed once."""
     return hashlib.sha256(f"{external_id or ''}\n".encode() + content).digest()
-
-
-def _collection_of(arn: str) -> str:
-    match = _ARN.fullmatch(arn)
-    if match is None:
-        raise InvalidParameterException(f"{arn} is not the ARN of a collection")
-    return match[1]
 
 
 def _page_size(request: Request) -> int:

@@ -39,7 +39,7 @@ def bounding_box(box: Box) -> dict[str, float]:
 
 
 def face_detail(image: Image, face: Face, quality: Quality) -> dict[str, Any]:
-    """Render a FaceDetail, or a ComparedFace, which has the same members.
+    """Render a FaceDetail.
 
     Age, gender, emotions and the like are left out: no model here sees them.
     """

@@ -10,7 +10,7 @@ from chalicelib.domain.settings import Limits, Retention
 ROOT = Path(__file__).resolve().parents[2]
 SECURITY = (ROOT / "docs/security.md").read_text()
 PRIVACY = (ROOT / "docs/privacy.md").read_text()
-TESTS = "\n".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+TESTS = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
 LESSONS = [f"S{number}" for number in range(1, 18)]
 
 

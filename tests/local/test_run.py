@@ -2,80 +2,21 @@
 
 import http.client
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
 import pytest
 from botocore.config import Config
-from chalice.app import Chalice
 
-from local.app.schedules import Schedules, Unsupported, following
 from local.aws.embedded import Embedded
-from tests.support import leaks
+from tests.support.service import FREE_PORTS, Service, ask, spawn
 
-ROOT = Path(__file__).resolve().parent.parent
-FREE_PORTS = ["--port", "0", "--aws-port", "0", "--stream-port", "0"]
 TABLE = BUCKET = "rollcall-local"
-
-
-class Service:
-    """A run of the service."""
-
-    def __init__(self, state: Path) -> None:
-        self.process = spawn(state, *FREE_PORTS)
-        self.run = self._ready(state / "run.json")
-
-    def _ready(self, file: Path) -> dict[str, Any]:
-        until = time.monotonic() + 30
-        while time.monotonic() < until and self.process.poll() is None:
-            if file.exists():
-                run: dict[str, Any] = json.loads(file.read_text())
-                if run["pid"] == self.process.pid:
-                    return run
-            time.sleep(0.02)
-        self.process.kill()
-        raise AssertionError(self.process.communicate())
-
-    def client(self, service: str, **settings: Any) -> Any:
-        return boto3.client(
-            service,  # type: ignore[call-overload]
-            endpoint_url=self.run["aws_url"],
-            region_name=self.run["region"],
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            **settings,
-        )
-
-    def end(self, number: int) -> tuple[int, float, str]:
-        """Send a signal; gives the exit code, the seconds it took and what was written to stderr."""
-        began = time.monotonic()
-        self.process.send_signal(number)
-        output, errors = self.process.communicate(timeout=10)
-        # `make run` shows its tokens once, at the start, to who runs it.
-        leaks.check(output.partition("Ctrl-C stops it.")[2] + errors)
-        return self.process.returncode, time.monotonic() - began, errors
-
-
-def spawn(state: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "local", "--state", str(state), *arguments],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 def refused(state: Path, *arguments: str, **environment: str) -> str:
@@ -93,20 +34,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     running = Service(tmp_path_factory.mktemp("state"))
     yield running
     running.end(signal.SIGTERM)
-
-
-def ask(
-    url: str, method: str = "GET", body: Any = None, headers: dict[str, str] | None = None
-) -> tuple[int, dict[str, str], bytes]:
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)
-    try:
-        target = parts.path + (f"?{parts.query}" if parts.query else "")
-        connection.request(method, target, body, headers or {})
-        answer = connection.getresponse()
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
-    finally:
-        connection.close()
 
 
 def test_the_endpoint_given_with_a_session_is_one_that_a_browser_can_use(service: Service) -> None:
@@ -433,48 +360,3 @@ def test_an_embedded_aws_in_memory_is_emptied_fast_and_knows_its_temporary_keys(
         assert embedded.client("rekognition").list_collections()["CollectionIds"] == ["rollcall-local"]
     finally:
         embedded.stop()
-
-
-# --- schedules ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("expression", "after", "expected"),
-    [
-        ("rate(1 minute)", "2026-11-23T08:00:30", "2026-11-23T08:01:30"),
-        ("rate(2 days)", "2026-11-23T08:00:00", "2026-11-25T08:00:00"),
-        ("cron(0 8 * * ? *)", "2026-11-23T08:00:00", "2026-11-24T08:00:00"),
-        ("cron(17 19 * * ? *)", "2026-11-23T19:16:59", "2026-11-23T19:17:00"),
-        ("cron(59 23 * * ? *)", "2026-12-31T23:59:01", "2027-01-01T23:59:00"),
-    ],
-)
-def test_a_schedule_comes_round_when_it_should(expression: str, after: str, expected: str) -> None:
-    moment = datetime.fromisoformat(after).replace(tzinfo=UTC)
-    assert following(expression)(moment) == datetime.fromisoformat(expected).replace(tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    "expression",
-    ["rate(0 minutes)", "rate(1 week)", "cron(* * * *)", "cron(0 0 ? * MON *)", "cron(61 0 * * ? *)"],
-)
-def test_a_schedule_that_only_the_cloud_understands_is_an_error(expression: str) -> None:
-    with pytest.raises(Unsupported):
-        following(expression)
-
-
-def test_a_schedule_fires_soon_after_the_start_and_survives_its_own_errors(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    app = Chalice(app_name="scheduled")
-    fired = threading.Event()
-
-    @app.schedule("rate(1 hour)")
-    def clean(event: object) -> None:
-        fired.set()
-        raise ValueError("no broom")
-
-    schedules = Schedules(app)
-    schedules.start()
-    assert fired.wait(5)
-    schedules.stop()
-    assert "schedule clean (rate(1 hour)): ValueError: no broom" in capsys.readouterr().err

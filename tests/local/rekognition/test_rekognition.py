@@ -147,17 +147,9 @@ def test_collections_are_listed_in_pages_that_hold_each_one_once(client: "Rekogn
         client.delete_collection(CollectionId=name)
 
 
-def test_tags_of_a_collection_are_kept(client: "RekognitionClient", collection: str) -> None:
-    arn = client.describe_collection(CollectionId=collection)["CollectionARN"]
-    client.tag_resource(ResourceArn=arn, Tags={"a": "1", "b": "2"})
-    client.untag_resource(ResourceArn=arn, TagKeys=["a"])
-    assert client.list_tags_for_resource(ResourceArn=arn)["Tags"] == {"b": "2"}
-
-
 def test_what_is_not_there_is_called_not_found(client: "RekognitionClient") -> None:
     face_id = "00000000-0000-0000-0000-000000000000"
     image: Any = {"Bytes": pictures.no_face_photo()}
-    arn = "arn:aws:rekognition:us-east-1:123456789012:collection/gone"
     calls: list[tuple[Any, dict[str, Any]]] = [
         (client.describe_collection, {"CollectionId": "gone"}),
         (client.delete_collection, {"CollectionId": "gone"}),
@@ -166,7 +158,6 @@ def test_what_is_not_there_is_called_not_found(client: "RekognitionClient") -> N
         (client.search_faces, {"CollectionId": "gone", "FaceId": face_id}),
         (client.search_faces_by_image, {"CollectionId": "gone", "Image": image}),
         (client.index_faces, {"CollectionId": "gone", "Image": image}),
-        (client.list_tags_for_resource, {"ResourceArn": arn}),
     ]
     for call, arguments in calls:
         with pytest.raises(client.exceptions.ResourceNotFoundException):
@@ -265,17 +256,12 @@ def test_a_picture_of_nobody_gives_no_faces_or_is_refused_for_a_search(
     client: "RekognitionClient", collection: str
 ) -> None:
     nobody: Any = {"Bytes": pictures.no_face_photo()}
-    somebody: Any = {"Bytes": pictures.photo_of_c()}
     indexed = client.index_faces(CollectionId=collection, Image=nobody)
     assert (indexed["FaceRecords"], indexed["UnindexedFaces"]) == ([], [])
     assert client.detect_faces(Image=nobody)["FaceDetails"] == []
     refused = client.exceptions.InvalidParameterException
     with pytest.raises(refused, match=r"There are no faces in the image\. Should be at least 1\."):
         client.search_faces_by_image(CollectionId=collection, Image=nobody)
-    with pytest.raises(refused, match="source image"):
-        client.compare_faces(SourceImage=nobody, TargetImage=somebody)
-    with pytest.raises(refused, match="target image"):
-        client.compare_faces(SourceImage=somebody, TargetImage=nobody)
 
 
 def test_a_detected_face_is_described_by_what_was_measured(client: "RekognitionClient") -> None:
@@ -297,35 +283,6 @@ def test_a_detected_face_is_described_by_what_was_measured(client: "RekognitionC
         "FaceDetails"
     ]
     assert turned["Pose"]["Roll"] - face["Pose"]["Roll"] == pytest.approx(25, abs=6)
-
-
-def test_faces_of_two_pictures_are_compared(client: "RekognitionClient") -> None:
-    answer = client.compare_faces(
-        SourceImage={"Bytes": pictures.photos_of_a()[2]}, TargetImage={"Bytes": pictures.group_photo()}
-    )
-    (match,) = answer["FaceMatches"]
-    assert match["Similarity"] > 95
-    assert match["Face"]["BoundingBox"]["Left"] > 2 / 3
-    assert len(match["Face"]["Landmarks"]) == 5
-    assert len(answer["UnmatchedFaces"]) == 2
-    assert answer["SourceImageFace"]["Confidence"] > 90
-    all_of_them = client.compare_faces(
-        SourceImage={"Bytes": pictures.photos_of_a()[2]},
-        TargetImage={"Bytes": pictures.group_photo()},
-        SimilarityThreshold=0,
-    )["FaceMatches"]
-    assert len(all_of_them) == 3
-    assert [m["Similarity"] for m in all_of_them] == sorted(
-        (m["Similarity"] for m in all_of_them), reverse=True
-    )
-
-
-def test_a_picture_is_wholly_similar_to_itself(client: "RekognitionClient") -> None:
-    image: Any = {"Bytes": pictures.photo_of_c()}
-    (match,) = client.compare_faces(SourceImage=image, TargetImage=image, SimilarityThreshold=100)[
-        "FaceMatches"
-    ]
-    assert match["Similarity"] == 100
 
 
 def test_a_stored_face_finds_its_like_but_not_itself(client: "RekognitionClient", collection: str) -> None:
@@ -478,8 +435,6 @@ def test_a_picture_that_cannot_be_used_is_refused_by_name(
         client.search_faces_by_image(CollectionId=collection, Image=image)
     with pytest.raises(refused):
         client.detect_faces(Image=image)
-    with pytest.raises(refused):
-        client.compare_faces(SourceImage=image, TargetImage={"Bytes": pictures.photo_of_c()})
 
 
 @pytest.mark.parametrize(
@@ -582,13 +537,12 @@ def test_faces_survive_a_restart(tmp_path: "Path") -> None:
     vectors = pictures.strangers(300)
     box = Box(0.1, 0.2, 0.3, 0.4)
     first = Faces(path)
-    first.create_collection("c", {"k": "v"})
+    first.create_collection("c")
     stored = [first.add("c", b"%d" % n, f"p{n}", [NewFace(box, 98.5, v)])[0] for n, v in enumerate(vectors)]
     first.delete("c", [face.face_id for face in stored[::3]])
     first.close()
     second = Faces(path)
     assert second.collection("c").face_count == 200
-    assert second.tags("c") == {"k": "v"}
     ((face, value),) = second.search("c", vectors[1], 0.9, 10)
     assert (face, round(value, 5)) == (stored[1], 1.0)
     assert second.search("c", vectors[0], 0.9, 10) == []
@@ -603,7 +557,7 @@ import os
 from local.rekognition.models import Box, Faces, NewFace
 from tests.support.photos import strangers
 faces = Faces({str(path)!r})
-faces.create_collection("c", {{}})
+faces.create_collection("c")
 for n, vector in enumerate(strangers(50)):
     faces.add("c", bytes([n]), "x", [NewFace(Box(0, 0, 1, 1), 99, vector)])
 os.kill(os.getpid(), 9)
@@ -625,7 +579,7 @@ os.kill(os.getpid(), 9)
 def test_a_damaged_file_is_reported_by_its_path(tmp_path: "Path", spoil: Any) -> None:
     path = tmp_path / "faces.sqlite"
     faces = Faces(path)
-    faces.create_collection("c", {})
+    faces.create_collection("c")
     faces.add("c", b"k", None, [NewFace(Box(0, 0, 1, 1), 99, vector) for vector in pictures.strangers(40)])
     faces.close()
     path.write_bytes(spoil(path.read_bytes()))
@@ -645,7 +599,7 @@ def test_a_second_process_cannot_open_the_same_file(tmp_path: "Path") -> None:
 def test_a_search_finds_what_comparing_one_by_one_would(changes: list[tuple[bool, int]], most: int) -> None:
     vectors = pictures.strangers(31)
     faces = Faces(":memory:")
-    faces.create_collection("c", {})
+    faces.create_collection("c")
     held: dict[int, str] = {}
     for put, number in changes:
         if put and number not in held:

@@ -1,7 +1,5 @@
 """The stream as a client meets it: whole sessions in real time, and everything that is refused."""
 
-import base64
-import json
 import ssl
 import stat
 import time
@@ -9,23 +7,21 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from local.aws.sigv4 import Credentials
 from local.camera import ServerRefused, play
-from local.liveness import certificate, framing, signing
-from local.liveness.challenge import LIGHT, MOVEMENT, VERSIONS
+from local.liveness import certificate, framing
+from local.liveness.challenge import LIGHT, MOVEMENT
 from local.liveness.sessions import Sessions
 from local.liveness.stream import StreamServer
 from tests.support import clips
 from tests.support.clips import film, script
-
-REGION, KEY = "us-east-1", "ASIAEXAMPLE"
-CREDENTIALS = Credentials("secret", "session token")
+from tests.support.stream_client import CREDENTIALS, KEY, REGION, Client, new
 
 
 @pytest.fixture(scope="module")
@@ -46,83 +42,6 @@ def server(sessions: Sessions, state: Path) -> Iterator[StreamServer]:
     server.start()
     yield server
     server.stop()
-
-
-def new(sessions: Sessions, kind: str = MOVEMENT, **settings: Any) -> str:
-    settings |= {"ChallengePreferences": [{"Type": kind}]}
-    return str(sessions.create({"Settings": settings})["SessionId"])
-
-
-class Client:
-    """A hand-driven client: says what it is told to, signed as it should be."""
-
-    def __init__(
-        self,
-        url: str,
-        session_id: str,
-        *,
-        region: str = REGION,
-        credentials: Credentials = CREDENTIALS,
-        at: datetime | None = None,
-        tls: ssl.SSLContext | None = None,
-        **query: str,
-    ) -> None:
-        offered = ",".join(f"{kind}_{version}" for kind, version in VERSIONS.items())
-        fields = {"session-id": session_id, "video-width": "320", "video-height": "240"}
-        fields |= {"challenge-versions": offered} | {
-            name.replace("_", "-"): value for name, value in query.items()
-        }
-        target, self.chain = signing.presign(
-            "127.0.0.1", region, KEY, credentials, fields, at or datetime.now(UTC)
-        )
-        self._stack = ExitStack()
-        self.socket: ClientConnection = self._stack.enter_context(
-            connect(url + target, ssl=tls, compression=None)
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def hear(self) -> tuple[str, dict[str, Any]]:
-        """The next event's or exception's name, and its body."""
-        data = self.socket.recv(10)
-        assert isinstance(data, bytes)
-        message = framing.decode(data)
-        name = message.headers.get(":event-type") or message.headers[":exception-type"]
-        return str(name), json.loads(message.payload)
-
-    def say(self, event: str, body: dict[str, Any] | bytes) -> None:
-        payload = body if isinstance(body, bytes) else json.dumps(body).encode()
-        headers: dict[str, framing.HeaderValue] = {":event-type": event, ":message-type": "event"}
-        inner = framing.encode(framing.Message(headers, payload))
-        self.socket.send(self.chain.seal(inner, datetime.now(UTC)))
-
-    def video(self, piece: bytes) -> None:
-        self.say("VideoEvent", {"VideoChunk": base64.b64encode(piece).decode(), "TimestampMillis": 1})
-
-    def tell(self, **said: Any) -> None:
-        self.say("ClientSessionInformationEvent", {"Challenge": {MOVEMENT: {"ChallengeId": "c"} | said}})
-
-    def start(self) -> None:
-        face = {"BoundingBox": dict.fromkeys(("Width", "Height", "Left", "Top"), 0.3)}
-        self.tell(VideoStartTimestamp=1000, InitialFace=face | {"InitialFaceDetectedTimestamp": 990})
-
-    def end(self, at: float = 5200) -> None:
-        self.tell(VideoEndTimestamp=at, TargetFace={"BoundingBox": {}})
-        self.video(b"")
-
-    def closed(self) -> int | None:
-        """The code that the server closes with."""
-        with pytest.raises(ConnectionClosed) as closed:
-            self.drain()
-        return closed.value.rcvd.code if closed.value.rcvd else None
-
-    def drain(self) -> None:
-        for _ in range(20):
-            self.socket.recv(5)
 
 
 Opener = Callable[..., Client]
