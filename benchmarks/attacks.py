@@ -208,7 +208,7 @@ def replayed(server: StreamServer, sessions: Sessions, number: int) -> str | Non
     with _begun(server, sessions, number) as client:
         headers: dict[str, framing.HeaderValue] = {":event-type": "VideoEvent", ":message-type": "event"}
         piece = b'{"VideoChunk": "AAAA", "TimestampMillis": 1}'
-        sealed = client.chain.seal(framing.encode(framing.Message(headers, piece)), _now())
+        sealed = client.chain.sign(framing.encode(framing.Message(headers, piece)), _now())
         for _ in range(2):
             client.socket.send(sealed)
         return _answer(client)

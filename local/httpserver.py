@@ -58,7 +58,7 @@ class Request(NamedTuple):
         return self.target.partition("?")[2]
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """What is sent back; Content-Length and Date are added."""
 
     status: int
@@ -67,24 +67,24 @@ class Answer(NamedTuple):
 
 
 class Server:
-    """Serves `answer` on one port, bound at once (port 0: a free one) and served between start and stop.
+    """Serves `handle` on one port, bound at once (port 0: a free one) and served between start and stop.
 
-    `refuse(status, message)` makes the response to what never reaches `answer`: a body over `limit` bytes
-    (413), a damaged request (400, 431, 501) or an unexpected error (500). Raises OSError for a taken port.
+    `error_response(status, message)` responds where `handle` cannot: to a body over `limit` bytes (413), a
+    damaged request (400, 431, 501) or an unexpected error (500). Raises OSError for a taken port.
     """
 
     def __init__(
         self,
         host: str,
         port: int,
-        answer: Callable[[Request], Answer],
-        refuse: Callable[[int, str], Answer],
+        handle: Callable[[Request], Response],
+        error_response: Callable[[int, str], Response],
         *,
         limit: int,
         verbose: bool = False,
     ) -> None:
-        self._answer = answer
-        self.refuse = refuse
+        self._handle = handle
+        self.error_response = error_response
         self._verbose = verbose
         self._thread: threading.Thread | None = None
         self._sockets: dict[int, Any] = {}
@@ -125,23 +125,23 @@ class Server:
         self._thread.join(2)
         self._threads.shutdown(timeout=1)
 
-    def respond(self, request: Request) -> Answer:
+    def respond(self, request: Request) -> Response:
         """Serve one request. An unexpected error is one line of the log, and a 500."""
         try:
-            answer = _checked(self._answer(request))
+            response = _checked(self._handle(request))
         except Exception as error:
             where = f"{request.method} {request.path}"
             print(f"error: {where}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
-            answer = self.refuse(500, "An internal error occurred.")
+            response = self.error_response(500, "An internal error occurred.")
         if self._verbose:
-            print(f"{request.method} {request.target} {answer.status}", flush=True)
-        return answer
+            print(f"{request.method} {request.target} {response.status}", flush=True)
+        return response
 
 
-def _checked(answer: Answer) -> Answer:
-    if any("\n" in name + value or "\r" in name + value for name, value in answer.headers):
+def _checked(response: Response) -> Response:
+    if any("\n" in name + value or "\r" in name + value for name, value in response.headers):
         raise ValueError("a header of the response has a line break")
-    return answer
+    return response
 
 
 class _Parser(HTTPRequestParser):  # type: ignore[misc] # waitress has no types
@@ -180,27 +180,29 @@ class _Task(Task):  # type: ignore[misc]
         server: Server = self.channel.server.application
         asked, error = self.request, self.request.error
         if error:
-            answer = server.refuse(error.code, "Request Too Long" if error.code == 413 else error.body)
+            response = server.error_response(
+                error.code, "Request Too Long" if error.code == 413 else error.body
+            )
         else:
             body = asked.get_body_stream().read()
             client = self.channel.addr[0]
-            answer = server.respond(Request(asked.command, asked.request_uri, asked.fields, body, client))
-        self._send(answer, head=asked.command == "HEAD", last=bool(error))
+            response = server.respond(Request(asked.command, asked.request_uri, asked.fields, body, client))
+        self._send(response, head=asked.command == "HEAD", last=bool(error))
 
-    def _send(self, answer: Answer, *, head: bool, last: bool) -> None:
+    def _send(self, response: Response, *, head: bool, last: bool) -> None:
         self.complete = True
-        self.status = f"{answer.status} {_PHRASES.get(answer.status, '')}"
-        self.response_headers = [pair for pair in answer.headers if pair[0].lower() not in _REPLACED]
-        length = [pair for pair in answer.headers if pair[0].lower() == "content-length"]
+        self.status = f"{response.status} {_PHRASES.get(response.status, '')}"
+        self.response_headers = [pair for pair in response.headers if pair[0].lower() not in _REPLACED]
+        length = [pair for pair in response.headers if pair[0].lower() == "content-length"]
         if head and length:  # which says how long the body of a GET would be
             self.response_headers += length
         else:
-            self.content_length = len(answer.body)
+            self.content_length = len(response.body)
         if last:
             self.set_close_on_finish()
             self.channel.refused = True
-        self._names = {name for name, _ in answer.headers}
-        self.write(b"" if head else answer.body)
+        self._names = {name for name, _ in response.headers}
+        self.write(b"" if head else response.body)
 
     def build_response_header(self) -> bytes:
         """Give waitress's head of the response with the names as they were: S3's metadata have a case."""

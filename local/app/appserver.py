@@ -13,7 +13,7 @@ from chalice.app import Chalice
 from chalice.config import Config
 from chalice.local import LocalChalice, LocalGateway, LocalGatewayException
 
-from local.httpserver import Answer, Request, Server
+from local.httpserver import Request, Response, Server
 
 CONFIG: Final = Path(__file__).resolve().parents[2] / ".chalice" / "config.json"
 
@@ -88,7 +88,7 @@ class AppServer:
 
     def __init__(self, host: str, port: int, *, verbose: bool = False) -> None:
         self._gateway: LocalGateway | None = None
-        self._server = Server(host, port, self.answer, refuse, limit=GATEWAY_BYTES, verbose=verbose)
+        self._server = Server(host, port, self.handle, error_response, limit=GATEWAY_BYTES, verbose=verbose)
 
     @property
     def url(self) -> str:
@@ -107,29 +107,31 @@ class AppServer:
         """Stop serving."""
         self._server.stop()
 
-    def answer(self, request: Request) -> Answer:
-        """Answer one request."""
+    def handle(self, request: Request) -> Response:
+        """Serve one request."""
         assert self._gateway is not None  # noqa: S101 - for the type checker: set before serving
         headers = {name.lower(): value for name, value in request.headers.items()}
         if _payload_bytes(request) > LAMBDA_BYTES:
-            return refuse(413, "Request Too Long")
+            return error_response(413, "Request Too Long")
         try:
-            response = self._gateway.handle_request(
+            result = self._gateway.handle_request(
                 method=request.method,
                 path=_target(request.target),
                 headers=headers,
                 body=request.body or None,
             )
         except LocalGatewayException as error:
-            return _gateway_answer(error)
+            return _gateway_error(error)
         except UnicodeEncodeError:
-            return refuse(403, "Missing Authentication Token")
-        answer = _answer(response)
-        if len(answer.body) > LAMBDA_BYTES:
-            return refuse(502, "Internal server error")
-        if answer.status == 405 and not any(name.lower() == _CORS[0].lower() for name, _ in answer.headers):
-            return answer._replace(headers=[*answer.headers, _CORS])
-        return answer
+            return error_response(403, "Missing Authentication Token")
+        response = _response(result)
+        if len(response.body) > LAMBDA_BYTES:
+            return error_response(502, "Internal server error")
+        if response.status == 405 and not any(
+            name.lower() == _CORS[0].lower() for name, _ in response.headers
+        ):
+            return response._replace(headers=[*response.headers, _CORS])
+        return response
 
 
 def _target(target: str) -> str:
@@ -147,26 +149,26 @@ def _payload_bytes(request: Request) -> int:
     return len(request.body) if text else (len(request.body) + 2) // 3 * 4
 
 
-def _answer(response: Mapping[str, Any]) -> Answer:
-    headers = [(name, str(value)) for name, value in response["headers"].items()]
-    for name, values in response["multiValueHeaders"].items():
+def _response(result: Mapping[str, Any]) -> Response:
+    headers = [(name, str(value)) for name, value in result["headers"].items()]
+    for name, values in result["multiValueHeaders"].items():
         headers += [(name, str(value)) for value in values]
-    body = response["body"] or b""
-    if response.get("isBase64Encoded"):
+    body = result["body"] or b""
+    if result.get("isBase64Encoded"):
         body = base64.b64decode(body)
-    return Answer(response["statusCode"], headers, body.encode() if isinstance(body, str) else body)
+    return Response(result["statusCode"], headers, body.encode() if isinstance(body, str) else body)
 
 
-def _gateway_answer(error: LocalGatewayException) -> Answer:
+def _gateway_error(error: LocalGatewayException) -> Response:
     body = error.body or b""
     if body.startswith(b'{"message": "Authorization header requires'):
         # Chalice copies the header into JSON as it is; API Gateway's shorter message says the same.
-        return refuse(error.CODE, "Missing Authentication Token")
+        return error_response(error.CODE, "Missing Authentication Token")
     headers = [(name, str(value)) for name, value in error.headers.items()]
-    return Answer(error.CODE, [*headers, ("Content-Type", "application/json"), _CORS], body)
+    return Response(error.CODE, [*headers, ("Content-Type", "application/json"), _CORS], body)
 
 
-def refuse(status: int, message: str) -> Answer:
+def error_response(status: int, message: str) -> Response:
     """Make the gateway's own kind of error, which browsers may read."""
     body = msgspec.json.encode({"message": message})
-    return Answer(status, [("Content-Type", "application/json"), _CORS], body)
+    return Response(status, [("Content-Type", "application/json"), _CORS], body)

@@ -22,10 +22,10 @@ from moto.sts.responses import TokenResponse
 from local import weights
 from local.aws import resources
 from local.aws.dynamodb.service import Change, Dynamo
-from local.aws.s3 import S3, environ, moto_answer
+from local.aws.s3 import S3, call_moto, environ
 from local.aws.sigv4 import Credentials
 from local.aws.storage import StateDamaged, Storage
-from local.httpserver import Answer, Request, Server
+from local.httpserver import Request, Response, Server
 from local.liveness.developer_routes import DeveloperRoutes
 from local.liveness.sessions import Sessions
 from local.liveness.stream import StreamServer
@@ -102,7 +102,7 @@ class Embedded:
                 "GetFaceLivenessSessionResults": self.sessions.results,
             },
         )
-        self._server = Server(host, aws_port, self.answer, _refuse, limit=_LARGEST, verbose=verbose)
+        self._server = Server(host, aws_port, self.handle, _error_response, limit=_LARGEST, verbose=verbose)
         # The stream keeps its certificate with the state; without one, for as long as this lives.
         self._scratch = None if state else tempfile.TemporaryDirectory(prefix="rollcall-")
         self._stream = StreamServer(
@@ -191,28 +191,28 @@ class Embedded:
             roles.remove(role)  # one by one: others may be added meanwhile
             iam_backends[ACCOUNT]["aws"].access_keys.pop(role.access_key_id, None)
 
-    def answer(self, request: Request) -> Answer:
-        """Answer one request to the AWS port."""
+    def handle(self, request: Request) -> Response:
+        """Serve one request to the AWS port."""
         target = request.headers.get("X-Amz-Target", "")
         if target.startswith("RekognitionService."):
             return _wsgi(self._rekognition, request)
-        if answer := self._developer_routes.answer(request):
-            return answer
+        if response := self._developer_routes.handle(request):
+            return response
         service, region = _service(request)
         if target.startswith("DynamoDB_"):
-            return self._answer_dynamodb(region, target.partition(".")[2], request.body)
+            return self._call_dynamodb(region, target.partition(".")[2], request.body)
         if service == "s3":
-            return self.s3.answer(request)
+            return self.s3.handle(request)
         if service in _MOTO:
-            return moto_answer(_MOTO[service], request)
-        return _refuse(400, f"The embedded AWS has no service {service!r}.")
+            return call_moto(_MOTO[service], request)
+        return _error_response(400, f"The embedded AWS has no service {service!r}.")
 
-    def _answer_dynamodb(self, region: str, operation: str, body: bytes) -> Answer:
-        status, headers, content = self.dynamo.answer(region, operation, body)
+    def _call_dynamodb(self, region: str, operation: str, body: bytes) -> Response:
+        status, headers, content = self.dynamo.handle(region, operation, body)
         # By this alone do AWS's clients notice an answer that was cut off on its way.
         checksum = ("x-amz-crc32", str(zlib.crc32(content)))
         kind = ("Content-Type", "application/x-amz-json-1.0")
-        return Answer(status, [*headers.items(), checksum, kind], content)
+        return Response(status, [*headers.items(), checksum, kind], content)
 
     def _save(self, changes: list[Change]) -> None:
         if self._storage:
@@ -260,18 +260,18 @@ def _service(request: Request) -> tuple[str, str]:
     return "s3", REGION
 
 
-def _wsgi(application: Callable[..., Any], request: Request) -> Answer:
-    """Have a WSGI application answer."""
+def _wsgi(application: Callable[..., Any], request: Request) -> Response:
+    """Call a WSGI application."""
     started: list[Any] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> None:
         started.extend([int(status.split(" ", 1)[0]), headers])
 
     body = b"".join(application(environ(request), start_response))
-    return Answer(started[0], started[1], body)
+    return Response(started[0], started[1], body)
 
 
-def _refuse(status: int, message: str) -> Answer:
+def _error_response(status: int, message: str) -> Response:
     code = {404: "NotFound", 413: "EntityTooLarge", 500: "InternalServerError"}.get(status, "InvalidRequest")
     body = msgspec.json.encode({"__type": code, "message": message})
-    return Answer(status, [("Content-Type", "application/json")], body)
+    return Response(status, [("Content-Type", "application/json")], body)

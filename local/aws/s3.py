@@ -22,7 +22,7 @@ from werkzeug.wsgi import get_input_stream
 from local.aws.s3_rules import S3Refusal, check_post, check_presigned, cors_headers
 from local.aws.sigv4 import Lookup
 from local.aws.storage import Storage, StoredObject
-from local.httpserver import Answer, Request
+from local.httpserver import Request, Response
 
 _MUTATING = {"PUT", "POST", "DELETE"}
 _XMLNS = re.compile(rb'\sxmlns="[^"]*"')
@@ -70,8 +70,8 @@ def environ(request: Request) -> dict[str, Any]:
     return made
 
 
-def moto_answer(dispatch: Callable[..., Any], request: Request) -> Answer:
-    """Have one of moto's services answer a request."""
+def call_moto(dispatch: Callable[..., Any], request: Request) -> Response:
+    """Have one of moto's services serve a request."""
     made = _Request(environ(request))
     try:
         status, headers, body = dispatch(made, made.raw_url, dict(made.headers))
@@ -79,16 +79,16 @@ def moto_answer(dispatch: Callable[..., Any], request: Request) -> Answer:
         status, headers, body = error.code or 500, dict(error.get_headers()), error.get_body()
     content = body.encode() if isinstance(body, str) else bytes(body or b"")
     pairs = [(str(name), str(value)) for name, value in headers.items() if name.lower() != "status"]
-    return Answer(int(status), pairs, content)
+    return Response(int(status), pairs, content)
 
 
-def refusal(error: S3Refusal) -> Answer:
+def refusal(error: S3Refusal) -> Response:
     """Turn a refusal into S3's XML."""
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f"<Error><Code>{error.code}</Code><Message>{escape(error.message)}</Message></Error>"
     )
-    return Answer(error.status, [("Content-Type", "application/xml")], body.encode())
+    return Response(error.status, [("Content-Type", "application/xml")], body.encode())
 
 
 class S3:
@@ -104,26 +104,26 @@ class S3:
     def _backend(self) -> S3Backend:
         return s3_backends[self._account_id]["aws"]
 
-    def answer(self, request: Request) -> Answer:
-        """Answer one request."""
+    def handle(self, request: Request) -> Response:
+        """Serve one request."""
         bucket, _, key = unquote(request.path.lstrip("/")).partition("/")
         origin = request.headers.get("Origin")
         if request.method == "OPTIONS":
             return self._preflight(bucket, request)
         try:
-            form_key = self._admit(request, bucket, key)
-            answer = moto_answer(_dispatch(request.path), request)
+            form_key = self._authorize(request, bucket, key)
+            response = call_moto(_dispatch(request.path), request)
         except S3Refusal as error:
-            answer = refusal(error)
+            response = refusal(error)
         else:
-            if request.method in _MUTATING and answer.status < 300 and self._storage and bucket:
+            if request.method in _MUTATING and response.status < 300 and self._storage and bucket:
                 self._mirror(bucket, self._touched(request, key or form_key or ""))
-        headers = [(n, v) for n, v in answer.headers if not n.lower().startswith("access-control-")]
+        headers = [(n, v) for n, v in response.headers if not n.lower().startswith("access-control-")]
         if origin:
             headers += cors_headers(self._rules(bucket), origin, request.method) or []
-        return answer._replace(headers=headers)
+        return response._replace(headers=headers)
 
-    def _admit(self, request: Request, bucket: str, key: str) -> str | None:
+    def _authorize(self, request: Request, bucket: str, key: str) -> str | None:
         now = datetime.now(UTC)
         if "Authorization" in request.headers:
             return None
@@ -155,7 +155,7 @@ class S3:
         found = self._backend.buckets.get(bucket)
         return list(found.cors) if found and found.cors else []
 
-    def _preflight(self, bucket: str, request: Request) -> Answer:
+    def _preflight(self, bucket: str, request: Request) -> Response:
         origin = request.headers.get("Origin", "")
         method = request.headers.get("Access-Control-Request-Method", "")
         wanted = request.headers.get("Access-Control-Request-Headers", "")
@@ -163,7 +163,7 @@ class S3:
         if headers is None:
             message = "CORSResponse: This CORS request is not allowed."
             return refusal(S3Refusal(403, "AccessForbidden", message))
-        return Answer(200, headers)
+        return Response(200, headers)
 
     def _touched(self, request: Request, key: str) -> list[str] | None:
         if key:

@@ -257,7 +257,7 @@ class _Talk:
         }
         inner = framing.encode(framing.Message(headers, json.dumps(body).encode()))
         try:
-            self._socket.send(self._chain.seal(inner, datetime.now(UTC)))
+            self._socket.send(self._chain.sign(inner, datetime.now(UTC)))
         except ConnectionClosed:
             self.receive(1.0)  # the reason came before the close
             raise

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from local.httpserver import Answer, Request
+from local.httpserver import Request, Response
 from local.liveness.judge import Picture, Verdict
 from local.liveness.judge.judgement import picture
 from local.liveness.sessions import Sessions, SessionTaken
@@ -44,14 +44,14 @@ class DeveloperRoutes:
         self._engine = engine
         self._stage = stage
 
-    def answer(self, request: Request) -> Answer | None:
-        """Answer one request; None if it is for another part of the port."""
+    def handle(self, request: Request) -> Response | None:
+        """Serve one request; None if it is for another part of the port."""
         matched = _PATH.fullmatch(request.path)
         if not matched or (matched[2] == "finish" and self._stage != "local"):
             return None
         session_id, action = matched.groups()
         if request.method == "OPTIONS":
-            return Answer(200, _HEADERS)
+            return Response(200, _HEADERS)
         if request.method != _METHODS[action]:
             return _error(405, "MethodNotAllowed", f"Use {_METHODS[action]} for {request.path}.")
         try:
@@ -66,7 +66,7 @@ class DeveloperRoutes:
             return _error(400, "InvalidRequest", str(error))
         except RekognitionError as error:
             return _error(400, error.code, error.message)
-        return Answer(200, _HEADERS, body)
+        return Response(200, _HEADERS, body)
 
     def _finish(self, session_id: str, request: Request) -> None:
         """Finish a session as if a video had been judged, with the photo as its reference image.
@@ -109,5 +109,5 @@ def _live(query: str) -> bool:
             return True
 
 
-def _error(status: int, code: str, message: str) -> Answer:
-    return Answer(status, _HEADERS, msgspec.json.encode({"__type": code, "message": message}))
+def _error(status: int, code: str, message: str) -> Response:
+    return Response(status, _HEADERS, msgspec.json.encode({"__type": code, "message": message}))

@@ -42,22 +42,22 @@ class SignatureRefused(Exception):
 class ChunkChain:
     """The chain of chunk signatures: each covers the one before, the first the URL's.
 
-    One side calls `seal`, the other `open`; the order of the messages is part of
+    One side calls `sign`, the other `verify`; the order of the messages is part of
     what is signed.
     """
 
-    def __init__(self, key: bytes, scope: Scope, seed: str) -> None:
+    def __init__(self, key: bytes, scope: Scope, first: str) -> None:
         self._key = key
         self._scope = scope
-        self._prior = seed
+        self._prior = first
 
-    def seal(self, inner: bytes, at: datetime) -> bytes:
+    def sign(self, inner: bytes, at: datetime) -> bytes:
         """Wrap an encoded inner message in a signed outer one; `at` is aware."""
         signature = self._sign(inner, at)
         self._prior = signature.hex()
         return encode(Message({":date": at, ":chunk-signature": signature}, inner))
 
-    def open(self, data: bytes) -> Message:
+    def verify(self, data: bytes) -> Message:
         """Check an outer message and return the inner one.
 
         Raises FramingError for damage, SignatureRefused for a wrong signature.

@@ -232,7 +232,7 @@ class StreamServer:
                     data = await socket.recv()
                     if isinstance(data, str):
                         raise _Refused("ValidationException", "Messages must be binary.")
-                    recording = talk.take(chain.open(data), monotonic())
+                    recording = talk.take(chain.verify(data), monotonic())
                     if recording is not None:
                         return recording
         except TimeoutError:

@@ -31,7 +31,7 @@ from local.rekognition.index import Vector
 from local.rekognition.models import Faces, NewFace
 
 Request = dict[str, Any]
-Answer = dict[str, Any]
+Result = dict[str, Any]
 _Item = TypeVar("_Item")
 ReadObject = Callable[[str, str, str | None], bytes]
 
@@ -62,7 +62,7 @@ class Rekognition:
         self._read_object = read_object
         self._region = region
 
-    def operations(self) -> dict[str, Callable[[Request], Answer]]:
+    def operations(self) -> dict[str, Callable[[Request], Result]]:
         """List what is offered."""
         return {
             "CreateCollection": self.create_collection,
@@ -79,7 +79,7 @@ class Rekognition:
 
     # Collections
 
-    def create_collection(self, request: Request) -> Answer:
+    def create_collection(self, request: Request) -> Result:
         """Make a collection."""
         collection_id = request["CollectionId"]
         self._faces.create_collection(collection_id)
@@ -89,7 +89,7 @@ class Rekognition:
             "FaceModelVersion": shapes.FACE_MODEL_VERSION,
         }
 
-    def describe_collection(self, request: Request) -> Answer:
+    def describe_collection(self, request: Request) -> Result:
         """Describe a collection."""
         collection = self._faces.collection(request["CollectionId"])
         return {
@@ -100,7 +100,7 @@ class Rekognition:
             "UserCount": 0,
         }
 
-    def list_collections(self, request: Request) -> Answer:
+    def list_collections(self, request: Request) -> Result:
         """List collections, oldest first."""
         after = _position(request, "collections") or "0"
         page, rest = _page(self._faces.collections(int(after), _page_size(request) + 1), request)
@@ -110,14 +110,14 @@ class Rekognition:
             "NextToken": _token("collections", str(page[-1][0])) if rest else None,
         }
 
-    def delete_collection(self, request: Request) -> Answer:
+    def delete_collection(self, request: Request) -> Result:
         """Remove a collection and all its faces."""
         self._faces.delete_collection(request["CollectionId"])
         return {"StatusCode": 200}
 
     # Faces in collections
 
-    def index_faces(self, request: Request) -> Answer:
+    def index_faces(self, request: Request) -> Result:
         """Store the faces of a picture: those that pass the filter, the largest MaxFaces of them."""
         collection_id, external_id = request["CollectionId"], request.get("ExternalImageId")
         self._faces.collection(collection_id)
@@ -147,7 +147,7 @@ class Rekognition:
             ],
         }
 
-    def list_faces(self, request: Request) -> Answer:
+    def list_faces(self, request: Request) -> Result:
         """List the faces of a collection by face id."""
         collection_id = request["CollectionId"]
         if "UserId" in request:
@@ -163,7 +163,7 @@ class Rekognition:
             "NextToken": _token(scope, page[-1].face_id) if rest else None,
         }
 
-    def delete_faces(self, request: Request) -> Answer:
+    def delete_faces(self, request: Request) -> Result:
         """Remove faces; ids that are not there are reported, not refused."""
         deleted, missing = self._faces.delete(request["CollectionId"], request["FaceIds"])
         return {
@@ -173,7 +173,7 @@ class Rekognition:
             ],
         }
 
-    def search_faces(self, request: Request) -> Answer:
+    def search_faces(self, request: Request) -> Result:
         """Find faces like a stored one, which is not among them."""
         collection_id, face_id = request["CollectionId"], request["FaceId"]
         vector = self._faces.vector(collection_id, face_id)
@@ -185,7 +185,7 @@ class Rekognition:
             "FaceModelVersion": shapes.FACE_MODEL_VERSION,
         }
 
-    def search_faces_by_image(self, request: Request) -> Answer:
+    def search_faces_by_image(self, request: Request) -> Result:
         """Find faces like the largest face of a picture."""
         self._faces.collection(request["CollectionId"])
         _, image = self._image(request["Image"])
@@ -197,7 +197,7 @@ class Rekognition:
             "FaceModelVersion": shapes.FACE_MODEL_VERSION,
         }
 
-    def _matches(self, request: Request, query: Vector, other_than: str | None = None) -> list[Answer]:
+    def _matches(self, request: Request, query: Vector, other_than: str | None = None) -> list[Result]:
         least = cosine(request.get("FaceMatchThreshold", _DEFAULT_THRESHOLD))
         most = request.get("MaxFaces", _MAX_MATCHES)
         found = self._faces.search(request["CollectionId"], query, least, most, other_than)
@@ -205,7 +205,7 @@ class Rekognition:
 
     # Faces in pictures only
 
-    def detect_faces(self, request: Request) -> Answer:
+    def detect_faces(self, request: Request) -> Result:
         """Describe the faces of a picture, the largest first."""
         _, image = self._image(request["Image"])
         faces = self._engine.faces(image, _MAX_FACES)
@@ -277,8 +277,8 @@ def _page(found: list[_Item], request: Request) -> tuple[list[_Item], bool]:
 
 
 def _token(scope: str, position: str) -> str:
-    """Write a NextToken: where a list goes on, sealed with what list it is."""
-    return base64.urlsafe_b64encode(_seal(scope, position) + position.encode()).decode()
+    """Write a NextToken: where a list goes on, signed with the name of the list."""
+    return base64.urlsafe_b64encode(_signature(scope, position) + position.encode()).decode()
 
 
 def _position(request: Request, scope: str) -> str | None:
@@ -291,10 +291,10 @@ def _position(request: Request, scope: str) -> str | None:
         position = content[8:].decode()
     except (binascii.Error, ValueError):
         raise InvalidPaginationTokenException("Invalid Token") from None
-    if content[:8] != _seal(scope, position):
+    if content[:8] != _signature(scope, position):
         raise InvalidPaginationTokenException("Invalid Token")
     return position
 
 
-def _seal(scope: str, position: str) -> bytes:
+def _signature(scope: str, position: str) -> bytes:
     return hashlib.blake2b(f"{scope}\n{position}".encode(), digest_size=8, person=b"rollcall").digest()

@@ -114,7 +114,7 @@ def upload(data: bytes) -> None:
     """A form with a policy, posted to the embedded S3."""
     kind = Message()
     kind["Content-Type"] = MARK
-    answer = _s3.answer(LocalRequest("POST", "/no-such-bucket", kind, data, "192.0.2.1"))
+    answer = _s3.handle(LocalRequest("POST", "/no-such-bucket", kind, data, "192.0.2.1"))
     assert 400 <= answer.status < 500, answer
 
 

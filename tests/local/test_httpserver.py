@@ -8,24 +8,26 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.httpserver import Answer, Request, Server
+from local.httpserver import Request, Response, Server
 
 LIMIT = 100_000
 CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
 
 
-def echo(request: Request) -> Answer:
+def echo(request: Request) -> Response:
     """Answer with what was asked: method, target, the header X-A_b and the body's length."""
     if request.path == "/broken":
         raise RuntimeError("a fault of the application")
     if request.path == "/split":
-        return Answer(200, [("X-A", "a\r\nX-B: b")])
+        return Response(200, [("X-A", "a\r\nX-B: b")])
     words = (request.method, request.target, request.headers.get("X-A_b", "-"), str(len(request.body)))
-    return Answer(200, [("Content-Type", "text/plain"), ("x-amz-meta-a_b-c", "-")], " ".join(words).encode())
+    return Response(
+        200, [("Content-Type", "text/plain"), ("x-amz-meta-a_b-c", "-")], " ".join(words).encode()
+    )
 
 
-def error(status: int, message: str) -> Answer:
-    return Answer(status, [("X-Error", "yes")], message.encode())
+def error(status: int, message: str) -> Response:
+    return Response(status, [("X-Error", "yes")], message.encode())
 
 
 @pytest.fixture(scope="module")
@@ -205,9 +207,9 @@ def test_head_has_the_length_of_the_body_and_no_body(server: Server) -> None:
 def test_slow_requests_do_not_hold_up_others() -> None:
     together = threading.Barrier(12)
 
-    def wait(request: Request) -> Answer:
+    def wait(request: Request) -> Response:
         together.wait(30)
-        return Answer(200, [], b"met")
+        return Response(200, [], b"met")
 
     server = Server("127.0.0.1", 0, wait, error, limit=LIMIT)
     server.start()

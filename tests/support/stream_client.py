@@ -71,7 +71,7 @@ class Client:
         payload = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers: dict[str, framing.HeaderValue] = {":event-type": event, ":message-type": "event"}
         inner = framing.encode(framing.Message(headers, payload))
-        self.socket.send(self.chain.seal(inner, datetime.now(UTC)))
+        self.socket.send(self.chain.sign(inner, datetime.now(UTC)))
 
     def video(self, piece: bytes) -> None:
         self.say("VideoEvent", {"VideoChunk": base64.b64encode(piece).decode(), "TimestampMillis": 1})

@@ -70,12 +70,12 @@ class Backend(DynamoDBBackend):
     def get_table(self, table_name: str) -> Table:
         """Find a table by name or ARN and see that it is an ordered one."""
         table = super().get_table(table_name)
-        return table if isinstance(table, OrderedTable) else OrderedTable.adopt(table)
+        return table if isinstance(table, OrderedTable) else OrderedTable.convert(table)
 
     def update_table(self, *args: Any, **kwargs: Any) -> Table:
         """Change a table; its indexes may come and go."""
         table = super().update_table(*args, **kwargs)
-        OrderedTable.adopt(table)
+        OrderedTable.convert(table)
         return table
 
     def update_item(self, table_name: str, key: dict[str, dict[str, Any]], *args: Any, **kwargs: Any) -> Item:
@@ -84,15 +84,15 @@ class Backend(DynamoDBBackend):
         assert isinstance(table, OrderedTable)  # noqa: S101 - for the type checker
         hash_key, range_key = self.get_keys_value(table, key)
         old = table.stored(hash_key, range_key)
-        table.lent = True
-        table.lay(hash_key, range_key, copy.deepcopy(old))
+        table.detached = True
+        table.put_raw(hash_key, range_key, copy.deepcopy(old))
         try:
             item = super().update_item(table_name, key, *args, **kwargs)
             table.check_index_keys({name: {value.type: None} for name, value in item.attrs.items()})
         finally:
-            table.lent = False
-            table.lay(hash_key, range_key, old)
-        table.settle(old, item)
+            table.detached = False
+            table.put_raw(hash_key, range_key, old)
+        table.replace(old, item)
         return item
 
     def transact_write_items(self, transact_items: list[dict[str, Any]]) -> None:
@@ -115,7 +115,7 @@ class Backend(DynamoDBBackend):
             for (table, key, _), old in zip(targets, before, strict=True):
                 now = table.stored(*key)
                 if now is not old:
-                    table.settle(now, old)
+                    table.replace(now, old)
             raise
 
     def _target(
@@ -198,7 +198,7 @@ class Dynamo:
                 if isinstance(table, OrderedTable):
                     yield table
 
-    def answer(self, region: str, operation: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+    def handle(self, region: str, operation: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
         """Carry out one operation; errors are answers too."""
         try:
             params = msgspec.json.decode(body or b"{}")
@@ -280,7 +280,7 @@ class Dynamo:
             for name, content in saved:
                 table = backend.tables.get(name)
                 if table is not None:
-                    _lay(backend.get_table(name), content)
+                    _load_item(backend.get_table(name), content)
             for ordered in self.tables():
                 ordered.rebuild()
 
@@ -311,7 +311,7 @@ class Dynamo:
             self._tokens.clear()
 
 
-def _lay(table: Table, content: bytes) -> None:
+def _load_item(table: Table, content: bytes) -> None:
     assert isinstance(table, OrderedTable)  # noqa: S101 - for the type checker
     attributes = {name: DynamoType(value) for name, value in _ITEM.decode(content).items()}
     if any(name not in attributes for name in table.table_key_attrs):
@@ -319,7 +319,7 @@ def _lay(table: Table, content: bytes) -> None:
     item = Item(attributes[table.hash_key_attr], attributes.get(table.range_key_attr or ""), {})
     dict.update(item.attrs, attributes)  # past the size check, which walks the item for each attribute
     item.__dict__["rollcall_text"] = content
-    table.lay(item.hash_key, item.range_key, item)
+    table.put_raw(item.hash_key, item.range_key, item)
 
 
 class _Handler(moto_responses.DynamoHandler):

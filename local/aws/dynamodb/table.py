@@ -55,16 +55,16 @@ def _size(item: Item) -> int:
 class OrderedTable(Table):
     """moto's table with its items also in key order, and a note of what changed.
 
-    Items are replaced, never changed. Made from a plain table by `adopt`.
+    Items are replaced, never changed. Made from a plain table by `convert`.
     """
 
     order: Index
     orders: dict[str, Index]
     changes: dict[Place, Item | None]
-    lent: bool = False
+    detached: bool = False  # moto is at work on a copy, which no index must see
 
     @classmethod
-    def adopt(cls, table: Table) -> "OrderedTable":
+    def convert(cls, table: Table) -> "OrderedTable":
         """Give a plain table its order."""
         table.__class__ = cls
         assert isinstance(table, cls)  # noqa: S101 - for the type checker
@@ -114,7 +114,7 @@ class OrderedTable(Table):
             found = items[hash_key].get(range_key)
         return found
 
-    def settle(self, old: Item | None, new: Item | None) -> None:
+    def replace(self, old: Item | None, new: Item | None) -> None:
         """Make `new` the stored item in the place of `old`; either may be None."""
         if old is not None:
             self._leave(old)
@@ -123,7 +123,7 @@ class OrderedTable(Table):
             return
         if new is not None:
             self._enter(new)
-        self.lay(item.hash_key, item.range_key, new)
+        self.put_raw(item.hash_key, item.range_key, new)
         if place := self.order.place(item.attrs):
             self.changes[place] = new
 
@@ -147,11 +147,11 @@ class OrderedTable(Table):
             sort = DynamoType(item_attrs[self.range_key_attr]) if self.range_key_attr else None
             old = self.stored(DynamoType(item_attrs[self.hash_key_attr]), sort)
         item = super().put_item(item_attrs, *args, **kwargs)
-        if not self.lent:
-            self.settle(old, item)
+        if not self.detached:
+            self.replace(old, item)
         return item
 
-    def lay(self, hash_key: DynamoType, range_key: DynamoType | None, item: Item | None) -> None:
+    def put_raw(self, hash_key: DynamoType, range_key: DynamoType | None, item: Item | None) -> None:
         """Set what is stored under a key, leaving the order and the note of changes alone."""
         items: Any = self.items
         if item is not None and range_key is not None:
@@ -169,7 +169,7 @@ class OrderedTable(Table):
         """Remove an item and give it back; None if there was none."""
         item = self.stored(hash_key, range_key)
         if item is not None:
-            self.settle(item, None)
+            self.replace(item, None)
             if self.stream_shard is not None:
                 self.stream_shard.add(item, None)
         return item

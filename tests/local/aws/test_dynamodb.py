@@ -51,7 +51,7 @@ class Failed(Exception):
 
 
 def call(dynamo: Dynamo, operation: str, **params: Any) -> dict[str, Any]:
-    status, _, body = dynamo.answer(REGION, operation, json.dumps(params).encode())
+    status, _, body = dynamo.handle(REGION, operation, json.dumps(params).encode())
     answer: dict[str, Any] = json.loads(body)
     if status != 200:
         raise Failed(answer)
@@ -444,7 +444,7 @@ def test_what_dynamodb_refuses_is_a_validation_error(
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b'"x"'])
 def test_what_is_no_json_object_is_an_error_answer(dynamo: Dynamo, body: bytes) -> None:
-    status, _, answer = dynamo.answer(REGION, "GetItem", body)
+    status, _, answer = dynamo.handle(REGION, "GetItem", body)
     assert status == 400
     assert json.loads(answer)["__type"]
 

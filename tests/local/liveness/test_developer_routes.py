@@ -146,6 +146,6 @@ def test_another_stage_than_local_has_no_such_route(http: Http, aws: Embedded, s
     routes = DeveloperRoutes(aws.sessions, aws.engine, stage)
     target = f"/_rollcall/liveness-sessions/{session_id}/finish"
     request = httpserver.Request("POST", target, Message(), photo_of_c(), "127.0.0.1")
-    assert routes.answer(request) is None
-    assert routes.answer(request._replace(method="GET", target=target.replace("finish", "explain")))
+    assert routes.handle(request) is None
+    assert routes.handle(request._replace(method="GET", target=target.replace("finish", "explain")))
     assert call(aws, session_id, photo_of_c())[0] == 200

@@ -179,10 +179,10 @@ def unsigned(client: Client) -> None:
 
 
 def replayed(client: Client) -> None:
-    sealed = client.chain.seal(
+    signed = client.chain.sign(
         framing.encode(framing.Message({":message-type": "event"}, b"{}")), datetime.now(UTC)
     )
-    client.socket.send(sealed.replace(b"{}", b"[]"))
+    client.socket.send(signed.replace(b"{}", b"[]"))
 
 
 def endless(client: Client) -> None:

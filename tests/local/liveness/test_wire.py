@@ -174,23 +174,23 @@ def chains() -> tuple[signing.ChunkChain, signing.ChunkChain]:
 
 
 @given(st.lists(messages, max_size=5))
-def test_a_chain_of_chunks_is_read_as_it_was_sealed(said: list[Message]) -> None:
+def test_a_chain_of_chunks_is_read_as_it_was_signed(said: list[Message]) -> None:
     ours, theirs = chains()
     for message in said:
-        assert theirs.open(ours.seal(framing.encode(message), NOW)) == message
+        assert theirs.verify(ours.sign(framing.encode(message), NOW)) == message
 
 
 def test_chunks_out_of_order_are_refused() -> None:
     ours, theirs = chains()
-    first, second = (ours.seal(framing.encode(Message({"n": n})), NOW) for n in (1, 2))
+    first, second = (ours.sign(framing.encode(Message({"n": n})), NOW) for n in (1, 2))
     with pytest.raises(SignatureRefused):
-        theirs.open(second)
-    assert theirs.open(first).headers == {"n": 1}
+        theirs.verify(second)
+    assert theirs.verify(first).headers == {"n": 1}
     with pytest.raises(SignatureRefused):
-        theirs.open(first)
+        theirs.verify(first)
 
 
 def test_an_unsigned_chunk_is_refused() -> None:
     _, theirs = chains()
     with pytest.raises(FramingError):
-        theirs.open(framing.encode(Message({":date": NOW}, framing.encode(Message()))))
+        theirs.verify(framing.encode(Message({":date": NOW}, framing.encode(Message()))))
