@@ -1,4 +1,4 @@
-"""What `make run` is made of: AWS in one process, the app in front of it, and a camera to play to it."""
+"""The parts of `make run`: an AWS in one process, the app in front of it, and a camera without a browser."""
 
 import os
 

@@ -23,7 +23,7 @@ from waitress.task import Task, ThreadedTaskDispatcher
 from waitress.utilities import BadRequest
 
 IDLE_S: Final = 65
-"""How long a silent connection is kept."""
+"""Seconds after which an idle connection is closed."""
 
 THREADS: Final = 32
 """Requests that one port serves at once; more wait for their turn."""
@@ -59,7 +59,7 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """What is sent back; Content-Length and Date are added."""
+    """One response. Content-Length and Date are added when it is sent."""
 
     status: int
     headers: Sequence[tuple[str, str]]
@@ -205,7 +205,7 @@ class _Task(Task):  # type: ignore[misc]
         self.write(b"" if head else response.body)
 
     def build_response_header(self) -> bytes:
-        """Give waitress's head of the response with the names as they were: S3's metadata have a case."""
+        """Restore the case of header names, which waitress capitalises: names of S3's metadata have one."""
         head: bytes = super().build_response_header()
         for name in self._names:
             capitalised = "-".join(part.capitalize() for part in name.split("-"))
@@ -227,7 +227,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
     _discarded = 0
 
     def readable(self) -> bool:
-        """Say whether to read from the client."""
+        """Return whether to read from the client."""
         return self._lingering or bool(super().readable())
 
     def received(self, data: bytes) -> bool:

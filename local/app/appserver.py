@@ -43,10 +43,10 @@ def stage_settings(path: Path = CONFIG, stage: str = "local") -> dict[str, Any]:
 def set_environment(
     aws_url: str, stream_url: str, region: str, access_key: str, secret_key: str, variables: Mapping[str, str]
 ) -> None:
-    """Point this process at the embedded AWS; must come before app.py is imported.
+    """Point this process at the embedded AWS; must be called before app.py is imported.
 
-    The user's own AWS credentials and profile are put out of reach. Variables of the stage that
-    name no resource may be overridden from outside (ROLLCALL_ZONE=Europe/Berlin make run).
+    The user's own AWS credentials and profile are removed. Variables of the stage that name no resource
+    can be overridden from outside (ROLLCALL_ZONE=Europe/Berlin make run).
     """
     for name in [name for name in os.environ if name in _DROPPED or name.startswith("AWS_ENDPOINT_URL")]:
         del os.environ[name]
@@ -69,13 +69,13 @@ def set_environment(
 
 
 class _PerThread:
-    """Keeps Lambda's context apart between threads; Chalice's local app does so for the request only."""
+    """Keeps Lambda's context per thread. Chalice's local app does this for the request only."""
 
     _contexts = threading.local()
 
     @property
     def lambda_context(self) -> Any:
-        """The context of the request this thread serves."""
+        """The context of the request that this thread serves."""
         return getattr(self._contexts, "value", None)
 
     @lambda_context.setter
@@ -92,7 +92,7 @@ class AppServer:
 
     @property
     def url(self) -> str:
-        """Where the app answers."""
+        """The base URL of the app."""
         return self._server.url
 
     def start(self, app: Chalice, timeout_s: int = 29) -> None:
@@ -135,7 +135,7 @@ class AppServer:
 
 
 def _target(target: str) -> str:
-    """Make the target one that Chalice's router does not cut: it takes `;` for the end of the path."""
+    """Escape `;` in the path, because Chalice's router would cut the path there."""
     if not target.startswith("/"):
         parts = urlsplit(target)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -169,6 +169,6 @@ def _gateway_error(error: LocalGatewayException) -> Response:
 
 
 def error_response(status: int, message: str) -> Response:
-    """Make the gateway's own kind of error, which browsers may read."""
+    """Build an error response of API Gateway itself, with the CORS header that lets browsers read it."""
     body = msgspec.json.encode({"message": message})
     return Response(status, [("Content-Type", "application/json"), _CORS], body)

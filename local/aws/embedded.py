@@ -37,7 +37,7 @@ from local.rekognition.urls import RekognitionApp
 ACCOUNT: Final = "123456789012"
 REGION: Final = "us-east-1"
 
-# Any client may use these; they open nothing but this process.
+# Any client may use these. They give access to this process only.
 ACCESS_KEY: Final = "AKIAROLLCALLLOCAL000"
 SECRET_KEY: Final = "local-only-not-a-secret"  # noqa: S105
 _STATIC = {ACCESS_KEY: Credentials(SECRET_KEY), "test": Credentials("test")}
@@ -132,7 +132,7 @@ class Embedded:
         return self._stream.tls_url
 
     def start(self) -> None:
-        """Serve, make the stage's resources and put back what was saved."""
+        """Serve, create the stage's resources and load the saved state."""
         try:
             self._stream.start()
         except BaseException:
@@ -159,7 +159,7 @@ class Embedded:
                 self._storage.close()
 
     def reset(self) -> None:
-        """Delete every item, object, face and collection's content; the resources stay."""
+        """Delete every item, object and face. Table, bucket and collections stay."""
         self.dynamo.clear()
         self.s3.clear()
         for _, collection_id in self.faces.collections(0, 1000):
@@ -169,12 +169,12 @@ class Embedded:
             self._storage.clear()
 
     def client(self, service: str, **settings: Any) -> Any:
-        """Make a boto3 client of this AWS, which never looks at the user's own AWS settings."""
+        """Return a boto3 client of this AWS that ignores the user's own AWS settings."""
         with self._making:
             return self._session.client(service, endpoint_url=self.aws_url, **settings)  # type: ignore[call-overload]
 
     def credentials_for(self, access_key: str) -> Credentials | None:
-        """Find the secret of an access key: the local one, or one that STS gave out and that still holds."""
+        """Return the credentials of an access key: a local one, or one that STS issued and still valid."""
         if access_key in _STATIC:
             return _STATIC[access_key]
         role = sts_backends[ACCOUNT]["aws"].get_assumed_role_from_access_key(access_key)
@@ -183,7 +183,7 @@ class Embedded:
         return Credentials(role.secret_access_key, role.session_token)
 
     def sweep(self, now: datetime) -> None:
-        """Drop what has ended by `now`: items past their TTL, lent credentials, liveness sessions."""
+        """Delete what has expired by `now`: items, temporary credentials and liveness sessions."""
         self.dynamo.sweep(now.timestamp())
         self.sessions.sweep(now)
         roles = sts_backends[ACCOUNT]["aws"].assumed_roles  # moto keeps them, and their keys, for good
@@ -251,7 +251,7 @@ _MOTO: dict[str, Callable[..., Any]] = {"sts": TokenResponse.dispatch, "iam": Ia
 
 
 def _service(request: Request) -> tuple[str, str]:
-    """Say which service and region a request is for: by its signature, else what an unsigned one can be."""
+    """Return the service and region of a request: from its signature, or STS or S3 if it is unsigned."""
     if found := _CREDENTIAL.search(request.headers.get("Authorization", "")):
         return found[3], found[2]
     form = request.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded")

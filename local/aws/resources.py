@@ -1,4 +1,4 @@
-"""Makes the resources of infra/resources.yaml at an AWS endpoint through boto3, once or many times alike."""
+"""Creates the resources of infra/resources.yaml at an AWS endpoint through boto3; may be repeated."""
 
 import json
 import re
@@ -23,15 +23,15 @@ LEFT_OUT = {
     "AWS::SNS::Topic",
     "AWS::SQS::Queue",
 }
-"""What watches over the stage rather than serves it: types that are not made here."""
+"""Types of resources that only monitor or guard the stage. They are not created here."""
 
 
 class TemplateError(Exception):
-    """The template uses something that this module does not know."""
+    """The template uses a feature that this module does not support."""
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short forms as their long ones."""
+    """Expands CloudFormation's short forms, such as !Ref."""
 
 
 def _short(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
@@ -49,13 +49,13 @@ _Loader.add_multi_constructor("!", _short)
 
 
 def read(path: Path = TEMPLATE) -> Template:
-    """Read a CloudFormation template as it stands."""
+    """Read a CloudFormation template."""
     template: Template = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
     return template
 
 
 class Resolver:
-    """Puts values in the place of Ref, Fn::Sub and Fn::GetAtt."""
+    """Replaces Ref, Fn::Sub and Fn::GetAtt by their values."""
 
     def __init__(self, template: Template, parameters: Mapping[str, str], account_id: str) -> None:
         defaults = {
@@ -103,7 +103,7 @@ class Resolver:
 
 
 def make(stage: str, client: Callable[[str], Any], account_id: str, path: Path = TEMPLATE) -> None:
-    """Make what is missing, but for what is LEFT_OUT; `client(service)` gives a boto3 client."""
+    """Create the resources that do not exist yet. `client(service)` returns a boto3 client."""
     template = read(path)
     resolver = Resolver(template, {"Stage": stage}, account_id)
     for resource in template["Resources"].values():

@@ -1,4 +1,4 @@
-"""S3: moto's, behind S3's own checks of browsers' requests; every object goes to the state file too."""
+"""S3: moto's, after S3's checks of browsers' requests. Every object is also written to the state file."""
 
 import contextlib
 import io
@@ -28,7 +28,7 @@ _MUTATING = {"PUT", "POST", "DELETE"}
 _XMLNS = re.compile(rb'\sxmlns="[^"]*"')
 
 _KEPT = ("_etag", "checksum_algorithm", "checksum_value", "checksum_type", "encryption")
-"""What moto keeps of an object beside its bytes and metadata, and a restart must not lose."""
+"""Attributes of moto's objects that are saved beside bytes and metadata."""
 
 
 class _Request(MotoRequest):
@@ -36,7 +36,7 @@ class _Request(MotoRequest):
 
 
 def environ(request: Request) -> dict[str, Any]:
-    """Make the WSGI environment of a request, for moto and other WSGI applications."""
+    """Build the WSGI environment of a request, for moto and other WSGI applications."""
     host, _, port = (request.headers.get("Host") or "127.0.0.1").partition(":")
     made: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
@@ -92,7 +92,7 @@ def refusal(error: S3Refusal) -> Response:
 
 
 class S3:
-    """The S3 of one account. `lookup` finds the secret of an access key for signed URLs and forms."""
+    """The S3 of one account. `lookup` returns the credentials that signed URLs and forms are checked with."""
 
     def __init__(self, account_id: str, storage: Storage | None, lookup: Lookup) -> None:
         self._account_id = account_id
@@ -190,7 +190,7 @@ class S3:
             self._storage.save_objects(stored, gone)
 
     def load(self, entry: StoredObject) -> None:
-        """Put a saved object back; one whose bucket is no more is left out."""
+        """Load a saved object, unless its bucket no longer exists."""
         if entry.bucket not in self._backend.buckets:
             return
         made = self._backend.put_object(entry.bucket, entry.key, entry.body, disable_notification=True)
@@ -200,7 +200,7 @@ class S3:
             setattr(made, name, entry.meta[name])
 
     def read(self, bucket: str, key: str, version: str | None = None) -> bytes | None:
-        """Give an object's bytes; None if there is no such object."""
+        """Return an object's bytes; None if there is no such object."""
         holder = self._backend.buckets.get(bucket)
         found = holder.keys.get(key) if holder else None
         if not isinstance(found, FakeKey) or (version and found.version_id != version):

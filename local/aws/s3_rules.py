@@ -1,4 +1,4 @@
-"""What Amazon S3 checks of a browser's request and moto does not: presigned URLs, POST policies, CORS."""
+"""Checks that Amazon S3 makes and moto does not: presigned URLs, POST policies, CORS."""
 
 import base64
 import binascii
@@ -199,7 +199,7 @@ def _fits(pattern: str, text: str) -> bool:
 def cors_headers(
     rules: Iterable[Any], origin: str, method: str, wanted: str = ""
 ) -> list[tuple[str, str]] | None:
-    """Give the CORS headers of the first rule that fits; None if no rule lets this origin do this.
+    """Return the CORS headers of the first rule that matches; None if no rule allows the request.
 
     `rules` are moto's; `wanted` is a preflight's Access-Control-Request-Headers.
     """

@@ -24,7 +24,7 @@ class Credentials:
     token: str | None = None
 
     def accepts_token(self, given: str | None) -> bool:
-        """Whether a request shows the session token that this key needs."""
+        """Return whether `given` is the session token that this key needs."""
         return self.token is None or hmac.compare_digest(self.token.encode(), (given or "").encode())
 
 

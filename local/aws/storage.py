@@ -1,4 +1,4 @@
-"""What the embedded AWS keeps across restarts: one SQLite file, written through before a call is answered."""
+"""The state of the embedded AWS: one SQLite file, written before a call is answered."""
 
 import sqlite3
 import threading
@@ -65,7 +65,7 @@ class Storage:
         return _Readable(self._path)
 
     def save_items(self, changes: Iterable[Change]) -> None:
-        """Write items that changed, all or none."""
+        """Save changed items, all or none."""
         with self._lock, self._transaction():
             for table, key, item in changes:
                 if item is None:
@@ -74,7 +74,7 @@ class Storage:
                     self._db.execute("INSERT OR REPLACE INTO item VALUES (?, ?, ?)", (table, key, item))
 
     def save_objects(self, stored: Iterable[StoredObject], gone: Iterable[tuple[str, str]] = ()) -> None:
-        """Write objects that are new or changed and drop those that are gone, all or none."""
+        """Save new and changed objects and delete those that are gone, all or none."""
         with self._lock, self._transaction():
             self._db.executemany("DELETE FROM object WHERE bucket = ? AND key = ?", list(gone))
             for entry in stored:
@@ -93,13 +93,13 @@ class Storage:
                 yield StoredObject(bucket, key, msgspec.json.decode(meta), body)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete everything."""
         with self._lock, self._transaction():
             self._db.execute("DELETE FROM item")
             self._db.execute("DELETE FROM object")
 
     def close(self) -> None:
-        """Bring the log into the file and close it."""
+        """Merge the write-ahead log into the file and close it."""
         with self._lock:
             self._db.close()
 
@@ -119,7 +119,7 @@ class _Transaction:
 
 
 class _Readable:
-    """Turns what a damaged file does to its reader into StateDamaged."""
+    """Raises StateDamaged for the errors that reading a damaged file causes."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -42,7 +42,7 @@ class ServerRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What was sent in a session that the server says is complete."""
+    """Counts of what was sent in a complete session."""
 
     challenge: str
     frames: int
@@ -58,7 +58,7 @@ class Played:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What the server asks for."""
+    """The challenge that the server sent."""
 
     kind: str
     oval: Oval
@@ -153,7 +153,7 @@ class _Replay:
 
 
 class _Talk:
-    """One open stream: signed messages out, events in."""
+    """One open stream, which sends signed messages and receives events."""
 
     def __init__(self, socket: ClientConnection, chain: signing.ChunkChain) -> None:
         self._socket = socket
@@ -263,7 +263,7 @@ class _Talk:
             raise
 
     def _sleep_until(self, when: float) -> None:
-        """Wait, and hear meanwhile if the server gives up."""
+        """Wait, and raise if the server ends the session meanwhile."""
         left = when - monotonic()
         if left <= 0:
             return
@@ -290,13 +290,13 @@ def _task(event: dict[str, Any] | None) -> _Task:
 
 
 def _flashes(task: _Task, match_s: float) -> list[tuple[float, Color]]:
-    """When each colour begins to scroll in; entry 0 is there from the beginning of the flash."""
+    """Return the time at which each colour begins to scroll in; entry 0 shows from the start of the flash."""
     first = match_s + HOLD_S
     return [(first + max(number - 1, 0) * task.step_s, color) for number, color in enumerate(task.colors)]
 
 
 def _screen(at: float, flashes: list[tuple[float, Color]], task: _Task, *, wrong: bool) -> Color:
-    """What the screen shows at that time, mixed as it scrolls in."""
+    """The colour that the screen shows at that time, mixed while it scrolls in."""
     shown = np.zeros(3)
     if at >= flashes[0][0]:
         shown = np.array(flashes[0][1], float)

@@ -17,7 +17,7 @@ RENEW = timedelta(days=30)
 
 
 def context(state: Path, host: str, now: datetime | None = None) -> ssl.SSLContext:
-    """A server's TLS context, with the kept certificate or a new one."""
+    """Return a TLS context with the stored certificate, or a new one if that does not fit `host`."""
     path = state / NAME
     now = now or datetime.now(UTC)
     if not _usable(path, host, now):

@@ -47,7 +47,7 @@ class Oval:
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """What one stream is asked to do; drawn anew for every session."""
+    """The task of one stream, drawn at random for every session."""
 
     kind: str
     video_width: int

@@ -1,4 +1,4 @@
-"""What a client says during one stream, in the order it must say it.
+"""The messages of one stream, and the order in which a client must send them.
 
 Measured with AWS's browser component: video pieces about every second, the first of
 them before the start event; for the light challenge one event per colour; the end
@@ -19,15 +19,15 @@ MAX_CHUNKS = 600
 MAX_SPAN_S = 60.0
 
 
-class OutOfTurn(Exception):
-    """A message that the protocol does not allow, or not now; the text may be shown."""
+class ProtocolError(Exception):
+    """The protocol does not allow this message, or not at this point. The text may be shown to the client."""
 
 
 class Conversation:
     """Collects one stream's messages into a Recording."""
 
     def __init__(self, challenge: Challenge, began: float) -> None:
-        """`began` is when the challenge was sent, by the clock that `take` is told."""
+        """`began` is when the challenge was sent, in seconds of the clock that `take` is given."""
         self._challenge = challenge
         self._began = began
         self._video = bytearray()
@@ -40,10 +40,10 @@ class Conversation:
     def take(self, message: Message, at: float) -> Recording | None:
         """Take the next message, received `at` seconds by our clock; a Recording when it was the last.
 
-        Raises OutOfTurn.
+        Raises ProtocolError.
         """
         if message.headers.get(":message-type") != "event":
-            raise OutOfTurn("Only events are expected here.")
+            raise ProtocolError("Only events are expected here.")
         body = _json(message.payload)
         match message.headers.get(":event-type"):
             case "VideoEvent":
@@ -52,37 +52,37 @@ class Conversation:
                 self._information(body)
                 return None
             case other:
-                raise OutOfTurn(f"There is no event {other!r}.")
+                raise ProtocolError(f"There is no event {other!r}.")
 
     def _video_event(self, body: dict[str, Any], at: float) -> Recording | None:
         text = body.get("VideoChunk")
         _number(body, "TimestampMillis")
         if not isinstance(text, str):
-            raise OutOfTurn("VideoChunk must be base64 text.")
+            raise ProtocolError("VideoChunk must be base64 text.")
         try:
             piece = base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError):
-            raise OutOfTurn("VideoChunk is not base64.") from None
+            raise ProtocolError("VideoChunk is not base64.") from None
         if not piece:
             return self._finished(at)
         if self._end is not None:
-            raise OutOfTurn("Video after the end of the session.")
+            raise ProtocolError("Video after the end of the session.")
         self._video += piece
         self._chunks += 1
         if len(self._video) > MAX_VIDEO or self._chunks > MAX_CHUNKS:
-            raise OutOfTurn("The video is too large.")
+            raise ProtocolError("The video is too large.")
         return None
 
     def _information(self, body: dict[str, Any]) -> None:
         said = _part(_part(body, "Challenge"), self._challenge.kind)
         challenge_id = said.get("ChallengeId")
         if not isinstance(challenge_id, str) or not 0 < len(challenge_id) <= 128:
-            raise OutOfTurn("ChallengeId is missing.")
+            raise ProtocolError("ChallengeId is missing.")
         if self._challenge_id not in (None, challenge_id):
-            raise OutOfTurn("ChallengeId changes.")
+            raise ProtocolError("ChallengeId changes.")
         self._challenge_id = challenge_id
         if self._end is not None:
-            raise OutOfTurn("The session has ended.")
+            raise ProtocolError("The session has ended.")
         if "VideoEndTimestamp" in said:
             self._ended(said)
         elif "ColorDisplayed" in said:
@@ -90,11 +90,11 @@ class Conversation:
         elif "VideoStartTimestamp" in said:
             self._started(said)
         else:
-            raise OutOfTurn("The event says nothing.")
+            raise ProtocolError("The event says nothing.")
 
     def _started(self, said: dict[str, Any]) -> None:
         if self._start is not None:
-            raise OutOfTurn("The session starts twice.")
+            raise ProtocolError("The session starts twice.")
         face = _part(said, "InitialFace")
         box = _part(face, "BoundingBox")
         for side in ("Width", "Height", "Left", "Top"):
@@ -104,35 +104,35 @@ class Conversation:
 
     def _color(self, said: dict[str, Any]) -> None:
         if self._challenge.kind != LIGHT:
-            raise OutOfTurn("This challenge shows no colours.")
+            raise ProtocolError("This challenge shows no colours.")
         if self._start is None:
-            raise OutOfTurn("A colour before the start.")
+            raise ProtocolError("A colour before the start.")
         number, started = said.get("SequenceNumber"), _number(said, "CurrentColorStartTimestamp") / 1000
         expected = {self._shown[-1][1], self._shown[-1][1] + 1} if self._shown else {0}
         colors = self._challenge.colors
         if not isinstance(number, int) or number not in expected or number >= len(colors):
-            raise OutOfTurn("The colours come out of order.")
+            raise ProtocolError("The colours come out of order.")
         if len(self._shown) > 2 * len(colors) or (self._shown and started < self._shown[-1][0]):
-            raise OutOfTurn("The colours' times do not fit.")
+            raise ProtocolError("The colours' times do not fit.")
         if _part(said, "CurrentColor").get("RGB") != list(colors[number]):
-            raise OutOfTurn("This colour was not asked for.")
+            raise ProtocolError("This colour was not asked for.")
         self._shown.append((started, number))
 
     def _ended(self, said: dict[str, Any]) -> None:
         if self._start is None:
-            raise OutOfTurn("The session ends before it starts.")
+            raise ProtocolError("The session ends before it starts.")
         _part(_part(said, "TargetFace"), "BoundingBox")
         self._end = _number(said, "VideoEndTimestamp") / 1000
         if not 0 < self._end - self._start <= MAX_SPAN_S:
-            raise OutOfTurn("The video's claimed times do not fit.")
+            raise ProtocolError("The video's claimed times do not fit.")
         if self._challenge.kind == LIGHT and (
             not self._shown or self._shown[-1][1] != len(self._challenge.colors) - 1
         ):
-            raise OutOfTurn("Not all colours were shown.")
+            raise ProtocolError("Not all colours were shown.")
 
     def _finished(self, at: float) -> Recording:
         if self._start is None or self._end is None:
-            raise OutOfTurn("The video ends before the session does.")
+            raise ProtocolError("The video ends before the session does.")
         first: dict[int, float] = {}
         for started, number in self._shown:
             first.setdefault(number, started - self._start)
@@ -148,16 +148,16 @@ def _json(payload: bytes) -> dict[str, Any]:
     try:
         body = json.loads(payload)
     except (ValueError, RecursionError):
-        raise OutOfTurn("The event is not JSON.") from None
+        raise ProtocolError("The event is not JSON.") from None
     if not isinstance(body, dict):
-        raise OutOfTurn("The event is not a JSON object.")
+        raise ProtocolError("The event is not a JSON object.")
     return body
 
 
 def _part(body: dict[str, Any], name: str) -> dict[str, Any]:
     part = body.get(name)
     if not isinstance(part, dict):
-        raise OutOfTurn(f"{name} is missing.")
+        raise ProtocolError(f"{name} is missing.")
     return part
 
 
@@ -165,5 +165,5 @@ def _number(body: dict[str, Any], name: str) -> float:
     """A finite number of a size that times and boxes can have."""
     value = body.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not -1e15 < value < 1e15:
-        raise OutOfTurn(f"{name} must be a number.")
+        raise ProtocolError(f"{name} must be a number.")
     return float(value)

@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 class SessionTaken(Exception):
-    """The session has had its stream: a new session is needed for each check."""
+    """The session has been used already. Each check needs a new session."""
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class Session:
 
     @property
     def version(self) -> str:
-        """The challenge's version, as in AWS's answer."""
+        """The version of the challenge, as AWS reports it."""
         return VERSIONS[self.kind]
 
 
@@ -100,7 +100,7 @@ class Sessions:
             return {"SessionId": session.session_id}
 
     def results(self, request: dict[str, Any]) -> dict[str, Any]:
-        """GetFaceLivenessSessionResults: status, and what the verdict gives.
+        """GetFaceLivenessSessionResults: the status and, after a verdict, confidence and images.
 
         Raises SessionNotFoundException for an unknown session and for one whose
         results have expired.
@@ -165,7 +165,7 @@ class Sessions:
         _log.info("liveness session %s: %s (%s)", session_id, session.status, session.reason)
 
     def fail(self, session_id: str, reason: str) -> None:
-        """Record that the stream ended without a video to judge; a result stands if there is one."""
+        """Record that the stream ended without a video that can be judged. An earlier result is kept."""
         with self._lock:
             session = self._sessions.get(session_id)
             if session is None or session.status != "IN_PROGRESS":
@@ -175,7 +175,7 @@ class Sessions:
         _log.info("liveness session %s: FAILED (%s)", session_id, reason)
 
     def explain(self, session_id: str) -> dict[str, Any]:
-        """Why a session ended as it did, for local tools only (`GET /_rollcall/...`); no AWS call shows this.
+        """Explain a session's result, for developers (`GET /_rollcall/...`). No call of AWS returns this.
 
         Raises SessionNotFoundException.
         """
@@ -201,19 +201,19 @@ class Sessions:
             }
 
     def sweep(self, now: datetime) -> None:
-        """Forget what is over by `now` and its images, though nobody asks for anything."""
+        """Delete sessions and images that have expired by `now`."""
         with self._lock:
             self._drop_old(now)
 
     def expires(self, session: Session) -> datetime:
-        """When the session's three minutes are over."""
+        """Return the time at which a session expires, three minutes after its creation."""
         return session.created + LIFETIME
 
     def _expired(self, session: Session) -> bool:
         return self._now() >= self.expires(session)
 
     def _drop_old(self, now: datetime) -> None:
-        """Forget sessions twice their lifetime old and results that may not be shown any more."""
+        """Delete sessions older than twice their lifetime, and results older than one."""
         oldest = now - 2 * LIFETIME
         gone = [s.session_id for s in self._sessions.values() if s.created <= oldest]
         extra = len(self._sessions) - len(gone) - MAX_SESSIONS + 1

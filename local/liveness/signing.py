@@ -31,7 +31,7 @@ _REQUIRED = (
 
 
 class SignatureRefused(Exception):
-    """The request is not proven to come from the key it names; `code` is AWS's error name."""
+    """The signature is not that of the access key which the request names; `code` is AWS's error code."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -52,13 +52,13 @@ class ChunkChain:
         self._prior = first
 
     def sign(self, inner: bytes, at: datetime) -> bytes:
-        """Wrap an encoded inner message in a signed outer one; `at` is aware."""
+        """Sign an encoded message: wrap it in an outer message with its signature. `at` is an aware time."""
         signature = self._sign(inner, at)
         self._prior = signature.hex()
         return encode(Message({":date": at, ":chunk-signature": signature}, inner))
 
     def verify(self, data: bytes) -> Message:
-        """Check an outer message and return the inner one.
+        """Verify an outer message and return the inner one.
 
         Raises FramingError for damage, SignatureRefused for a wrong signature.
         """
@@ -166,7 +166,7 @@ def verify(
 
 
 def _scope_problem(claimed: str, scope: Scope) -> str:
-    """AWS's words for a wrong region: by them its browser component knows that mistake."""
+    """Return AWS's message for a wrong scope, by which its browser component recognises a wrong region."""
     region = [*claimed.split("/"), ""][1]
     if region != scope.region:
         return f"Credential should be scoped to a valid region, not '{region}'. "

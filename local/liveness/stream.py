@@ -29,7 +29,7 @@ from websockets.server import ServerProtocol
 
 from local.aws.sigv4 import Lookup
 from local.liveness import certificate, challenge, framing, signing
-from local.liveness.conversation import Conversation, OutOfTurn
+from local.liveness.conversation import Conversation, ProtocolError
 from local.liveness.judge import Recording, judge
 from local.liveness.judge.verdict import Verdict
 from local.liveness.sessions import Session, Sessions, SessionTaken
@@ -45,7 +45,7 @@ SIZES = range(100, 1921)  # px that a video's side may have
 
 _log = logging.getLogger(__name__)
 _quiet = logging.getLogger(f"{__name__}.websockets")
-_quiet.setLevel(logging.CRITICAL)  # broken handshakes of strangers are no news
+_quiet.setLevel(logging.CRITICAL)  # failed handshakes are not worth a line
 _dice = random.SystemRandom()
 
 
@@ -241,7 +241,7 @@ class StreamServer:
             raise _Refused("ValidationException", f"A message is damaged: {error}.") from None
         except signing.SignatureRefused as refused:
             raise _Refused(refused.code, refused.message) from None
-        except OutOfTurn as error:
+        except ProtocolError as error:
             raise _Refused("ValidationException", str(error)) from None
 
     async def _conclude(self, session: Session, recording: Recording) -> None:
@@ -252,7 +252,7 @@ class StreamServer:
             raise _Refused("ValidationException", "The video could not be judged. Please try again.")
 
     def _judge(self, session: Session, recording: Recording, audit: int) -> Verdict:
-        """In a thread of the pool: judging computes, and storing images may call S3."""
+        """Judge a recording. Runs in the pool, because it computes for long and may store images in S3."""
         verdict = judge(recording, self._engine, audit)
         try:
             self._sessions.finish(session.session_id, verdict)
@@ -283,7 +283,7 @@ class StreamServer:
 
 
 class _Connection(ServerConnection):
-    """A connection that answers the client's close codes with 1000 instead of echoing them."""
+    """A connection that responds to the client's close codes with 1000 instead of echoing them."""
 
     def __init__(self, protocol: ServerProtocol, *args: Any, **kwargs: Any) -> None:
         protocol.__class__ = _PlainlyClosed  # `serve` makes the protocol itself and takes no factory

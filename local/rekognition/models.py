@@ -70,7 +70,7 @@ class Box:
     height: float
 
     def covers(self, other: "Box") -> float:
-        """Say how much of the union of both is common, 0..1."""
+        """Return the intersection over union of two boxes, 0..1."""
         across = min(self.left + self.width, other.left + other.width) - max(self.left, other.left)
         down = min(self.top + self.height, other.top + other.height) - max(self.top, other.top)
         common = max(0.0, across) * max(0.0, down)
@@ -150,13 +150,13 @@ class Faces:
             self._indexes[number] = Index.of([row[0] for row in rows], b"".join(row[1] for row in rows))
 
     def close(self) -> None:
-        """Write all to the one file and let go of it."""
+        """Merge the log into the file and close it."""
         with self._lock:
             self._db.close()
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """All or nothing; what the indexes in memory learn, they learn after it, under the same lock."""
+        """Run a transaction. The indexes in memory are changed after it, under the same lock."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -177,7 +177,7 @@ class Faces:
     # Collections
 
     def create_collection(self, collection_id: str) -> None:
-        """Make an empty collection. Raises ResourceAlreadyExistsException."""
+        """Create an empty collection. Raises ResourceAlreadyExistsException."""
         with self._lock:
             try:
                 row = self._db.execute(
@@ -283,7 +283,7 @@ class Faces:
             return here, [face_id for face_id in asked if face_id not in gone]
 
     def vector(self, collection_id: str, face_id: str) -> Vector | None:
-        """Give a face's vector; None if the collection does not hold it. Raises ResourceNotFoundException."""
+        """Return a face's vector; None if it is not in the collection. Raises ResourceNotFoundException."""
         with self._lock:
             index = self._indexes[self._number(collection_id)]
             return index.vector(face_id) if face_id in index else None

@@ -1,4 +1,4 @@
-"""What each operation does. Requests come checked against the service model, blobs decoded."""
+"""The operations of Rekognition. Requests are checked against the service model and their blobs decoded."""
 
 import base64
 import binascii
@@ -50,7 +50,7 @@ class _Seen:
     quality: Quality
     embedding: Embedding
     reasons: list[str]
-    """Why the quality filter refuses it; none if it does not."""
+    """The reasons for which the quality filter refuses it; empty if it passes."""
 
 
 class Rekognition:
@@ -63,7 +63,7 @@ class Rekognition:
         self._region = region
 
     def operations(self) -> dict[str, Callable[[Request], Result]]:
-        """List what is offered."""
+        """Return the supported operations by name."""
         return {
             "CreateCollection": self.create_collection,
             "DeleteCollection": self.delete_collection,
@@ -80,7 +80,7 @@ class Rekognition:
     # Collections
 
     def create_collection(self, request: Request) -> Result:
-        """Make a collection."""
+        """Create a collection."""
         collection_id = request["CollectionId"]
         self._faces.create_collection(collection_id)
         return {
@@ -164,7 +164,7 @@ class Rekognition:
         }
 
     def delete_faces(self, request: Request) -> Result:
-        """Remove faces; ids that are not there are reported, not refused."""
+        """Delete faces. Unknown ids are reported and do not fail the call."""
         deleted, missing = self._faces.delete(request["CollectionId"], request["FaceIds"])
         return {
             "DeletedFaces": deleted,
@@ -174,7 +174,7 @@ class Rekognition:
         }
 
     def search_faces(self, request: Request) -> Result:
-        """Find faces like a stored one, which is not among them."""
+        """Search for faces similar to a stored one, which is left out."""
         collection_id, face_id = request["CollectionId"], request["FaceId"]
         vector = self._faces.vector(collection_id, face_id)
         if vector is None:
@@ -186,7 +186,7 @@ class Rekognition:
         }
 
     def search_faces_by_image(self, request: Request) -> Result:
-        """Find faces like the largest face of a picture."""
+        """Search for faces similar to the largest face of an image."""
         self._faces.collection(request["CollectionId"])
         _, image = self._image(request["Image"])
         searched = self._largest(image, request.get("QualityFilter", "NONE"))
@@ -257,12 +257,12 @@ class Rekognition:
 
 
 def _percent(value: float) -> float:
-    """Round for the answer only; thresholds are compared with the cosine itself."""
+    """Return a similarity for display. Thresholds are compared with the cosine, which is not rounded."""
     return round(similarity(value), 4)
 
 
 def _image_key(content: bytes, external_id: str | None) -> bytes:
-    """Stand for a picture under an external id: the same twice is indexed once."""
+    """Return a key of an image and external id, by which the same image is indexed only once."""
     return hashlib.sha256(f"{external_id or ''}\n".encode() + content).digest()
 
 

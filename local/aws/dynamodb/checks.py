@@ -1,4 +1,4 @@
-"""What DynamoDB refuses about a request and moto lets through."""
+"""Checks of a request that DynamoDB makes and moto leaves out."""
 
 import hashlib
 import re
@@ -22,7 +22,7 @@ _EXPRESSIONS = (
 
 
 def check(operation: str, params: dict[str, Any]) -> None:
-    """Check what can be seen in the request alone. Raises MockValidationException."""
+    """Check a request by itself, without the tables. Raises MockValidationException."""
     if operation == "BatchWriteItem":
         _check_batch(params.get("RequestItems", {}))
     if operation == "TransactWriteItems":
@@ -72,6 +72,6 @@ def _key(table: Table, attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def fingerprint(params: dict[str, Any]) -> bytes:
-    """Give a digest of what a request or a key says, whatever the order of its members."""
+    """Return a digest of a request or a key that does not depend on the order of its members."""
     rest = {name: value for name, value in params.items() if name != "ClientRequestToken"}
     return hashlib.sha256(msgspec.json.encode(rest, order="deterministic")).digest()

@@ -1,4 +1,4 @@
-"""A DynamoDB table's items in key order, by partition: what makes a page cost a page."""
+"""A table's items in key order, by partition, so that a page costs as much as a page and not as the table."""
 
 import base64
 from bisect import bisect_left, bisect_right, insort
@@ -49,7 +49,7 @@ class Index:
         return len(self._items)
 
     def place(self, attributes: Attributes) -> tuple[Any, Key] | None:
-        """Say where an item belongs; None if it lacks a key attribute, so that the index leaves it out."""
+        """Return an item's position; None if it lacks a key attribute and so is not in the index."""
         if self.partition not in attributes or any(name not in attributes for name in self._attributes):
             return None
         found = attributes[self.partition]
@@ -57,7 +57,7 @@ class Index:
         return comparable(found.type, found.value), key
 
     def add(self, place: tuple[Any, Key], item: Any) -> None:
-        """Put an item at its place, over one that is there."""
+        """Insert an item at its position, or replace the one there."""
         if place not in self._items:
             insort(self._partitions.setdefault(place[0], []), place[1])
         self._items[place] = item
@@ -73,7 +73,7 @@ class Index:
             keys.sort()
 
     def remove(self, place: tuple[Any, Key]) -> None:
-        """Take the item at a place away."""
+        """Remove the item at a position."""
         if self._items.pop(place, None) is None:
             return
         keys = self._partitions[place[0]]
@@ -82,11 +82,11 @@ class Index:
             del self._partitions[place[0]]
 
     def item(self, partition: Any, key: Key) -> Any:
-        """Give the item at a place."""
+        """Return the item at a position."""
         return self._items[partition, key]
 
     def keys(self, partition: Any) -> list[Key]:
-        """Give a partition's keys in order; not to be changed."""
+        """Return a partition's keys in order. The caller must not change the list."""
         return self._partitions.get(partition, [])
 
     def select(self, partition: Any, comparison: str | None, values: Sequence[Any]) -> Slice:

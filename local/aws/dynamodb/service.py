@@ -1,10 +1,10 @@
-"""DynamoDB: moto's expressions and rules over a store that is right under threads and fast at 100,000 items.
+"""DynamoDB: moto's expressions and rules over a store that is thread-safe and fast with 100,000 items.
 
 What moto 5.2.5 does, and what is done here instead:
 - TransactWriteItems copies every table it touches and, on failure, swaps the copies in, which loses what
   other threads wrote meanwhile. Here only the touched items are put back, under the lock of all operations.
 - ClientRequestToken is ignored. Here a repeated transaction is not applied again within ten minutes.
-- Query and GSI Query collect and sort the whole table. Here each index keeps its order (`dynamodb_index`).
+- Query and GSI Query collect and sort the whole table. Here each index keeps its order (`index.py`).
 - UpdateItem changes the stored item in place, and leaves a bare key behind if its expression fails. Here it
   changes a copy; stored items never change, so their JSON is made once and sent as it is.
 - Requests and answers are walked by botocore's shapes. Here they are plain JSON.
@@ -54,7 +54,7 @@ _ITEM = msgspec.json.Decoder(dict[str, dict[str, Any]])
 
 
 class Change(NamedTuple):
-    """An item as it now is: `key` tells it from others of the table, `item` is its JSON (None: gone)."""
+    """An item that changed: `key` identifies it in its table, `item` is its JSON (None: deleted)."""
 
     table: str
     key: bytes
@@ -68,18 +68,18 @@ class Backend(DynamoDBBackend):
     """
 
     def get_table(self, table_name: str) -> Table:
-        """Find a table by name or ARN and see that it is an ordered one."""
+        """Return a table by name or ARN, as an ordered one."""
         table = super().get_table(table_name)
         return table if isinstance(table, OrderedTable) else OrderedTable.convert(table)
 
     def update_table(self, *args: Any, **kwargs: Any) -> Table:
-        """Change a table; its indexes may come and go."""
+        """Change a table and rebuild its indexes."""
         table = super().update_table(*args, **kwargs)
         OrderedTable.convert(table)
         return table
 
     def update_item(self, table_name: str, key: dict[str, dict[str, Any]], *args: Any, **kwargs: Any) -> Item:
-        """Update a copy of the item and store it only if everything about it is right."""
+        """Update a copy of the item, and store the copy only if the update and all checks succeed."""
         table = self.get_table(table_name)
         assert isinstance(table, OrderedTable)  # noqa: S101 - for the type checker
         hash_key, range_key = self.get_keys_value(table, key)
@@ -171,7 +171,7 @@ def _require_all(reasons: list[tuple[str | None, str | None, Any]]) -> None:
 
 
 class Dynamo:
-    """DynamoDB of one account: `answer` takes an operation's name and JSON, gives status, headers and JSON.
+    """DynamoDB of one account: `handle` takes an operation's name and JSON, returns status, headers and JSON.
 
     `saved` is called with what an operation changed before it is answered, under the lock.
     """
@@ -184,7 +184,7 @@ class Dynamo:
         self._tokens: dict[str, tuple[float, bytes]] = {}
 
     def backend(self, region: str) -> Backend:
-        """Give a region's backend, made at its first use."""
+        """Return a region's backend, which is created at its first use."""
         with self.lock:
             if region not in self._backends:
                 self._backends[region] = Backend(region, self._account_id)
@@ -199,7 +199,7 @@ class Dynamo:
                     yield table
 
     def handle(self, region: str, operation: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        """Carry out one operation; errors are answers too."""
+        """Carry out one operation. Errors are returned as DynamoDB returns them."""
         try:
             params = msgspec.json.decode(body or b"{}")
             if not isinstance(params, dict):
@@ -245,7 +245,7 @@ class Dynamo:
         return result.result if isinstance(result, ActionResult) else result
 
     def flush(self) -> None:
-        """Hand on what changed."""
+        """Report the recorded changes to `saved`."""
         changes = []
         for table in self.tables():
             for place, item in table.changes.items():
@@ -271,9 +271,9 @@ class Dynamo:
             self._tokens[token] = (time.monotonic() + TOKEN_LIFE_S, fingerprint(params))
 
     def load(self, region: str, saved: Iterable[tuple[str, bytes]]) -> None:
-        """Put saved items back, given as table and JSON, without checking or saving them again.
+        """Load saved items, given as table and JSON, without checking or saving them again.
 
-        Raises ValueError for what is no item of its table; items of a table that is no more are left out.
+        Raises ValueError for what is no item of its table. Items of tables that no longer exist are skipped.
         """
         with self.lock:
             backend = self.backend(region)
@@ -285,7 +285,7 @@ class Dynamo:
                 ordered.rebuild()
 
     def sweep(self, now: float) -> int:
-        """Delete the items whose TTL passed before `now` (seconds since 1970); gives how many."""
+        """Delete the items whose TTL passed before `now` (seconds since 1970); returns their number."""
         gone = 0
         with self.lock:
             for table in self.tables():

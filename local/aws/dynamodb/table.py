@@ -1,4 +1,4 @@
-"""moto's DynamoDB table with its items in key order, replaced and never changed."""
+"""moto's DynamoDB table, with its items in key order. Stored items are replaced and never changed."""
 
 import base64
 from bisect import bisect_left, bisect_right
@@ -13,11 +13,11 @@ from moto.dynamodb.models.table import RESULT_SIZE_LIMIT, Table
 from local.aws.dynamodb.index import Index, comparable
 
 Place = tuple[Any, tuple[Any, ...]]
-"""Where an item is: partition, then the rest of its key, as Python orders them."""
+"""An item's position: its partition, then the rest of its key, as values that Python sorts correctly."""
 
 
 class _Shown(NamedTuple):
-    """What moto's Query hands on instead of an item: JSON already made."""
+    """Takes an item's place in the result of moto's Query, with its JSON already encoded."""
 
     attrs: msgspec.Raw
 
@@ -37,7 +37,7 @@ def wire(value: DynamoType) -> dict[str, Any]:
 
 
 def text(item: Item) -> bytes:
-    """Give a stored item as DynamoDB JSON; made once, since stored items never change."""
+    """Return a stored item as DynamoDB JSON, which is encoded once because stored items never change."""
     known: bytes | None = item.__dict__.get("rollcall_text")
     if known is None:
         known = msgspec.json.encode({name: wire(value) for name, value in item.attrs.items()})
@@ -53,7 +53,7 @@ def _size(item: Item) -> int:
 
 
 class OrderedTable(Table):
-    """moto's table with its items also in key order, and a note of what changed.
+    """moto's table with its items also in key order, and a record of the changes to be saved.
 
     Items are replaced, never changed. Made from a plain table by `convert`.
     """
@@ -65,7 +65,7 @@ class OrderedTable(Table):
 
     @classmethod
     def convert(cls, table: Table) -> "OrderedTable":
-        """Give a plain table its order."""
+        """Turn one of moto's tables into an ordered one, in place."""
         table.__class__ = cls
         assert isinstance(table, cls)  # noqa: S101 - for the type checker
         table.changes = {}
@@ -73,7 +73,7 @@ class OrderedTable(Table):
         return table
 
     def rebuild(self) -> None:
-        """Make the indexes anew; needed when secondary indexes come or go."""
+        """Rebuild the indexes, as is needed when secondary indexes are added or removed."""
         own = [self.hash_key_attr] + ([self.range_key_attr] if self.range_key_attr else [])
         self.order = Index(self.hash_key_attr, self.range_key_attr, ())
         self.orders = {}
@@ -107,7 +107,7 @@ class OrderedTable(Table):
                 index.remove(place)
 
     def stored(self, hash_key: DynamoType, range_key: DynamoType | None) -> Item | None:
-        """Find an item; None if there is none."""
+        """Return an item; None if there is none."""
         items: Any = self.items
         found: Item | None = items.get(hash_key)
         if range_key is not None and found is not None:
@@ -140,7 +140,7 @@ class OrderedTable(Table):
                     )
 
     def put_item(self, item_attrs: dict[str, Any], *args: Any, **kwargs: Any) -> Item:
-        """Store an item as moto checks it, and enter it into the order."""
+        """Store an item after moto's checks, and add it to the indexes."""
         old = None
         if all(name in item_attrs for name in self.table_key_attrs):
             self.check_index_keys(item_attrs)
@@ -152,7 +152,7 @@ class OrderedTable(Table):
         return item
 
     def put_raw(self, hash_key: DynamoType, range_key: DynamoType | None, item: Item | None) -> None:
-        """Set what is stored under a key, leaving the order and the note of changes alone."""
+        """Store an item under a key, or None to remove it, without touching indexes and recorded changes."""
         items: Any = self.items
         if item is not None and range_key is not None:
             items[hash_key][range_key] = item
@@ -166,7 +166,7 @@ class OrderedTable(Table):
                 del items[hash_key]
 
     def delete_item(self, hash_key: DynamoType, range_key: DynamoType | None) -> Item | None:
-        """Remove an item and give it back; None if there was none."""
+        """Remove an item and return it; None if there was none."""
         item = self.stored(hash_key, range_key)
         if item is not None:
             self.replace(item, None)
@@ -187,7 +187,7 @@ class OrderedTable(Table):
         return item.project(projection_expression) if item and projection_expression else item
 
     def query(self, *args: Any, **kwargs: Any) -> tuple[list[Any], int, dict[str, Any] | None]:
-        """Answer from the index; what only moto knows (legacy filters, keys of several parts) is its own."""
+        """Run a query on the index; legacy filters and keys of several parts are left to moto."""
         page = self._page(*args, **kwargs)
         return page if page is not None else super().query(*args, **kwargs)
 
