@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,9 +62,6 @@ class Storage:
         elif version != _VERSION:
             raise StateDamaged(f"{self._path} was written by another version: remove it (`make reset`)")
 
-    def _readable(self) -> "_Readable":
-        return _Readable(self._path)
-
     def save_items(self, changes: Iterable[Change]) -> None:
         """Save changed items, all or none."""
         with self._lock, self._transaction():
@@ -103,30 +101,20 @@ class Storage:
         with self._lock:
             self._db.close()
 
-    def _transaction(self) -> "_Transaction":
-        return _Transaction(self._db)
-
-
-class _Transaction:
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def __enter__(self) -> None:
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
         self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._db.execute("ROLLBACK" if kind else "COMMIT")
-
-
-class _Readable:
-    """Raises StateDamaged for the errors that reading a damaged file causes."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if isinstance(error, sqlite3.DatabaseError | msgspec.DecodeError | UnicodeDecodeError):
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Raise StateDamaged for the errors that reading a damaged file causes."""
+        try:
+            yield
+        except (sqlite3.DatabaseError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise StateDamaged(f"{self._path} is damaged ({error}): `make reset` starts anew") from error

@@ -4,7 +4,9 @@ import re
 from typing import Final
 from urllib.parse import parse_qs
 
+import cv2
 import msgspec
+import numpy as np
 
 from local.httpserver import Request, Response
 from local.liveness.judge import Picture, Verdict
@@ -15,6 +17,9 @@ from local.rekognition.exceptions import RekognitionError, SessionNotFoundExcept
 
 CONFIDENCE: Final = {True: 99.0, False: 1.0}
 """The confidence of a session that was finished with a photo: of a live person, and of a spoof."""
+
+LONGEST_PX: Final = 1280
+"""The longer side of a reference image: a photo is made as large as a frame of a good camera's video."""
 
 # No bucket's name begins with an underscore, so S3 loses nothing.
 _PATH = re.compile("/_rollcall/liveness-sessions/([^/]+)/(explain|finish)")
@@ -91,6 +96,11 @@ class DeveloperRoutes:
         if not photo:
             raise _BadRequest("Send a JPEG or PNG as the body, as `curl --data-binary @photo.jpg` does.")
         image = decode(photo, limit=MAX_S3_BYTES)
+        scale = LONGEST_PX / max(image.shape[:2])
+        if scale < 1:
+            image = np.asarray(
+                cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+            )
         faces = self._engine.faces(image, 1)
         if not faces:
             raise _BadRequest("There is no face in the photo, and a reference image always has one.")

@@ -8,13 +8,14 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import cv2
 import pytest
 
 from local import httpserver
 from local.aws.embedded import Embedded
 from local.liveness.developer_routes import DeveloperRoutes
 from tests.conftest import CONSENT, Http
-from tests.support.photos import no_face_photo, photo_of_c
+from tests.support.photos import jpeg, no_face_photo, photo_of_c, pixels
 
 JPEG = {"Content-Type": "image/jpeg"}
 
@@ -71,10 +72,12 @@ def test_the_reference_image_is_one_that_rekognition_could_give(
     http: Http, aws: Embedded, boto: Callable[[str], Any]
 ) -> None:
     session_id = begin(http)
-    call(aws, session_id, photo_of_c())
+    large = cv2.resize(pixels(photo_of_c()), (3000, 4000))
+    assert call(aws, session_id, jpeg(large))[0] == 200
     reference = boto("rekognition").get_face_liveness_session_results(SessionId=session_id)["ReferenceImage"]
     assert reference["Bytes"].startswith(b"\xff\xd8\xff")
     assert len(reference["Bytes"]) <= 204_800
+    assert pixels(reference["Bytes"]).shape[:2] == (1280, 960), "a frame of a video, not a telephone's photo"
     box = reference["BoundingBox"]
     assert 0 < box["Width"] < 1
     assert 0 < box["Height"] < 1
