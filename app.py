@@ -5,9 +5,8 @@ from typing import Any, NoReturn
 
 from chalice.app import Chalice, CORSConfig, Cron, Rate
 
-from chalicelib.aws.access import Caller
-from chalicelib.aws.traces import AttendanceOf
-from chalicelib.domain.advice import advice
+from chalicelib.aws.client_events import is_busy
+from chalicelib.domain.erasure import AttendanceOf
 from chalicelib.domain.errors import (
     AmbiguousMatch,
     ConsentMissing,
@@ -53,30 +52,18 @@ from chalicelib.domain.errors import (
     UnknownShift,
     UploadNotFound,
 )
-from chalicelib.domain.models import (
-    Cursor,
-    FaceId,
-    FaceView,
-    Group,
-    LeaveRecord,
-    Limit,
-    Link,
-    NewConsent,
-    NewLeave,
-    NewPerson,
-    Page,
-    PersonChange,
-    PersonId,
-    PersonView,
-    Query,
-    SessionId,
-    Status,
-)
+from chalicelib.domain.face import FaceId, FaceView
+from chalicelib.domain.leave import LeaveRecord, NewLeave
+from chalicelib.domain.person import Group, NewConsent, NewPerson, PersonChange, PersonId, PersonView, Status
+from chalicelib.domain.photo_advice import photo_advice
 from chalicelib.domain.reports import Timesheet
+from chalicelib.domain.session import SessionId
 from chalicelib.domain.settings import Settings
-from chalicelib.domain.workdays import State
-from chalicelib.lab import lab
-from chalicelib.lab.lab_shapes import (
+from chalicelib.domain.token import Caller
+from chalicelib.domain.types import Cursor, Limit, Link, Page, Query
+from chalicelib.domain.workday import State
+from chalicelib.lab import routes
+from chalicelib.lab.shapes import (
     LabCheckIn,
     LabDeleted,
     LabFaces,
@@ -89,54 +76,62 @@ from chalicelib.lab.lab_shapes import (
     LabToday,
 )
 from chalicelib.services import (
-    attendance,
     corrections,
     enrolment,
+    erasure,
     imports,
+    leaves,
     limits,
-    liveness,
+    liveness_sessions,
     people,
-    privacy,
+    punching,
     recognition,
-    site,
+    settings,
+    subject_access,
     timesheets,
     tokens,
     uploads,
 )
-from chalicelib.services.attendance import NewPunch, PunchReceipt
 from chalicelib.services.corrections import ManualPunch, PunchView
+from chalicelib.services.erasure import Receipt
 from chalicelib.services.imports import ImportResult, Mode, Sheet
-from chalicelib.services.liveness import SessionStarted, SessionView
-from chalicelib.services.privacy import Held, Receipt, RetentionPlan
+from chalicelib.services.liveness_sessions import SessionStarted, SessionView
+from chalicelib.services.punching import NewPunch, PunchReceipt
 from chalicelib.services.recognition import Identification, Verification
+from chalicelib.services.retention import RetentionPlan, apply_retention
+from chalicelib.services.subject_access import Held
+from chalicelib.services.sweep import sweep as run_sweep
 from chalicelib.services.timesheets import MonthlySheet, MonthText, RosterFilter, RosterLimit, RosterPage
 from chalicelib.services.tokens import NewToken, TokenMade, TokenView
 from chalicelib.services.uploads import Upload
 from chalicelib.web import audit, cursors, exports, health
 from chalicelib.web.audit import AuditView
-from chalicelib.web.endpoints import Endpoints, Hooks
+from chalicelib.web.bodies import PhotoBody
+from chalicelib.web.endpoint import Endpoints, Hooks
 from chalicelib.web.exports import Format
-from chalicelib.web.forms import PhotoBody
 from chalicelib.web.health import Health
-from chalicelib.web.http import Reply, Request
-from chalicelib.web.idempotency import once
+from chalicelib.web.idempotency import run_once
+from chalicelib.web.request import Reply, Request
 from chalicelib.wiring import (
-    access,
-    admit,
-    admit_lab,
+    attendance_store,
+    audit_log,
+    authenticate,
+    authenticate_lab,
+    bucket,
+    collection,
+    directory,
     environment,
-    faces,
-    is_busy,
-    ledger,
+    log_request,
     now,
     origin,
-    photos,
+    personal_data,
+    rate_limits,
     refuse_open_production,
-    report,
     scheduled,
-    store,
+    signing_key,
+    stored_replies,
     streaming,
-    traces,
+    token_store,
 )
 
 refuse_open_production()
@@ -187,73 +182,86 @@ PUNCH_REFUSALS = (
 endpoint = Endpoints(
     app,
     Hooks(
-        admit=admit,
-        once=lambda request, run, repeated: once(access, now(), request, run, repeated),
-        audited=lambda request, what, ids: audit.audited(access(), request, what, ids, now=now()),
-        refused=lambda request, what, error: audit.refused(access(), request, what, error, now=now()),
-        seal=lambda request, place: cursors.seal(access(), request, place),
-        unseal=lambda request, text: cursors.unseal(access(), request, text),
-        report=report,
+        authenticate=authenticate,
+        once=lambda request, run, repeated: run_once(stored_replies, now(), request, run, repeated),
+        audited=lambda request, what, ids: audit.audited(
+            audit_log(), signing_key(), request, what, ids, now=now()
+        ),
+        refused=lambda request, what, error: audit.refused(
+            audit_log(), signing_key(), rate_limits(), request, what, error, now=now()
+        ),
+        sign_cursor=lambda request, place: cursors.sign(signing_key(), request, place),
+        verify_cursor=lambda request, text: cursors.verify(signing_key(), request, text),
+        log_request=log_request,
         is_busy=is_busy,
-        advise=advice,
+        advise=photo_advice,
     ),
 )
 
 
 @app.route("/health", methods=["GET"])
 @endpoint(
-    scope="public", answers={200: Health, 503: Health}, refuses=(TokenMissing, InvalidToken, RoleNotAllowed)
+    scope="public", responses={200: Health, 503: Health}, raises=(TokenMissing, InvalidToken, RoleNotAllowed)
 )
 def show_health(request: Request, deep: bool = False) -> Health | Reply:
     """Say that the service is up, and how it is set up; `deep` (for admins) whether all it needs answers."""
     shallow = health.health(environment(), now=now())
     if not deep:
         return shallow
-    admit(request, "admin")
-    return health.deep(shallow, store(), photos(), faces())
+    authenticate(request, "admin")
+    return health.deep(shallow, directory(), bucket(), collection())
 
 
 @app.route("/openapi.json", methods=["GET"])
 @endpoint(scope="public")
 def show_openapi() -> dict[str, Any]:
     """Describe the API for programs, as OpenAPI 3.1."""
-    from chalicelib.web import openapi  # only now: no other request needs it
+    from chalicelib.web.openapi import document  # only now: no other request needs it
 
-    return openapi.document(app)
+    return document.document(app)
 
 
 @app.route("/docs", methods=["GET"])
-@endpoint(scope="public", answers={200: "text/html"})
+@endpoint(scope="public", responses={200: "text/html"})
 def show_docs() -> Reply:
     """Describe the API for people."""
-    from chalicelib.web import docs_page, openapi
+    from chalicelib.web.openapi import document, page
 
-    return docs_page.reply(openapi.document(app))
+    return page.reply(document.document(app))
 
 
 # --- the lab ------------------------------------------------------------------------------------
 
 
 @app.route("/session", methods=["GET"])
-@endpoint(scope="kiosk", admit=admit_lab, problem=lab.problem, refuses=(LabOff, TooManyRequests))
+@endpoint(
+    scope="kiosk",
+    authenticate=authenticate_lab,
+    error_format=routes.error_body,
+    raises=(LabOff, TooManyRequests),
+)
 def lab_session(caller: Caller | None) -> LabSession:
     """Start a liveness session."""
-    return lab.start_session(store(), ledger(), access(), faces(), caller=caller, now=now())
+    return routes.start_session(
+        directory(), attendance_store(), rate_limits(), collection(), caller=caller, now=now()
+    )
 
 
 @app.route("/liveness-result", methods=["GET"])
-@endpoint(scope="kiosk", admit=admit_lab, problem=lab.result_problem, refuses=(LabOff,))
+@endpoint(
+    scope="kiosk", authenticate=authenticate_lab, error_format=routes.result_error_body, raises=(LabOff,)
+)
 def lab_result_without_session() -> NoReturn:
     """Ask for the session id that is missing."""
-    raise lab.MISSING_SESSION
+    raise routes.MISSING_SESSION
 
 
 @app.route("/liveness-result/{session_id}", methods=["GET"])
 @endpoint(
     scope="kiosk",
-    admit=admit_lab,
-    problem=lab.result_problem,
-    refuses=(LabOff, LockedOut, SessionNotFound, SessionExpired, NoReferenceImage),
+    authenticate=authenticate_lab,
+    error_format=routes.result_error_body,
+    raises=(LabOff, LockedOut, SessionNotFound, SessionExpired, NoReferenceImage),
 )
 def lab_result(
     caller: Caller | None,
@@ -262,16 +270,18 @@ def lab_result(
     compareFaceId: str = "",  # noqa: N803
 ) -> LabLive | LabNotLive:
     """Check in with a finished session; the two query fields are taken and change nothing."""
-    return lab.session_result(ledger(), access(), faces(), session_id, caller=caller, now=now())
+    return routes.session_result(
+        attendance_store(), rate_limits(), collection(), session_id, caller=caller, now=now()
+    )
 
 
 @app.route("/index-face", methods=["POST"], content_types=ANY)
 @endpoint(
-    takes=FORM_TYPES,
+    consumes=FORM_TYPES,
     scope="manager",
-    admit=admit_lab,
-    problem=lab.problem,
-    refuses=(
+    authenticate=authenticate_lab,
+    error_format=routes.error_body,
+    raises=(
         LabOff,
         ConsentMissing,
         TooManyRequests,
@@ -285,59 +295,64 @@ def lab_result(
         EnrolmentInProgress,
     ),
 )
-def lab_index_face(caller: Caller | None, body: lab.Registration) -> LabRegistered | LabRefusal:
+def lab_index_face(caller: Caller | None, body: routes.Registration) -> LabRegistered | LabRefusal:
     """Enrol a photo under a name."""
-    return lab.register(store(), access(), faces(), photos(), body, caller=caller, now=now())
+    return routes.register(directory(), rate_limits(), collection(), bucket(), body, caller=caller, now=now())
 
 
 @app.route("/list-collections", methods=["GET"])
-@endpoint(scope="manager", admit=admit_lab, problem=lab.problem, refuses=(LabOff,))
+@endpoint(scope="manager", authenticate=authenticate_lab, error_format=routes.error_body, raises=(LabOff,))
 def lab_list_collections() -> LabFaces:
     """List every enrolled face."""
-    return lab.list_faces(store())
+    return routes.list_faces(directory())
 
 
 @app.route("/attendance", methods=["GET"])
-@endpoint(scope="viewer", admit=admit_lab, problem=lab.problem, refuses=(LabOff,))
+@endpoint(scope="viewer", authenticate=authenticate_lab, error_format=routes.error_body, raises=(LabOff,))
 def lab_attendance(externalImageId: str = "") -> LabToday:  # noqa: N803
     """Say whether a person has checked in today."""
-    return lab.today(ledger(), externalImageId, now=now())
+    return routes.today(attendance_store(), externalImageId, now=now())
 
 
 @app.route("/delete-face", methods=["DELETE"])
 @endpoint(
-    scope="manager", admit=admit_lab, problem=lab.problem, refuses=(LabOff, FaceNotFound, PersonNotFound)
+    scope="manager",
+    authenticate=authenticate_lab,
+    error_format=routes.error_body,
+    raises=(LabOff, FaceNotFound, PersonNotFound),
 )
-def lab_delete_face(body: lab.Deletion) -> LabDeleted:
+def lab_delete_face(body: routes.Deletion) -> LabDeleted:
     """Remove an enrolled face and its photo."""
-    return lab.delete_face(store(), faces(), photos(), body, now=now())
+    return routes.delete_face(directory(), collection(), bucket(), body, now=now())
 
 
 @app.route("/checkin", methods=["POST"], content_types=ANY)
 @endpoint(
-    takes=[*PHOTO_TYPES, "multipart/form-data"],
+    consumes=[*PHOTO_TYPES, "multipart/form-data"],
     scope="kiosk",
-    admit=admit_lab,
-    problem=lab.problem,
-    refuses=(LabOff, LockedOut, InvalidPhoto, PhotoTooLarge, PhotoPunchOff),
+    authenticate=authenticate_lab,
+    error_format=routes.error_body,
+    raises=(LabOff, LockedOut, InvalidPhoto, PhotoTooLarge, PhotoPunchOff),
 )
-def lab_check_in(caller: Caller | None, body: lab.Upload) -> LabCheckIn | LabNotCheckedIn:
+def lab_check_in(caller: Caller | None, body: routes.Upload) -> LabCheckIn | LabNotCheckedIn:
     """Check in with a photo alone, where the site allows it."""
-    return lab.check_in(ledger(), access(), faces(), body, caller=caller, now=now())
+    return routes.check_in(attendance_store(), rate_limits(), collection(), body, caller=caller, now=now())
 
 
 # --- people -------------------------------------------------------------------------------------
 
 
 @app.route("/v1/people", methods=["POST"])
-@endpoint(scope="manager", status=201, refuses=(PersonExists, UnknownShift))
+@endpoint(scope="manager", status=201, raises=(PersonExists, UnknownShift))
 def create_person(caller: Caller, request: Request, body: NewPerson) -> PersonView:
     """Add a person."""
-    return people.create(store(), body, by=caller.token_id, seed=request.seed, now=now())
+    return people.create(
+        directory(), body, by=caller.token_id, idempotent_id=request.idempotent_id, now=now()
+    )
 
 
 @app.route("/v1/people", methods=["GET"])
-@endpoint(scope="manager", refuses=(InvalidCursor,))
+@endpoint(scope="manager", raises=(InvalidCursor,))
 def list_people(
     q: Query = "",
     group: Group | None = None,
@@ -346,189 +361,198 @@ def list_people(
     cursor: Cursor | None = None,
 ) -> Page[PersonView]:
     """List people by name; `q` is the beginning of a word of the name, or of the code."""
-    return people.search(store(), q=q, group=group, status=status, limit=limit, cursor=cursor)
+    return people.search(directory(), q=q, group=group, status=status, limit=limit, cursor=cursor)
 
 
 @app.route("/v1/people/{person_id}", methods=["GET"])
-@endpoint(scope="manager", refuses=(PersonNotFound,))
+@endpoint(scope="manager", raises=(PersonNotFound,))
 def show_person(person_id: PersonId) -> PersonView:
     """Show a person."""
-    return people.show(store(), person_id)
+    return people.show(directory(), person_id)
 
 
 @app.route("/v1/people/{person_id}", methods=["PATCH"])
-@endpoint(scope="manager", refuses=(PersonNotFound, PersonExists, UnknownShift))
+@endpoint(scope="manager", raises=(PersonNotFound, PersonExists, UnknownShift))
 def change_person(person_id: PersonId, body: PersonChange) -> PersonView:
     """Change what the body names of a person; null takes away."""
-    return people.change(store(), person_id, body, now=now())
+    return people.change(directory(), person_id, body, now=now())
 
 
 @app.route("/v1/people/{person_id}", methods=["DELETE"])
-@endpoint(scope="manager", answers={200: Receipt, 202: Receipt}, refuses=(PersonNotFound,))
+@endpoint(scope="manager", responses={200: Receipt, 202: Receipt}, raises=(PersonNotFound,))
 def erase_person(person_id: PersonId, attendance: AttendanceOf = "anonymise") -> Reply:
     """Erase a person: faces, photos, name and all; 202 when something under way has yet to go.
 
     Their attendance is kept under a made-up id, or removed. After a 202 the sweep finishes it within two
     minutes, or the same call made again.
     """
-    receipt = privacy.erase(store(), traces(), faces(), photos(), person_id, attendance, now=now())
+    receipt = erasure.erase(
+        directory(), personal_data(), collection(), bucket(), person_id, attendance, now=now()
+    )
     return Reply(200 if receipt.complete else 202, receipt)
 
 
 @app.route("/v1/people/{person_id}/data", methods=["GET"])
-@endpoint(scope="manager", answers={200: Held, 303: Link}, refuses=(PersonNotFound,), audit=True)
+@endpoint(scope="manager", responses={200: Held, 303: Link}, raises=(PersonNotFound,), audit=True)
 def show_data(person_id: PersonId) -> Held | Reply:
     """Show everything that is held on a person, with links to the photos; 303 to a file when it is long."""
-    return privacy.data(store(), traces(), photos(), person_id, now=now())
+    return subject_access.person_data(directory(), personal_data(), bucket(), person_id, now=now())
 
 
 @app.route("/v1/people/{person_id}/consent", methods=["PUT"])
-@endpoint(scope="manager", refuses=(PersonNotFound,))
+@endpoint(scope="manager", raises=(PersonNotFound,))
 def give_consent(caller: Caller, person_id: PersonId, body: NewConsent) -> PersonView:
     """Record that a person consents to be recognised by their face."""
-    return people.give_consent(store(), person_id, body, by=caller.token_id, now=now())
+    return people.give_consent(directory(), person_id, body, by=caller.token_id, now=now())
 
 
 @app.route("/v1/people/{person_id}/consent", methods=["DELETE"])
-@endpoint(scope="manager", refuses=(PersonNotFound, ConsentNotFound))
+@endpoint(scope="manager", raises=(PersonNotFound, ConsentNotFound))
 def withdraw_consent(person_id: PersonId) -> PersonView:
     """End a person's consent: faces and photos are erased at once, attendance is kept."""
-    return enrolment.withdraw_consent(store(), faces(), photos(), person_id, now=now())
+    return enrolment.withdraw_consent(directory(), collection(), bucket(), person_id, now=now())
 
 
 @app.route("/v1/people/{person_id}/faces", methods=["POST"], content_types=ANY)
 @endpoint(
-    takes=PHOTO_TYPES,
+    consumes=PHOTO_TYPES,
     scope="manager",
     status=201,
-    answers={201: FaceView, 200: FaceView},
-    refuses=ENROLMENT_REFUSALS,
+    responses={201: FaceView, 200: FaceView},
+    raises=ENROLMENT_REFUSALS,
 )
 def add_face(caller: Caller, person_id: PersonId, body: PhotoBody, allow_different: bool = False) -> Reply:
     """Enrol a photo of a person; 200 and the face as it is when the photo is there already."""
-    limits.spend(store(), access(), "enrolment", caller, now=now())
-    with uploads.photo_of(store(), photos(), body, about=person_id) as photo:
+    limits.count_request(directory(), rate_limits(), "enrolment", caller, now=now())
+    with uploads.photo_of(directory(), bucket(), body, about=person_id) as photo:
         face, new = enrolment.add(
-            store(), faces(), photos(), person_id, photo, allow_different=allow_different, now=now()
+            directory(), collection(), bucket(), person_id, photo, allow_different=allow_different, now=now()
         )
     return Reply(201 if new else 200, FaceView.of(face))
 
 
 @app.route("/v1/people/{person_id}/faces", methods=["GET"])
-@endpoint(scope="manager", refuses=(PersonNotFound,))
+@endpoint(scope="manager", raises=(PersonNotFound,))
 def list_faces(person_id: PersonId) -> Page[FaceView]:
     """List a person's enrolled faces, oldest first."""
-    return Page([FaceView.of(face) for face in enrolment.listed(store(), person_id)], None)
+    return Page([FaceView.of(face) for face in enrolment.listed(directory(), person_id)], None)
 
 
 @app.route("/v1/people/{person_id}/faces/{face_id}", methods=["DELETE"])
-@endpoint(scope="manager", status=204, refuses=(PersonNotFound, FaceNotFound))
+@endpoint(scope="manager", status=204, raises=(PersonNotFound, FaceNotFound))
 def remove_face(person_id: PersonId, face_id: FaceId) -> None:
     """Remove an enrolled face, its photo and its vector."""
-    enrolment.remove(store(), faces(), photos(), person_id, face_id, now=now())
+    enrolment.remove(directory(), collection(), bucket(), person_id, face_id, now=now())
 
 
 @app.route("/v1/people/{person_id}/faces/{face_id}/photo", methods=["GET"])
-@endpoint(scope="manager", refuses=(PersonNotFound, FaceNotFound), audit=True)
+@endpoint(scope="manager", raises=(PersonNotFound, FaceNotFound), audit=True)
 def show_photo(person_id: PersonId, face_id: FaceId) -> Link:
     """Give a link to an enrolled photo that works for a minute."""
-    return photos().link(enrolment.find(store(), person_id, face_id).photo_key, now=now())
+    return bucket().link(enrolment.find(directory(), person_id, face_id).photo_key, now=now())
 
 
 @app.route("/v1/imports", methods=["POST"], content_types=ANY)
-@endpoint(takes=CSV_TYPES, scope="manager", refuses=(InvalidImport, ImportTooLarge, ImportRefused))
+@endpoint(consumes=CSV_TYPES, scope="manager", raises=(InvalidImport, ImportTooLarge, ImportRefused))
 def import_people(body: Sheet, dry_run: bool = False, mode: Mode = "all") -> ImportResult:
     """Add the people of a CSV file: all rows or none, or with mode `good` those that are good."""
-    return imports.run(store(), body, dry_run=dry_run, mode=mode, now=now())
+    return imports.run(directory(), body, dry_run=dry_run, mode=mode, now=now())
 
 
 @app.route("/v1/uploads", methods=["POST"])
 @endpoint(scope="manager", status=201)
 def begin_upload() -> Upload:
     """Give a form with which to upload a photo of up to 15 MB."""
-    return uploads.begin(store(), photos(), now=now())
+    return uploads.begin(directory(), bucket(), now=now())
 
 
 @app.route("/v1/identify", methods=["POST"], content_types=ANY)
-@endpoint(takes=PHOTO_TYPES, scope="manager", refuses=PHOTO_REFUSALS)
+@endpoint(consumes=PHOTO_TYPES, scope="manager", raises=PHOTO_REFUSALS)
 def identify(body: PhotoBody) -> Identification:
     """Find whom a photo shows; no attendance is recorded."""
-    with uploads.photo_of(store(), photos(), body) as photo:
-        return recognition.identify(store(), faces(), photo)
+    with uploads.photo_of(directory(), bucket(), body) as photo:
+        return recognition.identify(directory(), collection(), photo)
 
 
 @app.route("/v1/people/{person_id}/verify", methods=["POST"], content_types=ANY)
-@endpoint(takes=PHOTO_TYPES, scope="manager", refuses=(PersonNotFound, *PHOTO_REFUSALS))
+@endpoint(consumes=PHOTO_TYPES, scope="manager", raises=(PersonNotFound, *PHOTO_REFUSALS))
 def verify(person_id: PersonId, body: PhotoBody) -> Verification:
     """Compare a photo with a person's faces; no attendance is recorded."""
-    with uploads.photo_of(store(), photos(), body, about=person_id) as photo:
-        return recognition.verify(store(), faces(), person_id, photo)
+    with uploads.photo_of(directory(), bucket(), body, about=person_id) as photo:
+        return recognition.verify(directory(), collection(), person_id, photo)
 
 
 @app.route("/v1/people/{person_id}/leaves", methods=["POST"])
-@endpoint(scope="manager", status=201, refuses=(PersonNotFound,))
+@endpoint(scope="manager", status=201, raises=(PersonNotFound,))
 def add_leave(request: Request, person_id: PersonId, body: NewLeave) -> LeaveRecord:
     """Excuse a person for some days."""
-    return site.add_leave(store(), person_id, body, seed=request.seed)
+    return leaves.add_leave(directory(), person_id, body, idempotent_id=request.idempotent_id)
 
 
 @app.route("/v1/people/{person_id}/leaves/{leave_id}", methods=["DELETE"])
-@endpoint(scope="manager", status=204, refuses=(LeaveNotFound,))
+@endpoint(scope="manager", status=204, raises=(LeaveNotFound,))
 def remove_leave(person_id: PersonId, leave_id: PersonId) -> None:
     """Take a leave away."""
-    site.remove_leave(store(), person_id, leave_id)
+    leaves.remove_leave(directory(), person_id, leave_id)
 
 
 @app.route("/v1/leaves", methods=["GET"])
 @endpoint(scope="viewer")
 def list_leaves(from_: date, to: date, person_id: PersonId | None = None) -> Page[LeaveRecord]:
     """List the leave that touches some days, both ends included."""
-    return Page(site.leaves(store(), from_, to, person_id), None)
+    return Page(leaves.leaves(directory(), from_, to, person_id), None)
 
 
 # --- punches ------------------------------------------------------------------------------------
 
 
 @app.route("/v1/liveness-sessions", methods=["POST"])
-@endpoint(scope="kiosk", status=201, refuses=(TooManyRequests,), repeated="redone")
+@endpoint(scope="kiosk", status=201, raises=(TooManyRequests,), on_replay="redo")
 def begin_session(caller: Caller, request: Request) -> SessionStarted:
     """Start a liveness session, with credentials that can do nothing but stream it.
 
     Sent again with its `Idempotency-Key`, it is the same session with fresh credentials.
     """
-    gateways = store(), ledger(), access(), faces(), streaming()
-    return liveness.begin(*gateways, caller=caller, seed=request.seed, now=now())
+    gateways = directory(), attendance_store(), rate_limits(), collection(), streaming()
+    return liveness_sessions.create(*gateways, caller=caller, idempotent_id=request.idempotent_id, now=now())
 
 
 @app.route("/v1/liveness-sessions/{session_id}", methods=["GET"])
-@endpoint(scope="kiosk", refuses=(SessionNotFound,))
+@endpoint(scope="kiosk", raises=(SessionNotFound,))
 def show_session(caller: Caller, session_id: SessionId) -> SessionView:
     """Say where a liveness session of the caller's stands; no score, no effect."""
-    return liveness.show(ledger(), faces(), session_id, caller=caller)
+    return liveness_sessions.show(attendance_store(), collection(), session_id, caller=caller)
 
 
 @app.route("/v1/punches", methods=["POST"])
 @endpoint(
     scope="kiosk",
     status=201,
-    answers={201: PunchReceipt, 200: PunchReceipt},
-    refuses=PUNCH_REFUSALS,
+    responses={201: PunchReceipt, 200: PunchReceipt},
+    raises=PUNCH_REFUSALS,
 )
 def punch(caller: Caller, body: NewPunch) -> Reply:
     """Record a punch for a finished liveness session; 200 for one that repeats the last."""
-    receipt = attendance.punch(ledger(), access(), faces(), body, caller=caller, now=now())
+    receipt = punching.punch(attendance_store(), rate_limits(), collection(), body, caller=caller, now=now())
     return Reply(200 if receipt.duplicate else 201, receipt)
 
 
 @app.route("/v1/punches/manual", methods=["POST"])
-@endpoint(scope="manager", status=201, refuses=(PersonNotFound, PunchNotFound, PunchSuperseded))
+@endpoint(scope="manager", status=201, raises=(PersonNotFound, PunchNotFound, PunchSuperseded))
 def record_manual_punch(caller: Caller, request: Request, body: ManualPunch) -> PunchView:
     """Record a punch without a camera, or correct one."""
-    return corrections.record(store(), ledger(), body, by=caller.token_id, seed=request.seed, now=now())
+    return corrections.record(
+        directory(),
+        attendance_store(),
+        body,
+        by=caller.token_id,
+        idempotent_id=request.idempotent_id,
+        now=now(),
+    )
 
 
 @app.route("/v1/punches", methods=["GET"])
-@endpoint(scope="viewer", refuses=(InvalidCursor,))
+@endpoint(scope="viewer", raises=(InvalidCursor,))
 def list_punches(
     caller: Caller,
     from_: date,
@@ -539,7 +563,7 @@ def list_punches(
 ) -> Page[PunchView]:
     """List punches of some work days, oldest first, corrected ones too; their evidence for managers only."""
     return corrections.log(
-        ledger(),
+        attendance_store(),
         person_id=person_id,
         since=from_,
         until=to,
@@ -555,8 +579,8 @@ def list_punches(
 @app.route("/v1/attendance", methods=["GET"])
 @endpoint(
     scope="viewer",
-    answers={200: (RosterPage, "text/csv"), 303: Link},
-    refuses=(InvalidCursor, ExportTooLarge),
+    responses={200: (RosterPage, "text/csv"), 303: Link},
+    raises=(InvalidCursor, ExportTooLarge),
 )
 def show_roster(
     request: Request,
@@ -571,15 +595,17 @@ def show_roster(
 ) -> RosterPage | Reply:
     """Say where everybody is on a date (left out: today's work day), counted; JSON, CSV or XLSX."""
     chosen = RosterFilter(group, state, q)
-    report = timesheets.roster(store(), ledger(), date_, chosen, limit=limit, after=cursor, now=now())
-    return exports.answer(photos(), report, exports.wanted(request, format_), bom=bom, now=now())
+    report = timesheets.roster(
+        directory(), attendance_store(), date_, chosen, limit=limit, after=cursor, now=now()
+    )
+    return exports.reply(bucket(), report, exports.requested_format(request, format_), bom=bom, now=now())
 
 
 @app.route("/v1/attendance/{person_id}", methods=["GET"])
 @endpoint(
     scope="viewer",
-    answers={200: (Timesheet, "text/csv"), 303: Link},
-    refuses=(PersonNotFound,),
+    responses={200: (Timesheet, "text/csv"), 303: Link},
+    raises=(PersonNotFound,),
 )
 def show_timesheet(
     request: Request,
@@ -590,15 +616,15 @@ def show_timesheet(
     bom: bool = False,
 ) -> Timesheet | Reply:
     """Show a person's days, at most 366, both ends included, with every punch; JSON, CSV or XLSX."""
-    report = timesheets.of_person(store(), ledger(), person_id, from_, to, now=now())
-    return exports.answer(photos(), report, exports.wanted(request, format_), bom=bom, now=now())
+    report = timesheets.of_person(directory(), attendance_store(), person_id, from_, to, now=now())
+    return exports.reply(bucket(), report, exports.requested_format(request, format_), bom=bom, now=now())
 
 
 @app.route("/v1/timesheets", methods=["GET"])
 @endpoint(
     scope="viewer",
-    answers={200: (Page[Timesheet], "text/csv"), 303: Link},
-    refuses=(InvalidCursor, ExportTooLarge),
+    responses={200: (Page[Timesheet], "text/csv"), 303: Link},
+    raises=(InvalidCursor, ExportTooLarge),
 )
 def list_timesheets(
     request: Request,
@@ -611,15 +637,17 @@ def list_timesheets(
     bom: bool = False,
 ) -> Page[Timesheet] | Reply:
     """List the timesheets of everybody or of a group by name; long ones are fewer a page."""
-    report = timesheets.of_group(store(), ledger(), from_, to, group, limit=limit, after=cursor, now=now())
-    return exports.answer(photos(), report, exports.wanted(request, format_), bom=bom, now=now())
+    report = timesheets.of_group(
+        directory(), attendance_store(), from_, to, group, limit=limit, after=cursor, now=now()
+    )
+    return exports.reply(bucket(), report, exports.requested_format(request, format_), bom=bom, now=now())
 
 
 @app.route("/v1/timesheets/monthly", methods=["GET"])
 @endpoint(
     scope="viewer",
-    answers={200: (MonthlySheet, "text/csv"), 303: Link},
-    refuses=(InvalidCursor, ExportTooLarge),
+    responses={200: (MonthlySheet, "text/csv"), 303: Link},
+    raises=(InvalidCursor, ExportTooLarge),
 )
 def show_month(
     request: Request,
@@ -631,8 +659,10 @@ def show_month(
     bom: bool = False,
 ) -> MonthlySheet | Reply:
     """Show a month at a glance: people down, days across, marks and totals; JSON, CSV or XLSX."""
-    report = timesheets.of_month(store(), ledger(), month, group, limit=limit, after=cursor, now=now())
-    return exports.answer(photos(), report, exports.wanted(request, format_), bom=bom, now=now())
+    report = timesheets.of_month(
+        directory(), attendance_store(), month, group, limit=limit, after=cursor, now=now()
+    )
+    return exports.reply(bucket(), report, exports.requested_format(request, format_), bom=bom, now=now())
 
 
 # --- settings -----------------------------------------------------------------------------------
@@ -642,42 +672,42 @@ def show_month(
 @endpoint(scope="admin")
 def show_settings() -> Settings:
     """Show the site's settings."""
-    return store().settings()
+    return directory().settings()
 
 
 @app.route("/v1/settings", methods=["PUT"])
-@endpoint(scope="admin", refuses=(InvalidSettings, SettingsChanged))
+@endpoint(scope="admin", raises=(InvalidSettings, SettingsChanged))
 def change_settings(body: Settings, effective_from: date | None = None) -> Settings:
     """Replace the site's settings; days past are not judged anew unless `effective_from` says so."""
-    return site.change(store(), body, effective_from=effective_from, now=now())
+    return settings.replace_settings(directory(), body, effective_from=effective_from, now=now())
 
 
 # --- who may call, and what they did --------------------------------------------------------------
 
 
 @app.route("/v1/tokens", methods=["POST"])
-@endpoint(scope="admin", status=201, repeated="refused")
+@endpoint(scope="admin", status=201, on_replay="refuse")
 def create_token(body: NewToken) -> TokenMade:
     """Make a token; it is shown this once."""
-    return tokens.mint(access(), body, now=now())
+    return tokens.create(token_store(), body, now=now())
 
 
 @app.route("/v1/tokens", methods=["GET"])
 @endpoint(scope="admin")
 def list_tokens() -> Page[TokenView]:
     """List the tokens that hold, oldest first."""
-    return tokens.listed(access(), now=now())
+    return tokens.listed(token_store(), now=now())
 
 
 @app.route("/v1/tokens/{token_id}", methods=["DELETE"])
-@endpoint(scope="admin", status=204, refuses=(TokenNotFound, LastAdminToken))
+@endpoint(scope="admin", status=204, raises=(TokenNotFound, LastAdminToken))
 def revoke_token(token_id: PersonId) -> None:
     """Make a token worthless, within a minute everywhere."""
-    tokens.revoke(access(), token_id, now=now())
+    tokens.revoke(token_store(), token_id, now=now())
 
 
 @app.route("/v1/audit", methods=["GET"])
-@endpoint(scope="admin", refuses=(InvalidCursor,))
+@endpoint(scope="admin", raises=(InvalidCursor,))
 def list_audit(
     from_: date | None = None,
     to: date | None = None,
@@ -687,7 +717,14 @@ def list_audit(
 ) -> Page[AuditView]:
     """List what managers and admins did and limits refused, newest first; days are in UTC."""
     return audit.listed(
-        access(), since=from_, until=to, person_id=person_id, limit=limit, after=cursor, now=now()
+        audit_log(),
+        signing_key(),
+        since=from_,
+        until=to,
+        person_id=person_id,
+        limit=limit,
+        after=cursor,
+        now=now(),
     )
 
 
@@ -695,7 +732,9 @@ def list_audit(
 @endpoint(scope="admin")
 def show_retention() -> RetentionPlan:
     """Say what the daily clean-up would remove now; nothing is removed."""
-    return privacy.retain(store(), access(), traces(), faces(), photos(), dry_run=True, now=now())
+    return apply_retention(
+        directory(), audit_log(), personal_data(), collection(), bucket(), dry_run=True, now=now()
+    )
 
 
 # --- schedules ----------------------------------------------------------------------------------
@@ -704,11 +743,13 @@ def show_retention() -> RetentionPlan:
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sweep(event: object) -> dict[str, int]:
     """Finish or undo what a crash left half-done: enrolments, removals, uploads, erasures."""
-    return scheduled("sweep", lambda: privacy.sweep(store(), traces(), faces(), photos(), now=now()))
+    return scheduled(
+        "sweep", lambda: run_sweep(directory(), personal_data(), collection(), bucket(), now=now())
+    )
 
 
 @app.schedule(Cron(17, 19, "*", "*", "?", "*"))
 def retention(event: object) -> dict[str, int]:
     """Remove what has been kept for as long as the settings say; every night in Vietnam."""
-    gateways = store(), access(), traces(), faces(), photos()
-    return scheduled("retention", lambda: privacy.retain(*gateways, dry_run=False, now=now()).counts())
+    gateways = directory(), audit_log(), personal_data(), collection(), bucket()
+    return scheduled("retention", lambda: apply_retention(*gateways, dry_run=False, now=now()).counts())

@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks import feeds, takes
 from local.rekognition.liveness import Credentials, Sessions, StreamServer, Verdict, framing, judge, signing
 from local.rekognition.liveness.challenge import MOVEMENT
-from tests.clips import engine
+from tests.support.clips import engine
 from tests.test_liveness_stream import CREDENTIALS, KEY, REGION, Client, new
 
 SEED: Final = 4000

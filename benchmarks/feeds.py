@@ -13,7 +13,7 @@ from local.camera import Head
 from local.camera.relief import TEXTURE_PX
 from local.rekognition.liveness import Recording
 from local.rekognition.liveness.challenge import LIGHT, MOVEMENT, draw
-from tests.clips import Image, engine, rng, zoomed
+from tests.support.clips import Image, engine, rng, zoomed
 
 # --- what is before the camera ---
 

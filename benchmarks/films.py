@@ -28,8 +28,8 @@ from local.camera.scene import FAR_S, FILL
 from local.rekognition.liveness import Recording, judge
 from local.rekognition.liveness.challenge import draw
 from local.rekognition.liveness.observe import center, unit
-from tests import faces
-from tests.clips import Image, Script, engine, rng
+from tests.support import photos as faces
+from tests.support.clips import Image, Script, engine, rng
 
 Floats = NDArray[np.float64]
 

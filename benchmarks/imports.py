@@ -42,7 +42,7 @@ def _measure(aws: Embedded, size: int) -> None:
     rows = [f"Nguyễn Văn Ánh {n},HS-{n:05d},hs{n}@example.com,Lớp {n % 40},2026-09-01" for n in range(size)]
     content = "\n".join(["Họ tên,Mã,Email,Lớp,Ngày vào", *rows]).encode()
     calls = [0]
-    store = wiring.store()
+    store = wiring.directory()
     client = store._table._client  # its calls are counted
     client.meta.events.register("before-call", lambda **_: calls.__setitem__(0, calls[0] + 1), "count")
     started = time.perf_counter()

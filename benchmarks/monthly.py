@@ -60,7 +60,7 @@ def main() -> None:
     seed(client, TABLE, people(PEOPLE), WORK_DAYS, SHARDS)
     print(f"{PEOPLE} people x {DAYS} days seeded in {time.perf_counter() - started:.1f} s; best of {ROUNDS}")
 
-    table = wiring.store()._table
+    table = wiring.directory()._table
     meter = Meter(table._client)
     table._client = meter  # type: ignore[assignment]  # counts, and is a client in all else
     baseline = best(lambda: read_plainly(client))

@@ -14,7 +14,7 @@ from pathlib import Path
 from local.rekognition.engine import cosine
 from local.rekognition.index import Vector
 from local.rekognition.models import Box, Faces, NewFace
-from tests.faces import strangers
+from tests.support.photos import strangers
 
 PER_IMAGE = 100
 PAGE = 1000

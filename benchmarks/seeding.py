@@ -6,10 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from chalicelib.aws import items
-from chalicelib.aws.table import Item, to_attributes
+from chalicelib.aws.dynamodb import Item, to_attributes
 from chalicelib.domain.ids import new_id, new_punch_id
-from chalicelib.domain.models import DayRecord, Person
-from chalicelib.domain.workdays import Mark
+from chalicelib.domain.person import Person
+from chalicelib.domain.punch import DayRecord
+from chalicelib.domain.workday import TimeEvent
 
 ZONE = "Asia/Ho_Chi_Minh"
 PUNCHES = (0, 240, 300, 545)
@@ -41,7 +42,7 @@ def day(person: Person, on: date) -> DayRecord:
     """Make a work day of four punches."""
     begins = datetime(on.year, on.month, on.day, 1, tzinfo=UTC)
     times = [begins + timedelta(minutes=minutes) for minutes in PUNCHES]
-    marks = tuple(Mark(new_punch_id(at), at, on, ZONE) for at in times)
+    marks = tuple(TimeEvent(new_punch_id(at), at, on, ZONE) for at in times)
     return DayRecord(person_id=person.person_id, work_day=on, marks=marks, version=len(marks))
 
 

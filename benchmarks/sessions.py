@@ -20,7 +20,7 @@ from local.camera import ServerRefused, play
 from local.rekognition.engine import Engine
 from local.rekognition.liveness.signing import Credentials
 from tests.browser.servers import Rollcall, leave
-from tests.faces import photo_of_c
+from tests.support.photos import photo_of_c
 
 AT_ONCE = 4
 STEP = 40

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from benchmarks.takes import Grid
 from local.camera.relief import REACH, TEXTURE_PX
 from local.rekognition.liveness.observe import center, unit
-from tests import faces
+from tests.support import photos as faces
 
 # Of the mean face's points, by number: the corners of both eyes, the nose's tip, the mouth's corners.
 _EYES, _NOSE, _MOUTH = ((33, 133), (263, 362)), 4, (61, 291)

@@ -21,8 +21,8 @@ from local.camera.recorder import Recorder
 from local.rekognition.engine import Face, decode
 from local.rekognition.liveness import Recording
 from local.rekognition.liveness.challenge import draw
-from tests import faces
-from tests.clips import Image, Script, engine, rng
+from tests.support import photos as faces
+from tests.support.clips import Image, Script, engine, rng
 
 Frame = Callable[[float], Image]
 Grid = NDArray[np.float32]

@@ -17,10 +17,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from chalicelib import wiring
-from chalicelib.aws.access import Role
 from chalicelib.domain.errors import InvalidToken
 from chalicelib.domain.settings import Limits
-from chalicelib.services.tokens import Gate, NewToken, mint
+from chalicelib.domain.token import Role
+from chalicelib.services.tokens import Authenticator, NewToken, create
 from local.appserver import set_environment, stage_settings
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 
@@ -49,16 +49,18 @@ def main(rounds: int) -> None:
 
 def _measure(rounds: int) -> list[list[float]]:
     now = datetime.now(UTC)
-    real = mint(wiring.access(), NewToken(role=Role.ADMIN, label="real"), now=now).token
-    gate = Gate(wiring.access, lambda: Limits(unknown_tokens_per_minute=100_000))
-    gate.admit(f"Bearer {real}", "admin", "192.0.2.1", now=now)
+    real = create(wiring.token_store(), NewToken(role=Role.ADMIN, label="real"), now=now).token
+    gate = Authenticator(
+        wiring.token_store, wiring.rate_limits, lambda: Limits(unknown_tokens_per_minute=100_000)
+    )
+    gate.authenticate(f"Bearer {real}", "admin", "192.0.2.1", now=now)
     times: list[list[float]] = [[] for _ in KINDS]
     for _ in range(rounds):
         for kind in random.sample(range(len(KINDS)), len(KINDS)):
             wrong = f"Bearer {_wrong(real, KINDS[kind])}"
             began = time.perf_counter()
             with suppress(InvalidToken):
-                gate.admit(wrong, "admin", "192.0.2.1", now=now)
+                gate.authenticate(wrong, "admin", "192.0.2.1", now=now)
             times[kind].append(time.perf_counter() - began)
     return times
 

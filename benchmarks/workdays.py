@@ -12,10 +12,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 
-from chalicelib.domain.calendars import Calendar, Rota, Shift
 from chalicelib.domain.reports import SheetRow, roster, sheet, sheet_table
+from chalicelib.domain.schedule import Calendar, Schedule, Shift
 from chalicelib.domain.spreadsheets import csv_chunks, xlsx
-from chalicelib.domain.workdays import Mark, Member, by_day
+from chalicelib.domain.workday import Member, TimeEvent, by_day
 
 PEOPLE, DAYS, ROUNDS = 1000, 30, 5
 SINCE = date(2026, 10, 3)
@@ -24,7 +24,7 @@ ZONE = "Europe/Berlin"  # its clocks go back on 25 October
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
 
-def month_of(person: str, dice: random.Random) -> list[Mark]:
+def month_of(person: str, dice: random.Random) -> list[TimeEvent]:
     """Make up a month of punches of one person."""
     marks = []
     for n in range(DAYS):
@@ -34,9 +34,9 @@ def month_of(person: str, dice: random.Random) -> list[Mark]:
             if dice.random() < 0.02:
                 continue  # forgotten
             name = f"{person}-{n}-{number}"
-            marks.append(Mark(name, begins + timedelta(minutes=minutes), on, ZONE))
+            marks.append(TimeEvent(name, begins + timedelta(minutes=minutes), on, ZONE))
             if dice.random() < 0.01:
-                marks.append(Mark(f"{name}c", begins, on, ZONE, "in", "manual", name))
+                marks.append(TimeEvent(f"{name}c", begins, on, ZONE, "in", "manual", name))
     return marks
 
 
@@ -59,10 +59,10 @@ def main() -> None:
     flat = {member.person_id: month_of(member.person_id, dice) for member in members}
     marks = {person: by_day(own) for person, own in flat.items()}
     wire = msgspec.json.encode(list(flat.values()))
-    decoder = msgspec.json.Decoder(list[list[Mark]])
+    decoder = msgspec.json.Decoder(list[list[TimeEvent]])
 
     def rows() -> list[SheetRow]:
-        return list(sheet(Rota(calendar), members, SINCE, UNTIL, marks, leaves={}, now=NOW))
+        return list(sheet(Schedule(calendar), members, SINCE, UNTIL, marks, leaves={}, now=NOW))
 
     made = rows()
     today = SINCE + timedelta(days=9)
@@ -73,7 +73,7 @@ def main() -> None:
         "monthly sheet judged": best(rows),
         "marks sorted into days": best(lambda: [by_day(own) for own in flat.values()]),
         "roster of one date": best(
-            lambda: roster(Rota(calendar), members, today, of_today, leaves={}, now=NOW)
+            lambda: roster(Schedule(calendar), members, today, of_today, leaves={}, now=NOW)
         ),
         "sheet as CSV": best(lambda: list(csv_chunks(sheet_table(SINCE, UNTIL, made)))),
         "sheet as XLSX": best(lambda: xlsx(sheet_table(SINCE, UNTIL, made), title="month")),

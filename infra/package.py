@@ -78,7 +78,7 @@ def project(stage: str, folder: Path, *, architecture: str | None = None) -> Pat
     listed = folder / "requirements.txt"
     if folder.exists():
         if not listed.exists() or listed.read_text(encoding="utf-8") != _NOTHING:
-            raise PackageError(f"{folder} was not built by this command, so it is not replaced")
+            raise PackageError(f"{folder} was not built by this command, so it is not deleted")
         shutil.rmtree(folder)
     ignore = shutil.ignore_patterns("deployments", "deployed", "__pycache__")
     folder.mkdir(parents=True)

@@ -14,19 +14,21 @@ def create(options: argparse.Namespace) -> None:
     """Create a token and print it, alone on standard output. Raises Failure."""
     use(options.stage, options.state)
     from chalicelib import wiring
-    from chalicelib.aws.access import Role
     from chalicelib.domain.errors import InvalidRequest
+    from chalicelib.domain.token import Role
     from chalicelib.services import tokens
     from chalicelib.web import audit
-    from chalicelib.web.http import Reply
+    from chalicelib.web.request import Reply
 
     now = wiring.now()
     expires_at = now + timedelta(days=options.days) if options.days is not None else None
     label = options.label or options.role
     body = tokens.NewToken(role=Role(options.role), label=label, site=options.site, expires_at=expires_at)
     try:
-        with audit.audited(wiring.access(), audit.OUTSIDE, "infra token create", {}, now=now) as done:
-            made = tokens.mint(wiring.access(), body, now=now)
+        with audit.audited(
+            wiring.audit_log(), wiring.signing_key(), audit.OUTSIDE, "infra token create", {}, now=now
+        ) as done:
+            made = tokens.create(wiring.token_store(), body, now=now)
             done(Reply(201, made))
     except InvalidRequest as error:
         raise Failure(str(error).replace("`", "")) from None
@@ -40,7 +42,7 @@ def show(options: argparse.Namespace) -> None:
     from chalicelib import wiring
     from chalicelib.services import tokens
 
-    for token in tokens.listed(wiring.access(), now=wiring.now()).items:
+    for token in tokens.listed(wiring.token_store(), now=wiring.now()).items:
         used = token.last_used_at.isoformat(timespec="minutes") if token.last_used_at else "never"
         until = token.expires_at.isoformat(timespec="minutes") if token.expires_at else "revoked"
         print(f"{token.token_id}  {token.role:<8}  used {used}, until {until}  {token.label}")
@@ -53,12 +55,14 @@ def revoke(options: argparse.Namespace) -> None:
     from chalicelib.domain.errors import LastAdminToken, TokenNotFound
     from chalicelib.services import tokens
     from chalicelib.web import audit
-    from chalicelib.web.http import Reply
+    from chalicelib.web.request import Reply
 
     ids, now = {"token_id": options.token_id}, wiring.now()
     try:
-        with audit.audited(wiring.access(), audit.OUTSIDE, "infra token revoke", ids, now=now) as done:
-            tokens.revoke(wiring.access(), options.token_id, now=now)
+        with audit.audited(
+            wiring.audit_log(), wiring.signing_key(), audit.OUTSIDE, "infra token revoke", ids, now=now
+        ) as done:
+            tokens.revoke(wiring.token_store(), options.token_id, now=now)
             done(Reply(204))
     except (LastAdminToken, TokenNotFound) as error:
         raise Failure(str(error)) from None
@@ -73,13 +77,13 @@ def first_admin(stage: Stage, file: Path | None) -> str | None:
     """
     use_cloud(stage)
     from chalicelib import wiring
-    from chalicelib.aws.access import Role
+    from chalicelib.domain.token import Role
     from chalicelib.services import tokens
     from chalicelib.web import audit
-    from chalicelib.web.http import Reply
+    from chalicelib.web.request import Reply
 
-    access, now = wiring.access(), wiring.now()
-    if any(token.role is Role.ADMIN for token in tokens.listed(access, now=now).items):
+    now = wiring.now()
+    if any(token.role is Role.ADMIN for token in tokens.listed(wiring.token_store(), now=now).items):
         say("  there is one already")
         return None
     terminal = next((stream for stream in (sys.stdout, sys.stderr) if stream.isatty()), None)
@@ -90,8 +94,10 @@ def first_admin(stage: Stage, file: Path | None) -> str | None:
     # The file comes first: a token that could not be written would be lost.
     output = _private(file) if file else None
     body = tokens.NewToken(role=Role.ADMIN, label="created by the first deploy")
-    with audit.audited(access, audit.OUTSIDE, "infra up", {}, now=now) as done:
-        made = tokens.mint(access, body, now=now)
+    with audit.audited(
+        wiring.audit_log(), wiring.signing_key(), audit.OUTSIDE, "infra up", {}, now=now
+    ) as done:
+        made = tokens.create(wiring.token_store(), body, now=now)
         done(Reply(201, made))
     if output is not None:
         with os.fdopen(output, "w") as opened:

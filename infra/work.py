@@ -18,20 +18,20 @@ def rebuild_days(options: argparse.Namespace) -> None:
     """Recompute everybody's work days from the punches and rewrite those that differ. Raises Failure."""
     use(options.stage, options.state)
     from chalicelib import wiring
+    from chalicelib.domain.dates import date_range
     from chalicelib.domain.errors import InvalidRequest
-    from chalicelib.domain.periods import period
     from chalicelib.services import corrections
 
     try:
-        days = len(period(options.since, options.until))
+        days = len(date_range(options.since, options.until))
     except InvalidRequest as error:
         raise Failure(str(error).replace("`", "")) from None
-    ledger = wiring.ledger()
-    people = sorted(person.person_id for person in wiring.store().everybody())
+    attendance = wiring.attendance_store()
+    people = sorted(person.person_id for person in wiring.directory().everybody())
     say(f"{len(people)} people, {days} days each")
 
     def rebuild(person_id: str) -> int:
-        return corrections.rebuild(ledger, person_id, options.since, options.until)
+        return corrections.rebuild(attendance, person_id, options.since, options.until)
 
     changed = 0
     with ThreadPoolExecutor(PARALLEL) as pool:
@@ -44,10 +44,10 @@ def sweep(options: argparse.Namespace) -> None:
     """Complete or undo interrupted operations, as the schedule does each minute. Raises Failure."""
     use(options.stage, options.state)
     from chalicelib import wiring
-    from chalicelib.services import privacy
+    from chalicelib.services import sweep as sweeping
 
-    gateways = wiring.store(), wiring.traces(), wiring.faces(), wiring.photos()
-    found = privacy.sweep(*gateways, now=wiring.now())
+    gateways = wiring.directory(), wiring.personal_data(), wiring.collection(), wiring.bucket()
+    found = sweeping.sweep(*gateways, now=wiring.now())
     print(
         f"Completed or undone: {found['swept']} enrolments and removals, {found['erasures']} erasures, "
         f"{found['uploads']} uploads, {found['exports']} exports."
@@ -58,10 +58,16 @@ def retain(options: argparse.Namespace) -> None:
     """Delete data whose retention period is over; with `--dry-run` only count it. Raises Failure."""
     use(options.stage, options.state)
     from chalicelib import wiring
-    from chalicelib.services import privacy
+    from chalicelib.services.retention import apply_retention
 
-    gateways = wiring.store(), wiring.access(), wiring.traces(), wiring.faces(), wiring.photos()
-    plan = privacy.retain(*gateways, dry_run=options.dry_run, now=wiring.now())
+    gateways = (
+        wiring.directory(),
+        wiring.audit_log(),
+        wiring.personal_data(),
+        wiring.collection(),
+        wiring.bucket(),
+    )
+    plan = apply_retention(*gateways, dry_run=options.dry_run, now=wiring.now())
     print("Would be deleted:" if options.dry_run else "Deleted:")
     for name, count in plan.counts().items():
         print(f"  {count:>8} {name.replace('_', ' ')}")
@@ -71,28 +77,31 @@ def reindex(options: argparse.Namespace) -> None:
     """Index the faces that the collection lacks again, from their photos. Raises Failure."""
     use(options.stage, options.state)
     from chalicelib import wiring
-    from chalicelib.aws.table import pause
+    from chalicelib.aws.client_events import is_busy
     from chalicelib.domain.errors import Busy
-    from chalicelib.services import reindexing
+    from chalicelib.services import restore_collection
+    from chalicelib.services.retries import pause
 
-    store, faces, photos = wiring.store(), wiring.faces(), wiring.photos()
-    faces.make_collection()
-    people = [person for person in store.everybody() if person.face_ids]
+    directory, collection, bucket = wiring.directory(), wiring.collection(), wiring.bucket()
+    collection.make_collection()
+    people = [person for person in directory.everybody() if person.face_ids]
     say(f"{len(people)} people with faces")
 
-    def of_one(person_id: str) -> reindexing.Reindexed:
+    def of_one(person_id: str) -> restore_collection.Reindexed:
         for attempt in range(ATTEMPTS):
             try:
-                return reindexing.reindex(store, faces, photos, person_id)
+                return restore_collection.reindex(directory, collection, bucket, person_id)
             except Exception as error:
-                if not (isinstance(error, Busy) or wiring.is_busy(error)):
+                if not (isinstance(error, Busy) or is_busy(error)):
                     raise
                 pause(attempt)  # many at a time exceed Rekognition's quota
         raise Failure("AWS keeps throttling; run the command again later, it continues from here")
 
-    total = reindexing.Reindexed()
+    total = restore_collection.Reindexed()
     with ThreadPoolExecutor(PARALLEL) as pool:
-        done: Iterator[reindexing.Reindexed] = pool.map(of_one, [person.person_id for person in people])
+        done: Iterator[restore_collection.Reindexed] = pool.map(
+            of_one, [person.person_id for person in people]
+        )
         for found in counted(done, len(people), "people"):
             total += found
             for lost in found.lost:

@@ -91,21 +91,21 @@ def _write(target: Path, content: Any) -> Path:
 def _tokens(folder: Path) -> dict[str, str]:
     """Give a token of each role: those of the run before if they hold, so that clients may keep them."""
     from chalicelib import wiring
-    from chalicelib.aws.access import Role
+    from chalicelib.domain.token import Role
     from chalicelib.services import tokens
 
     kept: dict[str, str] = {}
     with contextlib.suppress(OSError, ValueError):
         kept = json.loads((folder / TOKENS_FILE).read_text(encoding="utf-8"))
-    access, now = wiring.access(), wiring.now()
+    token_store, now = wiring.token_store(), wiring.now()
     found: dict[str, str] = {}
     for role in Role:
-        known = access.token(tokens.digest_of(kept.get(role, "")))
+        known = token_store.find(tokens.token_digest(kept.get(role, "")))
         if known and known.role is role and known.holds(now):
             found[role.value] = kept[role]
         else:
             body = tokens.NewToken(role=role, label=f"make run, {role.value}")
-            found[role.value] = tokens.mint(access, body, now=now).token
+            found[role.value] = tokens.create(token_store, body, now=now).token
     _write(folder / TOKENS_FILE, found)
     return found
 

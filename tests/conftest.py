@@ -16,15 +16,15 @@ import pytest
 from chalice.test import Client, HTTPResponse
 from hypothesis import HealthCheck, settings
 
-from chalicelib import wiring
-from chalicelib.aws.access import Role
-from chalicelib.aws.ledger import Ledger
-from chalicelib.aws.store import Store
-from chalicelib.services.tokens import NewToken, digest_of, mint
+from chalicelib import config, wiring
+from chalicelib.aws.attendance_store import AttendanceStore
+from chalicelib.aws.directory import Directory
+from chalicelib.domain.token import Role
+from chalicelib.services.tokens import NewToken, create, token_digest
 from local.appserver import set_environment, stage_settings
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 from local.rekognition.liveness.verdict import Picture, Verdict
-from tests import leaks, policies, recorder
+from tests.support import leaks, policies, recorder
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -83,15 +83,15 @@ def aws(embedded: Embedded) -> Embedded:
 
 
 @pytest.fixture
-def store(aws: Embedded) -> Store:
+def directory(aws: Embedded) -> Directory:
     """The store on an empty table."""
-    return wiring.store()
+    return wiring.directory()
 
 
 @pytest.fixture
-def ledger(aws: Embedded) -> Ledger:
+def attendance_store(aws: Embedded) -> AttendanceStore:
     """The ledger on an empty table."""
-    return wiring.ledger()
+    return wiring.attendance_store()
 
 
 class Http:
@@ -116,12 +116,12 @@ class Http:
         """Give the token of a role, made at its first use."""
         if role not in self._tokens:
             body = NewToken(role=Role(role), label=f"the {role} of the tests")
-            self._tokens[role] = mint(wiring.access(), body, now=datetime.now(UTC)).token
+            self._tokens[role] = create(wiring.token_store(), body, now=datetime.now(UTC)).token
         return self._tokens[role]
 
     def token_id(self, role: str) -> str:
         """Give the id of the token of a role."""
-        found = wiring.access().token(digest_of(self.token(role)))
+        found = wiring.token_store().find(token_digest(self.token(role)))
         assert found
         return found.token_id
 
@@ -165,8 +165,8 @@ def http(aws: Embedded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Http]:
     """The app, over the embedded AWS."""
     from app import app  # only now: the environment is the embedded one's
 
-    wiring.gate().forget()
-    monkeypatch.setattr("chalicelib.web.endpoints.PATIENCE_S", 600.0)  # not the speed of the machine
+    wiring.authenticator().forget()
+    monkeypatch.setattr("chalicelib.web.endpoint.DEADLINE_S", 600.0)  # not the speed of the machine
     environ = os.environ
     with Client(app, stage_name="local") as client:
         yield Http(client)
@@ -177,7 +177,7 @@ def http(aws: Embedded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Http]:
 @pytest.fixture(scope="session")
 def moto() -> Iterator[str]:
     """A moto in a process of its own: in this one it would share its memory with the embedded AWS."""
-    command = [sys.executable, "-m", "tests.cloud"]
+    command = [sys.executable, "-m", "tests.support.cloud"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
@@ -223,7 +223,7 @@ def lab(http: Http, monkeypatch: pytest.MonkeyPatch) -> Lab:
     def lab(mode: str) -> None:
         before = wiring.environment()
         fields = {name: getattr(before, name) for name in before.__struct_fields__}
-        after = wiring.Environment(**fields | {"lab": mode})
+        after = config.Environment(**fields | {"lab": mode})
         for module in (wiring, sys.modules["app"]):
             monkeypatch.setattr(module, "environment", lambda: after)
 
@@ -248,7 +248,7 @@ def clock(http: Http, monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     for module in (wiring, sys.modules["app"]):
         monkeypatch.setattr(module, "now", lambda: clock.now)
-    wiring.gate().forget()
+    wiring.authenticator().forget()
     return clock
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.services import privacy
+from chalicelib.services import erasure, sweep
 from local.appserver import set_environment, stage_settings
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 
@@ -29,13 +29,18 @@ def work() -> None:
     import msgspec
 
     from app import app  # noqa: F401 - as in the service, so that as much is loaded
-    from chalicelib.aws.photos import Photo
-    from chalicelib.domain.models import NewPerson
+    from chalicelib.domain.person import NewPerson
+    from chalicelib.domain.photo import Photo
     from chalicelib.services import enrolment, people
     from tests.conftest import CONSENT
-    from tests.faces import photo_of_b, photo_of_c
+    from tests.support.photos import photo_of_b, photo_of_c
 
-    store, traces, faces, photos = wiring.store(), wiring.traces(), wiring.faces(), wiring.photos()
+    store, traces, faces, photos = (
+        wiring.directory(),
+        wiring.personal_data(),
+        wiring.collection(),
+        wiring.bucket(),
+    )
     print("ready", flush=True)
     for number in range(1000):
         body = {"name": f"Người {number}", "code": f"{os.getpid()}-{number}", "consent": CONSENT}
@@ -45,7 +50,7 @@ def work() -> None:
         enrolment.add(store, faces, photos, made.person_id, photo, allow_different=False, now=wiring.now())
         print(f"enrolled {made.person_id}", flush=True)
         print(f"erasing {made.person_id}", flush=True)
-        privacy.erase(store, traces, faces, photos, made.person_id, "remove", now=wiring.now())
+        erasure.erase(store, traces, faces, photos, made.person_id, "remove", now=wiring.now())
         print(f"erased {made.person_id}", flush=True)
 
 
@@ -90,8 +95,8 @@ def main(times: int, seed: int = 2026) -> Counter[str]:
             aws.reset()
             last, said = _kill_one(chance.uniform(0, 0.9))
             came[last] += 1
-            gateways = wiring.store(), wiring.traces(), wiring.faces(), wiring.photos()
-            privacy.sweep(*gateways, now=datetime.now(UTC) + timedelta(hours=1))
+            gateways = wiring.directory(), wiring.personal_data(), wiring.collection(), wiring.bucket()
+            sweep.sweep(*gateways, now=datetime.now(UTC) + timedelta(hours=1))
             if found := harm(aws, said):
                 raise SystemExit("\n".join([f"kill {number}, after {last}:", *found]))
             if number % 10 == 0:

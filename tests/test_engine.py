@@ -11,7 +11,7 @@ import pytest
 from local import weights
 from local.rekognition.engine import Engine, Face, Image, cosine, decode
 from local.rekognition.engine.geometry import back, crop_matrix, warp
-from tests import faces as pictures
+from tests.support import photos as pictures
 
 
 @pytest.fixture(scope="module")

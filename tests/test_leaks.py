@@ -6,9 +6,9 @@ import logging
 import pytest
 
 from chalicelib import wiring
-from tests import leaks
 from tests.conftest import Http
-from tests.faces import photo_of_c
+from tests.support import leaks
+from tests.support.photos import photo_of_c
 
 TOKEN = "rc_" + "x" * 43
 
@@ -40,7 +40,7 @@ def test_it_listens_to_what_the_app_logs(http: Http, monkeypatch: pytest.MonkeyP
         raise OSError("nobody is named")
 
     with monkeypatch.context() as patched:
-        patched.setattr(type(wiring.store()), "settings", fail)
+        patched.setattr(type(wiring.directory()), "settings", fail)
         patched.setattr(leaks, "found", lambda line: [line])
         assert http.get("/v1/settings").status_code == 500
     [line] = leaks.WATCH.leaks

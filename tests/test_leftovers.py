@@ -76,9 +76,9 @@ def test_credentials_are_forgotten_when_they_end(aws: Embedded, boto: Boto) -> N
 
 
 def test_counts_and_locks_go_when_they_are_over(http: Http, aws: Embedded, boto: Boto) -> None:
-    access, now = wiring.access(), datetime.now(UTC)
-    access.count("session", "door", 60, now)
-    access.lock("kiosk", "door", 120, now)
+    limits, now = wiring.rate_limits(), datetime.now(UTC)
+    limits.count("session", "door", 60, now)
+    limits.lock("kiosk", "door", 120, now)
     aws.sweep(now + timedelta(seconds=119))
     assert {"LIMIT#session#door", "LOCK#kiosk#door"} <= keys(boto)
     aws.sweep(now + timedelta(seconds=122))

@@ -13,8 +13,8 @@ from local.camera.__main__ import main
 from local.camera.recorder import Recorder
 from local.rekognition.engine import decode
 from local.rekognition.liveness import video
-from tests import clips
-from tests.clips import Image
+from tests.support import clips
+from tests.support.clips import Image
 
 SESSION = "00000000-0000-4000-8000-000000000000"
 

@@ -17,8 +17,9 @@ from local.rekognition.liveness.challenge import LIGHT, MOVEMENT
 from local.rekognition.liveness.judge import MAX_JPEG, confidence
 from local.rekognition.liveness.video import VideoRefused
 from local.rekognition.liveness.video import decode as decode_video
-from tests import clips, faces
-from tests.clips import Image, film, script
+from tests.support import clips
+from tests.support import photos as faces
+from tests.support.clips import Image, film, script
 
 
 @cache

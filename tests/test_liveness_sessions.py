@@ -20,7 +20,7 @@ from local.rekognition.exceptions import (
 from local.rekognition.liveness import Picture, Sessions, Signal, Verdict, sessions
 from local.rekognition.liveness.challenge import LIGHT, MOVEMENT, draw
 from local.rekognition.liveness.sessions import SessionTaken
-from tests.clips import rng
+from tests.support.clips import rng
 
 LIVE = Verdict(
     enough=True,

@@ -18,8 +18,8 @@ from websockets.sync.client import ClientConnection, connect
 from local.camera import ServerRefused, play
 from local.rekognition.liveness import Credentials, Sessions, StreamServer, certificate, framing, signing
 from local.rekognition.liveness.challenge import LIGHT, MOVEMENT, VERSIONS
-from tests import clips
-from tests.clips import film, script
+from tests.support import clips
+from tests.support.clips import film, script
 
 REGION, KEY = "us-east-1", "ASIAEXAMPLE"
 CREDENTIALS = Credentials("secret", "session token")

@@ -22,7 +22,7 @@ from chalice.app import Chalice
 
 from local.embedded import Embedded
 from local.schedules import Schedules, Unsupported, following
-from tests import leaks
+from tests.support import leaks
 
 ROOT = Path(__file__).resolve().parent.parent
 FREE_PORTS = ["--port", "0", "--aws-port", "0", "--stream-port", "0"]

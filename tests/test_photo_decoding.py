@@ -17,7 +17,7 @@ from local.rekognition.exceptions import (
     InvalidImageFormatException,
     InvalidParameterException,
 )
-from tests import faces as pictures
+from tests.support import photos as pictures
 
 REFUSALS = (ImageTooLargeException, InvalidImageFormatException, InvalidParameterException)
 

@@ -26,7 +26,7 @@ from local.rekognition.engine import Engine, cosine, similarity
 from local.rekognition.exceptions import SerializationException, ValidationException
 from local.rekognition.models import Box, Faces, NewFace, StateDamaged
 from local.rekognition.urls import RekognitionApp
-from tests import faces as pictures
+from tests.support import photos as pictures
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -601,7 +601,7 @@ def test_nothing_confirmed_is_lost_when_the_process_is_killed(tmp_path: "Path") 
     program = f"""
 import os
 from local.rekognition.models import Box, Faces, NewFace
-from tests.faces import strangers
+from tests.support.photos import strangers
 faces = Faces({str(path)!r})
 faces.create_collection("c", {{}})
 for n, vector in enumerate(strangers(50)):

@@ -7,11 +7,11 @@ from fastapi import FastAPI, Query, Response
 from mangum import Mangum
 
 from benchmarks.rivals.bodies import Person, Punch
-from chalicelib.domain.models import NewPerson
+from chalicelib.domain.person import NewPerson
 from chalicelib.services import corrections, people
 from chalicelib.services.corrections import ManualPunch
 from chalicelib.web.health import health
-from chalicelib.wiring import environment, ledger, now, store
+from chalicelib.wiring import attendance_store, directory, environment, now
 
 app = FastAPI(title="rollcall")
 handler = Mangum(app, lifespan="off")
@@ -36,18 +36,18 @@ def list_people(
     cursor: Annotated[str | None, Query(max_length=2000)] = None,
 ) -> Response:
     """List people by name."""
-    page = people.search(store(), q=q, group=group, status=None, limit=limit, cursor=cursor)
+    page = people.search(directory(), q=q, group=group, status=None, limit=limit, cursor=cursor)
     return _answer(200, page)
 
 
 @app.post("/v1/people")
 def create_person(body: Person) -> Response:
     """Add a person."""
-    return _answer(201, people.create(store(), NewPerson(**body.model_dump()), by=None, now=now()))
+    return _answer(201, people.create(directory(), NewPerson(**body.model_dump()), by=None, now=now()))
 
 
 @app.post("/v1/punches/manual")
 def record_punch(body: Punch) -> Response:
     """Record a punch without a camera."""
     punch = ManualPunch(**body.model_dump())
-    return _answer(201, corrections.record(store(), ledger(), punch, by="-", now=now()))
+    return _answer(201, corrections.record(directory(), attendance_store(), punch, by="-", now=now()))

@@ -7,11 +7,11 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from benchmarks.rivals.bodies import Person, Punch
-from chalicelib.domain.models import NewPerson
+from chalicelib.domain.person import NewPerson
 from chalicelib.services import corrections, people
 from chalicelib.services.corrections import ManualPunch
 from chalicelib.web.health import health
-from chalicelib.wiring import environment, ledger, now, store
+from chalicelib.wiring import attendance_store, directory, environment, now
 
 app = APIGatewayRestResolver(enable_validation=True)
 
@@ -39,18 +39,18 @@ def list_people(
     cursor: Annotated[str | None, Query(max_length=2000)] = None,
 ) -> dict[str, Any]:
     """List people by name."""
-    page = people.search(store(), q=q, group=group, status=None, limit=limit, cursor=cursor)
+    page = people.search(directory(), q=q, group=group, status=None, limit=limit, cursor=cursor)
     return _plain(page)
 
 
 @app.post("/v1/people")
 def create_person(body: Person) -> tuple[dict[str, Any], int]:
     """Add a person."""
-    return _plain(people.create(store(), NewPerson(**body.model_dump()), by=None, now=now())), 201
+    return _plain(people.create(directory(), NewPerson(**body.model_dump()), by=None, now=now())), 201
 
 
 @app.post("/v1/punches/manual")
 def record_punch(body: Punch) -> tuple[dict[str, Any], int]:
     """Record a punch without a camera."""
     punch = ManualPunch(**body.model_dump())
-    return _plain(corrections.record(store(), ledger(), punch, by="-", now=now())), 201
+    return _plain(corrections.record(directory(), attendance_store(), punch, by="-", now=now())), 201

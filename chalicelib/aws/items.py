@@ -14,14 +14,16 @@
     calendar    SETTINGS              CALENDAR#<date>     in force from that date
     consent     PERSON#<id>           CONSENT#<instant>   given or withdrawn
     erasure     PERSON#<id>           PROFILE             in place of the person; listed under ERASURES
-
-What says who may call is laid out in `access.py`.
+    token       TOKEN#<sha256>        -                   listed under TOKENS by id; expires, if it does
+    counter     LIMIT#<what>#<who>    <window>            expires
+    lock        LOCK#<what>#<who>     -                   expires
+    audit       AUDIT#<month>         <instant>#<id>
+    signing key SECRET                -
 
 A shard is a partition's share of the people, so that a morning rush does not meet one partition's
 1,000 writes a second.
 """
 
-import unicodedata
 import zlib
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
@@ -29,51 +31,55 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from chalicelib.aws.table import Item, Write, key, unless
-from chalicelib.domain.calendars import Calendar
+from chalicelib.aws.dynamodb import Item, Write, key, unless
+from chalicelib.domain.audit_entry import AuditEntry
+from chalicelib.domain.face import Face, FaceState
 from chalicelib.domain.ids import punch_instant
-from chalicelib.domain.models import (
-    Answer,
-    Consent,
-    DayRecord,
-    Face,
-    FaceState,
-    LeaveRecord,
-    Person,
-    Punch,
-    Session,
-    to_builtins,
-)
+from chalicelib.domain.leave import LeaveRecord
+from chalicelib.domain.person import Consent, Person
+from chalicelib.domain.punch import DayRecord, Punch
+from chalicelib.domain.schedule import Calendar
+from chalicelib.domain.session import Session
 from chalicelib.domain.settings import Settings
-from chalicelib.domain.workdays import Mark
+from chalicelib.domain.stored_reply import StoredReply
+from chalicelib.domain.text import fold
+from chalicelib.domain.token import Token
+from chalicelib.domain.types import to_builtins
+from chalicelib.domain.workday import TimeEvent
 
 LISTING = "listing"
 """The index on `listing_pk` and `listing_sk`."""
 
+
 UNFINISHED = "UNFINISHED"
+
+
 UPLOADS = "UPLOADS"
+TOKENS = "TOKENS"
+
 
 BEFORE_ID = "\t"
 """Between a name and an id in a sort key: it sorts before a space, so that "Anh" comes before "Anh B"."""
+
+
 SETTINGS = ("SETTINGS", "-")
+SECRET = ("SECRET", "-")
+
 
 SESSION_KEPT = timedelta(days=1)
 """How long a spent session still gives its answer to a retry."""
+
 
 WORDS = 20
 """How many words of a name a search may begin with: all its items fit into one transaction (100 writes),
 also those of a change from one name to another."""
 
+
 KEY_BYTES = 900
 """How much of a folded name goes into a sort key, which has 1,024 bytes, an id among them."""
 
+
 S = TypeVar("S", bound=Struct)
-
-
-def fold(text: str) -> str:
-    """Make text comparable: no case, no accents ("Ánh" and "anh" are one; "Đ" counts as "d")."""
-    plain = unicodedata.normalize("NFKD", text.casefold()).replace("đ", "d")
-    return " ".join("".join(c for c in plain if not unicodedata.combining(c)).split())
 
 
 def instant(at: datetime) -> str:
@@ -197,7 +203,7 @@ def day(day: DayRecord, shards: int) -> Item:
     return key(*day_key(day.person_id, day.work_day, shards)) | {"version": day.version, "marks": marks}
 
 
-_marks = msgspec.json.Decoder(tuple[Mark, ...])
+_marks = msgspec.json.Decoder(tuple[TimeEvent, ...])
 
 
 def read_day(item: Item) -> DayRecord:
@@ -251,18 +257,41 @@ def lock_key(what: str, who: str) -> tuple[str, str]:
     return f"LOCK#{what}#{who}", "-"
 
 
-def answer_key(place: str) -> tuple[str, str]:
+def stored_reply_key(place: str) -> tuple[str, str]:
     """Give the key of what a request with an Idempotency-Key was answered."""
     return f"IDEMPOTENCY#{place}", "-"
 
 
-def answer(place: str, answer: Answer, expires: datetime) -> Item:
+def stored_reply(place: str, reply: StoredReply, expires: datetime) -> Item:
     """Lay out such an answer."""
-    item = key(*answer_key(place)) | to_builtins(answer) | {"expires": int(expires.timestamp())}
+    item = key(*stored_reply_key(place)) | to_builtins(reply) | {"expires": int(expires.timestamp())}
     # `-` are those that may name anybody: whoever is erased is looked for in each.
-    return item | ({"body": answer.body, **_about(answer.about or "-", place)} if answer.body else {})
+    return item | ({"body": reply.body, **_about(reply.about or "-", place)} if reply.body else {})
 
 
 def consent(person_id: str, consent: Consent) -> Item:
     """Lay out a consent by when it was recorded; one that is withdrawn takes the place of itself."""
     return key(f"PERSON#{person_id}", f"CONSENT#{instant(consent.recorded_at)}") | to_builtins(consent)
+
+
+def limit_key(what: str, who: str, window: int) -> tuple[str, str]:
+    """Give the key of a counter: how often somebody did something in a window of the clock."""
+    return f"LIMIT#{what}#{who}", str(window)
+
+
+def token_key(digest: str) -> tuple[str, str]:
+    """Give the key of a token by the SHA-256 of its secret."""
+    return f"TOKEN#{digest}", "-"
+
+
+def token(token: Token) -> Item:
+    """Lay out a token, listed by id; it expires in the table as well, if it does."""
+    item = key(*token_key(token.digest)) | to_builtins(token)
+    item |= {"listing_pk": TOKENS, "listing_sk": token.token_id}
+    return item | ({"expires": int(token.expires_at.timestamp())} if token.expires_at else {})
+
+
+def audit_entry(entry: AuditEntry) -> Item:
+    """Lay out an audit entry by its month and instant."""
+    at = entry.at.astimezone(UTC)
+    return key(f"AUDIT#{at:%Y-%m}", f"{instant(at)}#{entry.entry_id}") | to_builtins(entry)

@@ -81,9 +81,6 @@ class Unavailable(RollcallError):
     """A service we need did not answer in time; the caller may try again."""
 
 
-# --- who is asking ------------------------------------------------------------------------------
-
-
 class TokenMissing(Unauthenticated):
     """The request carries no token."""
 
@@ -131,9 +128,6 @@ class LastAdminToken(Conflict):
 
     def __init__(self) -> None:
         super().__init__("This is the last admin token; make another one first.")
-
-
-# --- people and their faces ---------------------------------------------------------------------
 
 
 class ConsentMissing(Forbidden):
@@ -284,9 +278,6 @@ class PunchSuperseded(Conflict):
         super().__init__("This punch has been corrected before.", punch_id=punch_id)
 
 
-# --- liveness and punches -----------------------------------------------------------------------
-
-
 class SessionNotFound(NotFound):
     """No liveness session of ours has this id."""
 
@@ -357,9 +348,6 @@ class LabOff(NotFound):
         super().__init__("The lab's routes are switched off here.")
 
 
-# --- settings and leave -------------------------------------------------------------------------
-
-
 class InvalidSettings(InvalidRequest):
     """The settings contradict themselves."""
 
@@ -381,9 +369,6 @@ class LeaveNotFound(NotFound):
         super().__init__("There is no such leave.", leave_id=leave_id)
 
 
-# --- reports ------------------------------------------------------------------------------------
-
-
 class ExportTooLarge(TooLarge):
     """The file would not be ready before the gateway gives up."""
 
@@ -394,9 +379,6 @@ class ExportTooLarge(TooLarge):
             person_days=person_days,
             limit=limit,
         )
-
-
-# --- the service itself -------------------------------------------------------------------------
 
 
 class Busy(Unavailable):

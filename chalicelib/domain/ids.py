@@ -12,9 +12,9 @@ def new_id() -> str:
     return secrets.token_hex(12)
 
 
-def new_punch_id(at: datetime, seed: str | None = None) -> str:
+def new_punch_id(at: datetime, idempotent_id: str | None = None) -> str:
     """Make the id of a punch: its instant in microseconds, which tells the key, and 48 bits of chance."""
-    rest = seed[:12] if seed else secrets.token_hex(6)
+    rest = idempotent_id[:12] if idempotent_id else secrets.token_hex(6)
     return f"{(at - _EPOCH) // timedelta(microseconds=1):014x}{rest}"
 
 

@@ -3,16 +3,18 @@
 Pure. A table is rows of cells, the header first; `spreadsheets` writes it as CSV or XLSX.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from chalicelib.domain.calendars import Half, Rota
+from chalicelib.domain.schedule import Half, Schedule
 from chalicelib.domain.spreadsheets import Row
-from chalicelib.domain.workdays import STATES, Day, Entry, Leave, Mark, Member, State, person_day
+from chalicelib.domain.workday import STATES, Day, Entry, Leave, Member, State, TimeEvent, person_day
 
 MAX_DAYS = 366  # a leap year
+
 
 LETTERS: dict[State, str] = {
     "present": "P",
@@ -26,6 +28,8 @@ LETTERS: dict[State, str] = {
     "expected": "",
     "inactive": "",
 }
+
+
 LEGEND = (
     ("P", "present"),
     ("L", "late"),
@@ -37,8 +41,13 @@ LEGEND = (
     ("?", "after a letter: a punch is missing"),
 )
 
-MarksOfPerson = Mapping[str, Sequence[Mark]]
-MarksOfDates = Mapping[date, Sequence[Mark]]
+
+MarksOfPerson = Mapping[str, Sequence[TimeEvent]]
+
+
+MarksOfDates = Mapping[date, Sequence[TimeEvent]]
+
+
 LeavesOfPerson = Mapping[str, Sequence[Leave]]
 
 
@@ -134,7 +143,7 @@ class SheetRow(Struct, frozen=True):
 
 
 def roster(
-    rota: Rota,
+    schedule: Schedule,
     members: Iterable[Member],
     on: date,
     marks: MarksOfPerson,
@@ -151,7 +160,7 @@ def roster(
     items = []
     for member in members:
         own = marks.get(member.person_id, ())
-        day = person_day(rota, member, on, own, leaves=leaves.get(member.person_id, ()), now=now)
+        day = person_day(schedule, member, on, own, leaves=leaves.get(member.person_id, ()), now=now)
         if day.state == "inactive":
             continue
         found[day.state] += 1
@@ -181,7 +190,7 @@ def roster(
 
 
 def timesheet(
-    rota: Rota,
+    schedule: Schedule,
     member: Member,
     since: date,
     until: date,
@@ -195,7 +204,8 @@ def timesheet(
     Raises ValueError for a range that runs backwards or is longer than MAX_DAYS.
     """
     days = [
-        person_day(rota, member, on, marks.get(on, ()), leaves=leaves, now=now) for on in dates(since, until)
+        person_day(schedule, member, on, marks.get(on, ()), leaves=leaves, now=now)
+        for on in dates(since, until)
     ]
     return Timesheet(
         member.person_id, member.name, member.code, member.group, since, until, totals(days), days
@@ -203,7 +213,7 @@ def timesheet(
 
 
 def sheet(
-    rota: Rota,
+    schedule: Schedule,
     members: Iterable[Member],
     since: date,
     until: date,
@@ -217,7 +227,7 @@ def sheet(
     for member in members:
         own = marks.get(member.person_id, nothing)
         off = leaves.get(member.person_id, ())
-        made = timesheet(rota, member, since, until, own, leaves=off, now=now)
+        made = timesheet(schedule, member, since, until, own, leaves=off, now=now)
         letters = [LETTERS[day.state] + "?" * day.open for day in made.days]
         yield SheetRow(member.person_id, member.name, member.code, member.group, letters, made.totals)
 
@@ -347,3 +357,19 @@ def _punch(entry: Entry) -> str:
     if entry.void:
         return f"{shown} (takes one out)"
     return shown if entry.counted else f"{shown} (corrected)"
+
+
+P = TypeVar("P")
+
+
+class Report(Struct, Generic[P]):
+    """A report that is read only when one of its forms is asked for.
+
+    `page` makes the JSON answer, `table` the whole of it as rows. `name` is that of the file: ASCII
+    letters, digits and `-`. `person_days` is how many days of people are read for the table.
+    """
+
+    name: str
+    page: Callable[[], P]
+    table: Callable[[], Iterable[Row]]
+    person_days: int

@@ -5,15 +5,21 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from chalicelib.domain.calendars import Calendar, Rota
-from chalicelib.domain.models import Percent
+from chalicelib.domain.schedule import Calendar, Schedule
+from chalicelib.domain.types import Percent
 
 Margin = Annotated[float, Meta(ge=0, le=10)]
+
+
 Threshold = Annotated[float, Meta(ge=80, le=100)]
 
 
 Count = Annotated[int, Meta(ge=1, le=100_000)]
+
+
 Seconds = Annotated[int, Meta(ge=1, le=86_400)]
+
+
 Days = Annotated[int, Meta(ge=1, le=36_500)]
 
 
@@ -72,7 +78,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def today(self, now: datetime) -> date:
         """Say which work day it is, for people of the default shift."""
-        return Rota(self.calendar).work_day(now)
+        return Schedule(self.calendar).work_day(now)
 
 
 def defaults(*, local: bool, zone: str) -> Settings:

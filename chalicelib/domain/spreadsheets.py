@@ -9,12 +9,19 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 Cell = str | int | float | None
+
+
 Row = Sequence[Cell]
+
 
 # What Excel, LibreOffice and Google Sheets may take for a formula, also as full-width characters and
 # behind white space. A quote already in front of one gets another, so that one can be taken off again.
 _FORMULA = re.compile(r"'*\s*[=+\-@＝＋－＠\t\r\n\0]")  # noqa: RUF001 - the full-width ones are meant
+
+
 _CHUNK_ROWS = 2000
+
+
 XLSX_MAX_ROWS = 1_048_576  # Excel's own limit
 
 

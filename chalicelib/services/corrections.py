@@ -10,22 +10,26 @@ from datetime import UTC, date, datetime, time, timedelta
 from msgspec import Struct, convert
 from msgspec.structs import replace
 
-from chalicelib.aws.ledger import DayMoved, Ledger
-from chalicelib.aws.store import Store
-from chalicelib.aws.table import pause
-from chalicelib.domain.calendars import Rota
+from chalicelib.aws.attendance_store import AttendanceStore, WorkDayChanged
+from chalicelib.aws.directory import Directory
+from chalicelib.domain.dates import EARLIEST, FUTURE, date_range
 from chalicelib.domain.errors import Busy, InvalidCursor, InvalidRequest, PunchNotFound, PunchSuperseded
 from chalicelib.domain.ids import new_punch_id, punch_instant
-from chalicelib.domain.models import Evidence, Instant, Page, PersonId, Punch, PunchId, Reason
-from chalicelib.domain.periods import period
-from chalicelib.domain.workdays import Asked, Source, by_day
-from chalicelib.services.people import EARLIEST, FUTURE, clean
+from chalicelib.domain.person import PersonId
+from chalicelib.domain.punch import Evidence, Punch, PunchId, Reason
+from chalicelib.domain.schedule import Schedule
+from chalicelib.domain.text import clean
+from chalicelib.domain.types import Instant, Page
+from chalicelib.domain.workday import Asked, Source, by_day
+from chalicelib.services.retries import pause
 
 TRIES = 30
 """How often a punch that met another of the same person is decided again; pauses between grow to 1 s."""
 
+
 OVERLAP = timedelta(days=2)
 """Work days overlap by less than this of instants, whatever the cut-offs and zones."""
+
 
 NEAR = timedelta(days=31)
 """How far from the punch that it corrects a correction may be."""
@@ -72,15 +76,21 @@ class PunchView(Struct, frozen=True, kw_only=True):
 
 
 def record(
-    store: Store, ledger: Ledger, body: ManualPunch, *, by: str, seed: str | None = None, now: datetime
+    directory: Directory,
+    attendance_store: AttendanceStore,
+    body: ManualPunch,
+    *,
+    by: str,
+    idempotent_id: str | None = None,
+    now: datetime,
 ) -> PunchView:
     """Record a manual punch or a correction, once for each `seed`.
 
     Raises PersonNotFound, PunchNotFound, PunchSuperseded, InvalidRequest.
     """
     _check(body, now)
-    person, rota = store.person(body.person_id), Rota.of(store.calendars())
-    old = ledger.punch(person.person_id, body.supersedes) if body.supersedes else None
+    person, rota = directory.person(body.person_id), Schedule.of(directory.calendars())
+    old = attendance_store.punch(person.person_id, body.supersedes) if body.supersedes else None
     if body.supersedes and old is None:
         raise PunchNotFound(body.supersedes)
     at = body.at or (old.at if old else now)
@@ -92,7 +102,7 @@ def record(
     if old and abs(work_day - old.work_day) > NEAR:
         raise InvalidRequest("A correction is within 31 days of the punch that it corrects.")
     punch = Punch(
-        punch_id=new_punch_id(at, seed),
+        punch_id=new_punch_id(at, idempotent_id),
         person_id=person.person_id,
         at=at,
         recorded_at=now,
@@ -106,17 +116,17 @@ def record(
         by=by,
     )
     for attempt in range(TRIES):
-        if (seed or attempt) and (made := ledger.punch(person.person_id, punch.punch_id)):
+        if (idempotent_id or attempt) and (made := attendance_store.punch(person.person_id, punch.punch_id)):
             return PunchView.of(made)  # made before, and nobody heard of it
         try:
-            with ledger.turn(person.person_id):
-                days = ledger.days(person.person_id, {work_day, old.work_day if old else work_day})
+            with attendance_store.turn(person.person_id):
+                days = attendance_store.days(person.person_id, {work_day, old.work_day if old else work_day})
                 if old and any(mark.supersedes == old.punch_id for day in days for mark in day.marks):
                     raise PunchSuperseded(old.punch_id)
-                ledger.add_punch(punch, days)
-        except DayMoved:
+                attendance_store.add_punch(punch, days)
+        except WorkDayChanged:
             pause(attempt)
-            store.person(person.person_id)  # it may be that they are being erased
+            directory.person(person.person_id)  # it may be that they are being erased
             continue
         return PunchView.of(punch)
     raise Busy
@@ -134,7 +144,7 @@ def _check(body: ManualPunch, now: datetime) -> None:
 
 
 def log(
-    ledger: Ledger,
+    attendance_store: AttendanceStore,
     *,
     person_id: str | None,
     since: date,
@@ -147,13 +157,17 @@ def log(
 
     Raises InvalidRequest or InvalidCursor.
     """
-    days = period(since, until)
+    days = date_range(since, until)
     start = after or ""
     if start:
         days = [day for day in days if day >= _reached(start)]
     if not days:
         return Page([], None)
-    found = ledger.punches(person_id, days[0], until) if person_id else _everybodys(ledger, days, start)
+    found = (
+        attendance_store.punches(person_id, days[0], until)
+        if person_id
+        else _everybodys(attendance_store, days, start)
+    )
     shown: list[Punch] = []
     for punch in found:
         if punch.punch_id > start:  # ids begin with their instant
@@ -171,46 +185,48 @@ def _reached(punch_id: str) -> date:
     return at.date() - OVERLAP
 
 
-def _everybodys(ledger: Ledger, days: list[date], start: str) -> Iterator[Punch]:
+def _everybodys(attendance_store: AttendanceStore, days: list[date], start: str) -> Iterator[Punch]:
     """Yield everybody's punches of some work days in order, reading two days ahead of what is shown."""
     waiting: dict[str, str] = {}
     begin, size = 0, 3
     while begin < len(days):
         some = days[begin : begin + size]
         begin, size = begin + size, min(size * 2, 32)  # where little happened, more days at once
-        for record in ledger.everybodys_days(some):
+        for record in attendance_store.everybodys_days(some):
             own = (mark for mark in record.marks if mark.work_day == record.work_day and mark.id > start)
             waiting |= {mark.id: record.person_id for mark in own}
         horizon = new_punch_id(datetime.combine(some[-1] - OVERLAP, time(), UTC))
-        yield from _read(ledger, waiting, [punch_id for punch_id in waiting if punch_id < horizon])
-    yield from _read(ledger, waiting, list(waiting))
+        yield from _read(attendance_store, waiting, [punch_id for punch_id in waiting if punch_id < horizon])
+    yield from _read(attendance_store, waiting, list(waiting))
 
 
-def _read(ledger: Ledger, waiting: dict[str, str], punch_ids: list[str]) -> Iterator[Punch]:
+def _read(
+    attendance_store: AttendanceStore, waiting: dict[str, str], punch_ids: list[str]
+) -> Iterator[Punch]:
     ordered = sorted(punch_ids)
     for start in range(0, len(ordered), 500):
         pairs = [(waiting.pop(punch_id), punch_id) for punch_id in ordered[start : start + 500]]
-        found = ledger.punches_by_id(pairs)
+        found = attendance_store.punches_by_id(pairs)
         yield from (found[punch_id] for _, punch_id in pairs if punch_id in found)
 
 
-def rebuild(ledger: Ledger, person_id: str, since: date, until: date) -> int:
+def rebuild(attendance_store: AttendanceStore, person_id: str, since: date, until: date) -> int:
     """Write a person's work days anew from the punches where they differ; says how many did.
 
     What counts are the punches; a work day is only their projection. Raises InvalidRequest.
     """
-    wanted = period(since, until)
+    wanted = date_range(since, until)
     changed = 0
     for start in range(0, len(wanted), 31):
-        changed += _rebuild(ledger, person_id, wanted[start : start + 31])
+        changed += _rebuild(attendance_store, person_id, wanted[start : start + 31])
     return changed
 
 
-def _rebuild(ledger: Ledger, person_id: str, work_days: list[date]) -> int:
+def _rebuild(attendance_store: AttendanceStore, person_id: str, work_days: list[date]) -> int:
     for attempt in range(TRIES):
         # The days first: a punch that comes after them moves its day on, and that is noticed below.
-        records = ledger.days(person_id, work_days)
-        punches = ledger.punches(person_id, work_days[0] - NEAR, work_days[-1] + NEAR)
+        records = attendance_store.days(person_id, work_days)
+        punches = attendance_store.punches(person_id, work_days[0] - NEAR, work_days[-1] + NEAR)
         marks = by_day(punch.mark() for punch in punches)
         differing = [
             replace(record, marks=marks.get(record.work_day, ()))
@@ -219,8 +235,8 @@ def _rebuild(ledger: Ledger, person_id: str, work_days: list[date]) -> int:
         ]
         try:
             for record in differing:
-                ledger.write_day(record)
-        except DayMoved:
+                attendance_store.write_day(record)
+        except WorkDayChanged:
             pause(attempt)
             continue
         return len(differing)

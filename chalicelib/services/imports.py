@@ -13,8 +13,8 @@ from typing import ClassVar, Literal
 import msgspec
 from msgspec import Struct
 
-from chalicelib.aws.items import fold
-from chalicelib.aws.store import Store
+from chalicelib.aws.directory import Directory
+from chalicelib.config import BODY_BYTES
 from chalicelib.domain.errors import (
     ImportRefused,
     ImportTooLarge,
@@ -22,19 +22,24 @@ from chalicelib.domain.errors import (
     InvalidRequest,
     UnknownShift,
 )
-from chalicelib.domain.models import NewPerson, Person, to_builtins
+from chalicelib.domain.person import NewPerson, Person
 from chalicelib.domain.settings import Settings
+from chalicelib.domain.text import fold
+from chalicelib.domain.types import to_builtins
 from chalicelib.services import people
-from chalicelib.web.http import BODY_BYTES, Request, decode
+from chalicelib.web.request import Request, decode
 
 ROWS = 5000
 """Most rows of one file: written well inside the 29 s that API Gateway waits."""
 
+
 WIDTH = 100
 """Most columns of a file. There are six to fill; each of a million would cost us time."""
 
+
 HEADER = 10_000
 """Most characters of the header that are looked at to tell which sign separates columns."""
+
 
 COLUMNS = {
     "name": ("name", "full name", "ho ten", "ho va ten", "ten"),
@@ -46,7 +51,9 @@ COLUMNS = {
 }
 """What a column may be called, in English and Vietnamese; case, accents and `_` do not count."""
 
+
 _FIELD = {called: field for field, names in COLUMNS.items() for called in names}
+
 
 _RULES = {
     "name": "A name has 1 to 200 visible characters.",
@@ -57,11 +64,21 @@ _RULES = {
     "since": "This is not a date; write 2026-11-23 or 23/11/2026.",
 }
 
+
 _SEPARATORS = (";", ",", "\t")
+
+
 _SAID = re.compile(r'"?sep=([;,\t|])"?(?:\r?\n|\Z)', re.IGNORECASE)
+
+
 _TEXT = re.compile('="(.*)"', re.DOTALL)
+
+
 _DAY_FIRST = re.compile("([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})(?: 0?0:00(?::00)?)?")
+
+
 _YEAR_FIRST = re.compile("([0-9]{4})[/.-]([0-9]{1,2})[/.-]([0-9]{1,2})(?: 0?0:00(?::00)?)?")
+
 
 Mode = Literal["all", "good"]
 
@@ -221,12 +238,12 @@ def _iso(text: str) -> str:
     return f"{year}-{month:0>2}-{day:0>2}"
 
 
-def run(store: Store, sheet: Sheet, *, dry_run: bool, mode: Mode, now: datetime) -> ImportResult:
+def run(directory: Directory, sheet: Sheet, *, dry_run: bool, mode: Mode, now: datetime) -> ImportResult:
     """Make the people of a sheet, or with `dry_run` only say what would become of each row.
 
     With mode `all`, a single bad row raises ImportRefused with the rows, and nobody is made.
     """
-    results, found = _check(store, sheet.rows, now=now)
+    results, found = _check(directory, sheet.rows, now=now)
 
     def result() -> ImportResult:
         rows = [results[number] for number in sorted(results)]
@@ -238,19 +255,23 @@ def run(store: Store, sheet: Sheet, *, dry_run: bool, mode: Mode, now: datetime)
         return result()
     if mode == "all" and len(found) < len(results):
         raise ImportRefused(to_builtins(result()))
-    taken = store.add_people(list(found.values()))
+    taken = directory.add_people(list(found.values()))
     if taken:  # by others, since we looked
-        results |= _known_codes(store, {row: found.pop(row) for row in list(found) if found[row] in taken})
+        results |= _known_codes(
+            directory, {row: found.pop(row) for row in list(found) if found[row] in taken}
+        )
         if mode == "all":
-            store.take_back(list(found.values()))
+            directory.take_back(list(found.values()))
             raise ImportRefused(to_builtins(result()))
     results |= {row: RowResult(row, "created", person.person_id) for row, person in found.items()}
     return result()
 
 
-def _check(store: Store, rows: list[Row], *, now: datetime) -> tuple[dict[int, RowResult], dict[int, Person]]:
+def _check(
+    directory: Directory, rows: list[Row], *, now: datetime
+) -> tuple[dict[int, RowResult], dict[int, Person]]:
     """Check every row; gives what is known of each, and the people of the good ones, by row."""
-    settings = store.settings()
+    settings = directory.settings()
     today = settings.today(now).isoformat()
     results: dict[int, RowResult] = {}
     found: dict[int, Person] = {}
@@ -267,15 +288,15 @@ def _check(store: Store, rows: list[Row], *, now: datetime) -> tuple[dict[int, R
         if isinstance(made, Person) and not problems:
             found[row.row] = made
         results[row.row] = RowResult(row.row, "invalid" if problems else "valid", None, problems)
-    existing = _known_codes(store, found)
+    existing = _known_codes(directory, found)
     for number in existing:
         del found[number]
     return results | existing, found
 
 
-def _known_codes(store: Store, found: dict[int, Person]) -> dict[int, RowResult]:
+def _known_codes(directory: Directory, found: dict[int, Person]) -> dict[int, RowResult]:
     """Say of which rows somebody has the code already."""
-    owners = store.owners(person.code for person in found.values() if person.code)
+    owners = directory.owners(person.code for person in found.values() if person.code)
     problem = [CellProblem("code", "Somebody already has this code.")]
     return {
         row: RowResult(row, "exists", owners[fold(person.code)], problem)
@@ -287,7 +308,7 @@ def _known_codes(store: Store, found: dict[int, Person]) -> dict[int, RowResult]
 def _make(cells: dict[str, str], settings: Settings, now: datetime) -> Person | list[CellProblem]:
     """Make a person of a row by the rules of `POST /v1/people`, or say what is wrong with each cell."""
     try:
-        return people.make(decode(msgspec.json.encode(cells), NewPerson), settings, now=now)
+        return people.new_person(decode(msgspec.json.encode(cells), NewPerson), settings, now=now)
     except InvalidRequest:
         named = {"name": "", **cells}
         problems = [_problem(field, named[field], settings, now) for field in _RULES if field in named]
@@ -301,7 +322,7 @@ def _problem(field: str, cell: str, settings: Settings, now: datetime) -> CellPr
     except InvalidRequest:
         return CellProblem(field, _RULES[field])
     try:
-        people.make(body, settings, now=now)
+        people.new_person(body, settings, now=now)
     except (InvalidRequest, UnknownShift) as error:
         return CellProblem(field, str(error))
     return None

@@ -5,12 +5,14 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Literal
 
-from chalicelib.aws.access import Access, Caller
-from chalicelib.aws.store import Store
+from chalicelib.aws.directory import Directory
+from chalicelib.aws.rate_limits import RateLimits
 from chalicelib.domain.errors import LockedOut, TooManyRequests
 from chalicelib.domain.settings import Limits
+from chalicelib.domain.token import Caller
 
 Counted = Literal["session", "enrolment"]
+
 
 _MOST: dict[Counted, Callable[[Limits], int]] = {
     "session": attrgetter("sessions_per_minute"),
@@ -18,39 +20,50 @@ _MOST: dict[Counted, Callable[[Limits], int]] = {
 }
 """How many a minute the settings allow, by what is counted."""
 
+
 KIOSK, PERSON = "kiosk", "person"
 
 
-def spend(store: Store, access: Access, what: Counted, caller: Caller | None, *, now: datetime) -> None:
+def count_request(
+    directory: Directory, rate_limits: RateLimits, what: Counted, caller: Caller | None, *, now: datetime
+) -> None:
     """Count one more of `what` for a caller in this minute; raises TooManyRequests.
 
     Where the lab is open nobody says who they are, and nothing is counted.
     """
     if caller is None:
         return
-    count, left = access.count(what, caller.token_id, 60, now)
-    if count > _MOST[what](store.settings().limits):
+    count, left = rate_limits.count(what, caller.token_id, 60, now)
+    if count > _MOST[what](directory.settings().limits):
         raise TooManyRequests(left)
 
 
 def note_failure(
-    access: Access, limits: Limits, caller: Caller | None, person_id: str | None, *, now: datetime
+    rate_limits: RateLimits, limits: Limits, caller: Caller | None, person_id: str | None, *, now: datetime
 ) -> None:
     """Count a failed punch for the kiosk and for whom it looked like, and lock out who has too many."""
     if caller is None:
         return
     _fail(
-        access, KIOSK, caller.token_id, limits.kiosk_failures, limits.kiosk_window_s, limits.kiosk_lock_s, now
+        rate_limits,
+        KIOSK,
+        caller.token_id,
+        limits.kiosk_failures,
+        limits.kiosk_window_s,
+        limits.kiosk_lock_s,
+        now,
     )
     if person_id:
         windows = limits.person_window_s, limits.person_lock_s
-        _fail(access, PERSON, person_id, limits.person_failures, *windows, now)
+        _fail(rate_limits, PERSON, person_id, limits.person_failures, *windows, now)
 
 
-def _fail(access: Access, what: str, who: str, most: int, window_s: int, lock_s: int, now: datetime) -> None:
-    count, _ = access.count(f"failed-{what}", who, window_s, now)
+def _fail(
+    rate_limits: RateLimits, what: str, who: str, most: int, window_s: int, lock_s: int, now: datetime
+) -> None:
+    count, _ = rate_limits.count(f"failed-{what}", who, window_s, now)
     if count >= most:
-        access.lock(what, who, lock_s, now)
+        rate_limits.lock(what, who, lock_s, now)
 
 
 def require_unlocked(locked_until: int, *, now: datetime) -> None:

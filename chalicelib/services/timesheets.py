@@ -13,32 +13,42 @@ from typing import Annotated, TypeVar
 
 from msgspec import Meta, Struct
 
-from chalicelib.aws.items import fold
-from chalicelib.aws.ledger import Ledger
-from chalicelib.aws.store import Store
+from chalicelib.aws.attendance_store import AttendanceStore
+from chalicelib.aws.directory import Directory
 from chalicelib.domain import reports
-from chalicelib.domain.calendars import END, Rota
-from chalicelib.domain.models import DayRecord, LeaveRecord, Page, Person
-from chalicelib.domain.periods import month, one_day, period
-from chalicelib.domain.reports import Counts, RosterRow, SheetRow, Timesheet
+from chalicelib.domain.dates import check_date, date_range, month_dates
+from chalicelib.domain.leave import LeaveRecord
+from chalicelib.domain.person import Person
+from chalicelib.domain.punch import DayRecord
+from chalicelib.domain.reports import Counts, Report, RosterRow, SheetRow, Timesheet
+from chalicelib.domain.schedule import PATTERN_END, Schedule
 from chalicelib.domain.spreadsheets import Row
-from chalicelib.domain.workdays import Leave, Mark, Member, State, employed, leaves_by_person
-from chalicelib.web.exports import Report
+from chalicelib.domain.text import fold
+from chalicelib.domain.types import Page
+from chalicelib.domain.workday import Leave, Member, State, TimeEvent, employed, leaves_by_person
 
 PAGE_DAYS = 2000
 """Most days of people on a page of timesheets: some 3 MB, of the 6 that Lambda may answer with."""
+
 
 FEW, SHARE = 100, 4
 """Days are read one by one for up to a hundred people, or a quarter of all if that is more; for more
 people it is faster to read everybody's."""
 
+
 R = TypeVar("R", Person, RosterRow, Timesheet, SheetRow)
 
-MonthText = Annotated[str, Meta(pattern=f"^2[01][0-9]{{2}}-(0[1-9]|1[0-2]){END}", examples=["2026-11"])]
+
+MonthText = Annotated[
+    str, Meta(pattern=f"^2[01][0-9]{{2}}-(0[1-9]|1[0-2]){PATTERN_END}", examples=["2026-11"])
+]
+
+
 RosterLimit = Annotated[int, Meta(ge=1, le=5000)]
 """A roster fits into one answer at any headcount that Lambda's 6 MB have room for."""
 
-Marks = dict[str, dict[date, tuple[Mark, ...]]]
+
+Marks = dict[str, dict[date, tuple[TimeEvent, ...]]]
 
 
 class RosterPage(Struct, frozen=True):
@@ -80,8 +90,8 @@ class RosterFilter(Struct, frozen=True):
 
 
 def roster(
-    store: Store,
-    ledger: Ledger,
+    directory: Directory,
+    attendance_store: AttendanceStore,
     on: date | None,
     chosen: RosterFilter,
     *,
@@ -93,10 +103,12 @@ def roster(
 
     Whoever cannot be at work on it, being inactive or not with the site, is there only if they were.
     """
-    rota = Rota.of(store.calendars())
-    on = one_day(on or rota.work_day(now))
-    people, days, leaves = store.together(
-        store.everybody, partial(ledger.everybodys_days, [on]), partial(store.leaves, on, on)
+    rota = Schedule.of(directory.calendars())
+    on = check_date(on or rota.work_day(now))
+    people, days, leaves = directory.together(
+        directory.everybody,
+        partial(attendance_store.everybodys_days, [on]),
+        partial(directory.leaves, on, on),
     )
     found = reports.roster(
         rota,
@@ -117,24 +129,32 @@ def roster(
 
 
 def of_person(
-    store: Store, ledger: Ledger, person_id: str, since: date, until: date, *, now: datetime
+    directory: Directory,
+    attendance_store: AttendanceStore,
+    person_id: str,
+    since: date,
+    until: date,
+    *,
+    now: datetime,
 ) -> Report[Timesheet]:
     """Give a person's timesheet; raises PersonNotFound or InvalidRequest."""
-    days = period(since, until)
-    person = store.person(person_id)
-    history, records, leaves = store.together(
-        store.calendars, partial(ledger.days, person_id, days), partial(store.leaves, since, until, person_id)
+    days = date_range(since, until)
+    person = directory.person(person_id)
+    history, records, leaves = directory.together(
+        directory.calendars,
+        partial(attendance_store.days, person_id, days),
+        partial(directory.leaves, since, until, person_id),
     )
     marks = {record.work_day: record.marks for record in records}
     own = [leave.leave() for leave in leaves]
-    made = reports.timesheet(Rota.of(history), person.member(), since, until, marks, leaves=own, now=now)
+    made = reports.timesheet(Schedule.of(history), person.member(), since, until, marks, leaves=own, now=now)
     name = f"timesheet-{person_id}-{since}-{until}"
     return Report(name, lambda: made, lambda: reports.timesheet_table([made]), len(days))
 
 
 def of_group(
-    store: Store,
-    ledger: Ledger,
+    directory: Directory,
+    attendance_store: AttendanceStore,
     since: date,
     until: date,
     group: str | None,
@@ -147,8 +167,8 @@ def of_group(
 
     A page ends at `limit` people, or earlier where their days are many.
     """
-    days = period(since, until)
-    site = _Site(store, ledger, group, days, now)
+    days = date_range(since, until)
+    site = _Site(directory, attendance_store, group, days, now)
 
     def page() -> Page[Timesheet]:
         size = min(limit, max(PAGE_DAYS // len(days), 1))
@@ -162,8 +182,8 @@ def of_group(
 
 
 def of_month(
-    store: Store,
-    ledger: Ledger,
+    directory: Directory,
+    attendance_store: AttendanceStore,
     text: str,
     group: str | None,
     *,
@@ -172,8 +192,8 @@ def of_month(
     now: datetime,
 ) -> Report[MonthlySheet]:
     """Give the sheet of a month, YYYY-MM: people down, days across; raises InvalidRequest, InvalidCursor."""
-    days = month(text)
-    site = _Site(store, ledger, group, days, now)
+    days = month_dates(text)
+    site = _Site(directory, attendance_store, group, days, now)
 
     def page() -> MonthlySheet:
         rows = list(islice(site.sheet(_after(site.people, after), limit + 1), limit + 1))
@@ -189,18 +209,23 @@ class _Site:
     """What is needed of a site to judge some days of it; the days themselves are read when asked for."""
 
     def __init__(
-        self, store: Store, ledger: Ledger, group: str | None, days: list[date], now: datetime
+        self,
+        directory: Directory,
+        attendance_store: AttendanceStore,
+        group: str | None,
+        days: list[date],
+        now: datetime,
     ) -> None:
-        self._ledger, self._days, self._now = ledger, days, now
+        self._ledger, self._days, self._now = attendance_store, days, now
         self._since, self._until = days[0], days[-1]
-        everybody, history, leaves = store.together(
-            store.everybody, store.calendars, partial(store.leaves, self._since, self._until)
+        everybody, history, leaves = directory.together(
+            directory.everybody, directory.calendars, partial(directory.leaves, self._since, self._until)
         )
         self.people = _among(everybody, group)
         self._few = max(FEW, len(everybody) // SHARE)
         read = self.people if len(self.people) <= self._few else everybody
         self.person_days = len(read) * len(days)
-        self._rota = Rota.of(history)
+        self._rota = Schedule.of(history)
         self._leaves = _by_person(leaves)
 
     def timesheets(self, people: Sequence[Person], size: int) -> Iterator[Timesheet]:

@@ -11,7 +11,8 @@ from typing import Annotated
 from msgspec import Meta, Struct, convert
 from msgspec.structs import asdict
 
-from chalicelib.aws.access import Access, Caller, Role, Token
+from chalicelib.aws.rate_limits import RateLimits
+from chalicelib.aws.tokens import TokenStore
 from chalicelib.domain.errors import (
     InvalidRequest,
     InvalidToken,
@@ -22,22 +23,29 @@ from chalicelib.domain.errors import (
     TooManyRequests,
 )
 from chalicelib.domain.ids import new_id
-from chalicelib.domain.models import Instant, Page
 from chalicelib.domain.settings import Limits
-from chalicelib.services.people import clean
+from chalicelib.domain.text import clean
+from chalicelib.domain.token import Caller, Role, Token
+from chalicelib.domain.types import Instant, Page
 
 PREFIX = "rc_"
+
 
 REMEMBERED = timedelta(seconds=30)
 """How long a process trusts what it read of a token; revocation holds everywhere after that."""
 
+
 USED = timedelta(hours=1)
 """How coarse `last_used_at` is."""
+
 
 LARGEST = 1000
 """Most tokens that a process remembers."""
 
+
 _FORM = re.compile("rc_[A-Za-z0-9_-]{43}")  # 256 bits
+
+
 _SCHEME = re.compile("bearer +", re.IGNORECASE)
 
 
@@ -77,48 +85,48 @@ class TokenMade(TokenView, frozen=True, kw_only=True):
         return f"TokenMade(token_id={self.token_id!r}, token=...)"
 
 
-def digest_of(token: str) -> str:
+def token_digest(token: str) -> str:
     """Give what a token is stored by."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def mint(access: Access, body: NewToken, *, now: datetime) -> TokenMade:
+def create(token_store: TokenStore, body: NewToken, *, now: datetime) -> TokenMade:
     """Make a token; raises InvalidRequest."""
     if body.expires_at and body.expires_at <= now:
         raise InvalidRequest("`expires_at` is in the past.")
     secret = PREFIX + secrets.token_urlsafe(32)
     token = Token(
         token_id=new_id(),
-        digest=digest_of(secret),
+        digest=token_digest(secret),
         role=body.role,
         label=clean(body.label, what="label", limit=100),
         site=clean(body.site, what="site", limit=100) if body.site else None,
         created_at=now,
         expires_at=body.expires_at,
     )
-    access.add_token(token)
+    token_store.add(token)
     return TokenMade(**asdict(TokenView.of(token)), token=secret)
 
 
-def listed(access: Access, *, now: datetime) -> Page[TokenView]:
+def listed(token_store: TokenStore, *, now: datetime) -> Page[TokenView]:
     """List the tokens that hold, oldest first."""
-    return Page([TokenView.of(token) for token in access.tokens() if token.holds(now)], None)
+    return Page([TokenView.of(token) for token in token_store.all() if token.holds(now)], None)
 
 
-def revoke(access: Access, token_id: str, *, now: datetime) -> None:
+def revoke(token_store: TokenStore, token_id: str, *, now: datetime) -> None:
     """Make a token worthless, everywhere within a minute; raises TokenNotFound or LastAdminToken."""
-    tokens = {token.token_id: token for token in access.tokens() if token.holds(now)}
+    tokens = {token.token_id: token for token in token_store.all() if token.holds(now)}
     token = tokens.pop(token_id, None)
     if token is None:
         raise TokenNotFound(token_id)
     if token.role is not Role.ADMIN:
-        if not access.remove_token(token):
+        if not token_store.remove(token):
             raise TokenNotFound(token_id)
         return
     admins = [other for other in tokens.values() if other.role is Role.ADMIN]
     # The one that lasts longest, so that somebody is left for as long as can be.
     admins.sort(key=lambda other: (other.expires_at is None, other.expires_at or now), reverse=True)
-    if not any(access.remove_token(token, staying=other) for other in admins):
+    if not any(token_store.remove(token, staying=other) for other in admins):
         raise LastAdminToken
 
 
@@ -127,16 +135,22 @@ class _Known(Struct, frozen=True):
     read_at: datetime
 
 
-class Gate:
+class Authenticator:
     """Lets callers in. Keeps what it read of good tokens for a moment; wrong ones are always looked up."""
 
-    def __init__(self, access: Callable[[], Access], limits: Callable[[], Limits]) -> None:
-        self._access = access
+    def __init__(
+        self,
+        token_store: Callable[[], TokenStore],
+        rate_limits: Callable[[], RateLimits],
+        limits: Callable[[], Limits],
+    ) -> None:
+        self._token_store = token_store
+        self._rate_limits = rate_limits
         self._limits = limits
         self._known: dict[str, _Known] = {}
         self._lock = threading.Lock()
 
-    def admit(self, authorization: str | None, scope: str, address: str, *, now: datetime) -> Caller:
+    def authenticate(self, authorization: str | None, scope: str, address: str, *, now: datetime) -> Caller:
         """Say who is calling from the Authorization header.
 
         Raises TokenMissing, InvalidToken, RoleNotAllowed; TooManyRequests after many unknown tokens from an
@@ -160,11 +174,11 @@ class Gate:
 
     def _find(self, given: str, now: datetime) -> Token | None:
         # What is compared is a digest, by the table's own look-up: no time tells how much of it was right.
-        digest = digest_of(given)
+        digest = token_digest(given)
         known = self._known.get(digest)
         if known and timedelta(0) <= now - known.read_at < REMEMBERED:
             return known.token
-        token = self._access().token(digest)
+        token = self._token_store().find(digest)
         with self._lock:
             self._known.pop(digest, None)
             if token:
@@ -172,7 +186,7 @@ class Gate:
                     self._known.pop(next(iter(self._known)))
                 self._known[digest] = _Known(token, now)
         if token and (token.last_used_at is None or now - token.last_used_at >= USED):
-            self._access().touch(token, now)
+            self._token_store().touch(token, now)
         return token
 
     def forget(self) -> None:
@@ -181,6 +195,6 @@ class Gate:
             self._known.clear()
 
     def _count_guess(self, address: str, now: datetime) -> None:
-        count, left = self._access().count("unknown-token", address, 60, now)
+        count, left = self._rate_limits().count("unknown-token", address, 60, now)
         if count > self._limits().unknown_tokens_per_minute:
             raise TooManyRequests(left)

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from chalicelib.aws.photos import UPLOAD_LIFE, UPLOAD_LIMIT_BYTES, Photo, Photos, upload_key
-from chalicelib.aws.store import Store
+from chalicelib.aws.bucket import UPLOAD_LIFE, Bucket, upload_key
+from chalicelib.aws.directory import Directory
 from chalicelib.domain.errors import UploadNotFound
 from chalicelib.domain.ids import new_id
-from chalicelib.web.forms import PhotoBody
+from chalicelib.domain.photo import UPLOAD_LIMIT_BYTES, Photo
+from chalicelib.web.bodies import PhotoBody
 
 LATEST = timedelta(minutes=2)
 """How long after its form ended an upload may still be under way or in use."""
@@ -26,16 +27,18 @@ class Upload(Struct, frozen=True):
     expires_at: datetime
 
 
-def begin(store: Store, photos: Photos, *, now: datetime) -> Upload:
+def begin(directory: Directory, bucket: Bucket, *, now: datetime) -> Upload:
     """Make a form for one upload."""
     upload_id, expires = new_id(), now + UPLOAD_LIFE
-    store.add_upload(upload_id, expires)
-    url, fields = photos.form(upload_id)
+    directory.add_upload(upload_id, expires)
+    url, fields = bucket.form(upload_id)
     return Upload(upload_id, url, fields, UPLOAD_LIMIT_BYTES, expires)
 
 
 @contextmanager
-def photo_of(store: Store, photos: Photos, body: PhotoBody, *, about: str | None = None) -> Iterator[Photo]:
+def photo_of(
+    directory: Directory, bucket: Bucket, body: PhotoBody, *, about: str | None = None
+) -> Iterator[Photo]:
     """Give the photo that a request sent or uploaded before; an upload is used up by it and then removed.
 
     `about` is whom it is said to show. Raises UploadNotFound, InvalidPhoto or PhotoTooLarge.
@@ -43,23 +46,23 @@ def photo_of(store: Store, photos: Photos, body: PhotoBody, *, about: str | None
     if body.photo is not None:
         yield body.photo
         return
-    if body.upload_id is None or not store.take_upload(body.upload_id, about):
+    if body.upload_id is None or not directory.take_upload(body.upload_id, about):
         raise UploadNotFound
     try:
-        yield photos.uploaded(body.upload_id)
+        yield bucket.uploaded(body.upload_id)
     finally:
-        discard(store, photos, body.upload_id)
+        discard(directory, bucket, body.upload_id)
 
 
-def discard(store: Store, photos: Photos, upload_id: str) -> None:
+def discard(directory: Directory, bucket: Bucket, upload_id: str) -> None:
     """Remove what was uploaded, then the note of it; safe to repeat from any point."""
-    photos.remove(upload_key(upload_id))
-    store.forget_upload(upload_id)
+    bucket.remove(upload_key(upload_id))
+    directory.forget_upload(upload_id)
 
 
-def sweep(store: Store, photos: Photos, *, now: datetime) -> int:
+def sweep(directory: Directory, bucket: Bucket, *, now: datetime) -> int:
     """Remove the uploads whose time is over, used or not; says how many."""
-    old = store.old_uploads(now - LATEST)
+    old = directory.old_uploads(now - LATEST)
     for upload_id in old:
-        discard(store, photos, upload_id)
+        discard(directory, bucket, upload_id)
     return len(old)

@@ -12,21 +12,27 @@ from datetime import UTC, date, datetime, timedelta
 from msgspec import Struct, convert
 from msgspec.structs import replace
 
-from chalicelib.aws.access import Access, AuditEntry
-from chalicelib.aws.telemetry import unhurried
+from chalicelib.aws.audit_log import AuditLog
+from chalicelib.aws.deadline import without_deadline
+from chalicelib.aws.rate_limits import RateLimits
+from chalicelib.aws.signing_key import SigningKey
+from chalicelib.domain.audit_entry import AuditEntry
+from chalicelib.domain.dates import check_date, date_range
 from chalicelib.domain.errors import RollcallError, TooMany
 from chalicelib.domain.ids import new_id
-from chalicelib.domain.models import Page
-from chalicelib.domain.periods import one_day, period
-from chalicelib.web.http import Done, Reply, Request, status_of
+from chalicelib.domain.types import Page
+from chalicelib.web.request import RecordOutcome, Reply, Request, status_of
 
 _log = logging.getLogger("rollcall")
+
 
 PLAIN = {"token_id"}
 """Ids that lead to no person."""
 
+
 OUTSIDE = Request(method="", path="", route="", query={}, headers={}, body=b"", request_id="")
 """What stands for the request where an administrator of the stage acts with AWS credentials."""
+
 
 SHOWN = timedelta(days=31)
 """How far back the audit is shown when no first day is given."""
@@ -52,13 +58,15 @@ class AuditView(Struct, frozen=True, kw_only=True):
         return convert(entry, cls, from_attributes=True)
 
 
-def _entry(access: Access, request: Request, what: str, ids: Mapping[str, str], now: datetime) -> AuditEntry:
+def _entry(
+    signing_key: SigningKey, request: Request, what: str, ids: Mapping[str, str], now: datetime
+) -> AuditEntry:
     caller = request.caller
     return AuditEntry(
         entry_id=new_id(),
         at=now,
         what=what,
-        about=_masked(access, ids),
+        about=_masked(signing_key, ids),
         by=caller.token_id if caller else None,
         role=caller.role.value if caller else None,
         address=request.address,
@@ -66,41 +74,68 @@ def _entry(access: Access, request: Request, what: str, ids: Mapping[str, str], 
     )
 
 
-def _masked(access: Access, ids: Mapping[str, str]) -> dict[str, str]:
-    return {name: text if name in PLAIN else access.masked(text) for name, text in ids.items()}
+def _masked(signing_key: SigningKey, ids: Mapping[str, str]) -> dict[str, str]:
+    return {name: text if name in PLAIN else signing_key.masked(text) for name, text in ids.items()}
 
 
 def _conclude(
-    access: Access, entry: AuditEntry, status: int, code: str | None, ids: Mapping[str, str]
+    audit_log: AuditLog,
+    signing_key: SigningKey,
+    entry: AuditEntry,
+    status: int,
+    code: str | None,
+    ids: Mapping[str, str],
 ) -> None:
     """Note what came of something. It is done: a note that fails does not change what the caller is told."""
     try:
-        with unhurried():
-            access.conclude(entry, status=status, code=code, about=_masked(access, ids))
+        with without_deadline():
+            audit_log.conclude(entry, status=status, code=code, about=_masked(signing_key, ids))
     except Exception as error:
         _log.error("audit %s stays without its end: %s", entry.entry_id, type(error).__name__)
 
 
 @contextmanager
 def audited(
-    access: Access, request: Request, what: str, ids: Mapping[str, str], *, now: datetime
-) -> Iterator[Done]:
+    audit_log: AuditLog,
+    signing_key: SigningKey,
+    request: Request,
+    what: str,
+    ids: Mapping[str, str],
+    *,
+    now: datetime,
+) -> Iterator[RecordOutcome]:
     """Note that something is about to be done, run it, and note what came of it."""
-    entry = _entry(access, request, what, ids, now)
-    access.note(entry)
+    entry = _entry(signing_key, request, what, ids, now)
+    audit_log.note(entry)
 
     def done(reply: Reply) -> None:
         made = {name: getattr(reply.body, name, None) for name in ("person_id", "token_id")}
-        _conclude(access, entry, reply.status, None, {name: value for name, value in made.items() if value})
+        _conclude(
+            audit_log,
+            signing_key,
+            entry,
+            reply.status,
+            None,
+            {name: value for name, value in made.items() if value},
+        )
 
     try:
         yield done
     except RollcallError as error:
-        _conclude(access, entry, status_of(error), type(error).__name__, {})
+        _conclude(audit_log, signing_key, entry, status_of(error), type(error).__name__, {})
         raise
 
 
-def refused(access: Access, request: Request, what: str, error: TooMany, *, now: datetime) -> None:
+def refused(
+    audit_log: AuditLog,
+    signing_key: SigningKey,
+    rate_limits: RateLimits,
+    request: Request,
+    what: str,
+    error: TooMany,
+    *,
+    now: datetime,
+) -> None:
     """Note that a limit refused something: once a minute the same to the same caller.
 
     What is refused may come a thousand times a second, and must not fill the audit. Nor does a note that
@@ -109,16 +144,17 @@ def refused(access: Access, request: Request, what: str, error: TooMany, *, now:
     caller, code = request.caller, type(error).__name__
     who = caller.token_id if caller else request.address
     try:
-        count, _ = access.count("noted", f"{what} {code} {who}", 60, now)
+        count, _ = rate_limits.count("noted", f"{what} {code} {who}", 60, now)
         if count == 1:
-            entry = _entry(access, request, what, {}, now)
-            access.note(replace(entry, status=status_of(error), code=code))
+            entry = _entry(signing_key, request, what, {}, now)
+            audit_log.note(replace(entry, status=status_of(error), code=code))
     except Exception as failure:
         _log.error("a refusal could not be noted: %s", type(failure).__name__)
 
 
 def listed(
-    access: Access,
+    audit_log: AuditLog,
+    signing_key: SigningKey,
     *,
     since: date | None,
     until: date | None,
@@ -128,11 +164,11 @@ def listed(
     now: datetime,
 ) -> Page[AuditView]:
     """List the audit of some days in UTC (left out: the last 31), newest first."""
-    until = one_day(until or now.astimezone(UTC).date())
-    days = period(since or until - SHOWN + timedelta(days=1), until)
-    wanted = access.masked(person_id) if person_id else None
+    until = check_date(until or now.astimezone(UTC).date())
+    days = date_range(since or until - SHOWN + timedelta(days=1), until)
+    wanted = signing_key.masked(person_id) if person_id else None
     shown: list[tuple[str, AuditView]] = []
-    for place, entry in access.entries(days[0], days[-1], after):
+    for place, entry in audit_log.entries(days[0], days[-1], after):
         if wanted is None or wanted in entry.about.values():
             if len(shown) == limit:
                 return Page([view for _, view in shown], shown[-1][0])

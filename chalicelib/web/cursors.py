@@ -3,19 +3,19 @@
 import hmac
 from base64 import b64decode, urlsafe_b64encode
 
-from chalicelib.aws.access import Access
+from chalicelib.aws.signing_key import SigningKey
 from chalicelib.domain.errors import InvalidCursor
-from chalicelib.web.http import Request
+from chalicelib.web.request import Request
 
 _SIGNATURE = 16
 
 
-def seal(access: Access, request: Request, place: str) -> str:
+def sign(signing_key: SigningKey, request: Request, place: str) -> str:
     """Make a cursor of the last place that a page of this list shows."""
-    return _text(_sign(access, request, place) + place.encode())
+    return _text(_signature(signing_key, request, place) + place.encode())
 
 
-def unseal(access: Access, request: Request, cursor: str) -> str:
+def verify(signing_key: SigningKey, request: Request, cursor: str) -> str:
     """Read a cursor of this list; raises InvalidCursor."""
     try:
         sealed = b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
@@ -23,7 +23,9 @@ def unseal(access: Access, request: Request, cursor: str) -> str:
     except ValueError:
         raise InvalidCursor from None
     # Base64 has several ways to write the same bytes; only ours counts.
-    if _text(sealed) != cursor or not hmac.compare_digest(sealed[:_SIGNATURE], _sign(access, request, place)):
+    if _text(sealed) != cursor or not hmac.compare_digest(
+        sealed[:_SIGNATURE], _signature(signing_key, request, place)
+    ):
         raise InvalidCursor
     return place
 
@@ -32,5 +34,5 @@ def _text(sealed: bytes) -> str:
     return urlsafe_b64encode(sealed).decode().rstrip("=")
 
 
-def _sign(access: Access, request: Request, place: str) -> bytes:
-    return access.sign(f"cursor {request.path} {place}")
+def _signature(signing_key: SigningKey, request: Request, place: str) -> bytes:
+    return signing_key.sign(f"cursor {request.path} {place}")

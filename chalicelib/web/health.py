@@ -8,13 +8,14 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from chalicelib.aws.faces import Faces
-from chalicelib.aws.photos import Photos
-from chalicelib.aws.store import Store
-from chalicelib.web.http import Reply
-from chalicelib.wiring import VERSION, Environment
+from chalicelib.aws.bucket import Bucket
+from chalicelib.aws.collection import FaceCollection
+from chalicelib.aws.directory import Directory
+from chalicelib.config import VERSION, Environment
+from chalicelib.web.request import Reply
 
 _log = logging.getLogger("rollcall")
+
 
 OPEN = "The lab's routes are OPEN: anybody who reaches this service can enrol, list and delete faces."
 
@@ -40,12 +41,12 @@ def health(environment: Environment, *, now: datetime) -> Health:
     return Health("ok", environment.stage, VERSION, environment.lab, now, warning)
 
 
-def deep(shallow: Health, store: Store, photos: Photos, faces: Faces) -> Reply:
+def deep(shallow: Health, directory: Directory, bucket: Bucket, collection: FaceCollection) -> Reply:
     """Look whether each thing that the service needs answers; 503 when one does not."""
     checks = {
-        "table": _check("table", store.settings),
-        "bucket": _check("bucket", photos.check),
-        "collection": _check("collection", faces.check),
+        "table": _check("table", directory.settings),
+        "bucket": _check("bucket", bucket.check),
+        "collection": _check("collection", collection.check),
     }
     sound = all(result == "ok" for result in checks.values())
     return Reply(200 if sound else 503, replace(shallow, status="ok" if sound else "failed", checks=checks))

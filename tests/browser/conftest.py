@@ -10,7 +10,7 @@ from tests.browser import chromium
 from tests.browser.camera import Camera, Reel, person, two_people
 from tests.browser.servers import PageServer, Rollcall
 from tests.browser.visit import Desk, attempts
-from tests.faces import photo_of_b, photo_of_c
+from tests.support.photos import photo_of_b, photo_of_c
 
 NAME = "Visitor"
 

@@ -14,7 +14,7 @@ from tests.browser.conftest import NAME
 from tests.browser.servers import ANSWER_S, Rollcall, leave
 from tests.browser.visit import Desk
 from tests.browser.words import CALLS, CODES, WORDS, problems
-from tests.faces import photo_of_c, turned
+from tests.support.photos import photo_of_c, turned
 
 SESSIONS, PUNCHES = CALLS
 GATEWAY = {429: "TooManyRequests", 503: "Busy", 504: "Busy", 403: "NoAccess", 502: "Failed"}

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from chalicelib import wiring
-from chalicelib.aws.access import Role
-from chalicelib.services.tokens import NewToken, mint
+from chalicelib.domain.token import Role
+from chalicelib.services.tokens import NewToken, create
 from local.appserver import AppServer
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 from local.rekognition.liveness.verdict import Picture, Verdict
@@ -85,8 +85,10 @@ def site(aws: Embedded) -> MakeSite:
 
 def tokens() -> dict[str, str]:
     """Make a token of each role."""
-    access, now = wiring.access(), datetime.now(UTC)
-    return {role: mint(access, NewToken(role=role, label=f"the {role}"), now=now).token for role in Role}
+    token_store, now = wiring.token_store(), datetime.now(UTC)
+    return {
+        role: create(token_store, NewToken(role=role, label=f"the {role}"), now=now).token for role in Role
+    }
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from urllib.parse import parse_qs
 from moto.apigateway.models import apigateway_backends
 from werkzeug.serving import make_server
 
-from tests import cloud
 from tests.e2e.template import ACCOUNT, REGION
+from tests.support import cloud
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]

@@ -22,7 +22,7 @@ from tests.e2e.emulator import Emulator
 from tests.e2e.faults import KINDS, Faults, Kind
 from tests.e2e.gateway import INTEGRATION_S
 from tests.e2e.package import Package
-from tests.faces import photo_of_b, photo_of_c, photos_of_a, shrunk
+from tests.support.photos import photo_of_b, photo_of_c, photos_of_a, shrunk
 
 KIOSKS = 6
 SLACK_S = 1.0

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.aws.store import Store
-from chalicelib.domain.models import Face, FaceState, Person
+from chalicelib.aws.directory import Directory
+from chalicelib.domain.face import Face, FaceState
+from chalicelib.domain.person import Person
 from local.embedded import Embedded
 from local.schedules import following
 from tests.e2e.conftest import variables
@@ -35,13 +36,13 @@ def failing(package: Package, aws: Embedded, faults: Faults, tmp_path: Path) -> 
 
 
 @pytest.fixture
-def abandoned(store: Store) -> None:
+def abandoned(directory: Directory) -> None:
     """What an enrolment leaves behind that crashed a minute ago."""
     since = datetime.now(UTC) - timedelta(minutes=1)
     person = Person(person_id="nobody", name="Nobody", created_at=since, updated_at=since)
     key = "photos/nobody/d.jpg"
     face = Face(person_id="nobody", digest="d" * 32, photo_key=key, state=FaceState.PENDING, since=since)
-    store.begin_face(face, person)
+    directory.begin_face(face, person)
 
 
 def sweep(emulator: Emulator) -> int | None:
@@ -62,9 +63,9 @@ def test_every_schedule_of_the_app_is_in_the_package_and_runs(packaged: Emulator
 
 
 @pytest.mark.usefixtures("abandoned")
-def test_the_sweep_undoes_what_a_crash_left(packaged: Emulator, store: Store) -> None:
+def test_the_sweep_undoes_what_a_crash_left(packaged: Emulator, directory: Directory) -> None:
     assert sweep(packaged) == 1
-    assert store.unfinished_faces(before=datetime.now(UTC)) == []
+    assert directory.unfinished_faces(before=datetime.now(UTC)) == []
 
 
 @pytest.mark.usefixtures("abandoned")

@@ -10,8 +10,8 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
-from chalicelib.web import samples
-from tests.faces import jpeg, no_face_photo, photo_of_c, pixels, png
+from chalicelib.web.openapi import examples
+from tests.support.photos import jpeg, no_face_photo, photo_of_c, pixels, png
 
 Json = dict[str, Any]
 
@@ -158,7 +158,7 @@ class Maker:
     def _text(self, parameter: Json) -> str:
         name = parameter["name"]
         found = self._found(name)
-        value = found if found is not None else samples.value(parameter["schema"], self._components, name)
+        value = found if found is not None else examples.value(parameter["schema"], self._components, name)
         return value if isinstance(value, str) else json.dumps(value)
 
     def _spoilt_text(self, parameter: Json) -> str:
@@ -180,7 +180,7 @@ class Maker:
             return "multipart/form-data; boundary=mark", form(name="Ánh".encode(), photo=photo)
         if media != "application/json":
             return media, "Họ tên;Mã;Lớp\r\nNguyễn Văn Ánh;HS-1;12A1\r\n=1+1;=1+1;\r\n".encode()
-        value = samples.value(content[media]["schema"], self._components)
+        value = examples.value(content[media]["schema"], self._components)
         return media, json.dumps(self._real(value, photo)).encode()
 
     def _real(self, value: Any, photo: bytes) -> Any:

@@ -7,19 +7,21 @@ from typing import Any, cast
 
 import msgspec
 
-from chalicelib.aws import photos
-from chalicelib.aws.access import Access
-from chalicelib.domain import pictures
+from chalicelib.aws.signing_key import SigningKey
+from chalicelib.domain import image_header
+from chalicelib.domain import photo as photos
 from chalicelib.domain.errors import RollcallError
-from chalicelib.domain.models import NewConsent, NewLeave, NewPerson, PersonChange
+from chalicelib.domain.leave import NewLeave
+from chalicelib.domain.person import NewConsent, NewPerson, PersonChange
 from chalicelib.domain.settings import Settings
-from chalicelib.lab import lab
+from chalicelib.lab import routes
 from chalicelib.services import imports
-from chalicelib.services.attendance import NewPunch
 from chalicelib.services.corrections import ManualPunch
+from chalicelib.services.punching import NewPunch
 from chalicelib.services.tokens import NewToken
-from chalicelib.web import cursors, exports, forms, http
-from chalicelib.web.forms import PhotoJson
+from chalicelib.web import bodies, cursors, exports
+from chalicelib.web.bodies import PhotoJson
+from chalicelib.web.request import Request, decode
 from local.httpserver import Request as LocalRequest
 from local.rekognition.liveness import framing
 from local.rekognition.liveness.signing import Credentials
@@ -32,17 +34,17 @@ BODIES: tuple[Any, ...] = (
 )
 
 
-def request(body: bytes = b"", **headers: str) -> http.Request:
+def request(body: bytes = b"", **headers: str) -> Request:
     """Make a request as views get it."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return http.Request("POST", "/v1/people", "/v1/people", {}, named, body, "an-id")
+    return Request("POST", "/v1/people", "/v1/people", {}, named, body, "an-id")
 
 
 def photo(data: bytes) -> None:
     with suppress(RollcallError):
         taken = photos.photo(data)
         assert taken.content == data
-        found = pictures.header(data)
+        found = image_header.header(data)
         assert found
         assert min(found.width, found.height) >= photos.LEAST_SIDE
 
@@ -51,13 +53,13 @@ def multipart(data: bytes) -> None:
     """The first line is the content type, the rest the form."""
     kind, _, body = data.partition(b"\n")
     with suppress(RollcallError):
-        forms.parts(body, kind.decode("latin-1"))
+        bodies.form_fields(body, kind.decode("latin-1"))
 
 
 def registration(data: bytes) -> None:
     """A photo in a form, or in JSON, as the lab's pages send it."""
     kind = "application/json" if data.startswith(b"{") else MARK
-    for body in (lab.Registration, lab.Upload, lab.Deletion, forms.PhotoBody):
+    for body in (routes.Registration, routes.Upload, routes.Deletion, bodies.PhotoBody):
         with suppress(RollcallError):
             body.from_request(request(data, content_type=kind))
 
@@ -73,19 +75,19 @@ def json(data: bytes) -> None:
     """The first byte says what is expected; what is taken can be written again."""
     into = BODIES[data[0] % len(BODIES)] if data else str
     with suppress(RollcallError):
-        value = http.decode(data[1:], into)
-        assert http.decode(msgspec.json.encode(value), into) == value
+        value = decode(data[1:], into)
+        assert decode(msgspec.json.encode(value), into) == value
 
 
-_access = Access(cast(Any, None))  # it signs by its secret alone
-_access.secret = bytes(32)
+_signing_key = SigningKey(cast(Any, None))  # it signs by its secret alone
+_signing_key.secret = bytes(32)
 
 
 def cursor(data: bytes) -> None:
     text = data.decode("latin-1")
     with suppress(RollcallError):
-        place = cursors.unseal(_access, request(), text)
-        assert cursors.unseal(_access, request(), cursors.seal(_access, request(), place)) == place
+        place = cursors.verify(_signing_key, request(), text)
+        assert cursors.verify(_signing_key, request(), cursors.sign(_signing_key, request(), place)) == place
 
 
 def headers(data: bytes) -> None:
@@ -94,7 +96,7 @@ def headers(data: bytes) -> None:
     asked = request(accept=text, accept_language=text, content_type=text)
     assert asked.language in ("en", "vi")
     assert asked.content_type == asked.content_type.lower()
-    exports.wanted(asked, None)
+    exports.requested_format(asked, None)
 
 
 def frame(data: bytes) -> None:

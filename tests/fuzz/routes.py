@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.aws.access import Role
-from chalicelib.services.tokens import NewToken, mint
-from chalicelib.web import openapi
-from chalicelib.web.endpoints import SECURITY_HEADERS
+from chalicelib.domain.token import Role
+from chalicelib.services.tokens import NewToken, create
+from chalicelib.web.endpoint import SECURITY_HEADERS
+from chalicelib.web.openapi import document
 from local.appserver import AppServer, set_environment, stage_settings
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 from local.httpserver import Answer, Request
-from tests.faces import photo_of_c
 from tests.fuzz.calls import Call, Maker, dumps
+from tests.support.photos import photo_of_c
 
 LONGEST_S = 5.0
 FRESH_EVERY = 2000
@@ -49,10 +49,10 @@ class Site:
     def fresh(self) -> None:
         """Forget everything and make it anew."""
         self._aws.reset()
-        wiring.gate().forget()
+        wiring.authenticator().forget()
         for role in Role:
             body = NewToken(role=role, label=f"the {role} of the fuzzer")
-            self.tokens[role] = mint(wiring.access(), body, now=datetime.now(UTC)).token
+            self.tokens[role] = create(wiring.token_store(), body, now=datetime.now(UTC)).token
         settings = self._made("GET", "/v1/settings")
         settings["limits"] = {name: 100_000 for name in settings["limits"] if not name.endswith("_s")}
         self._made("PUT", "/v1/settings", settings)
@@ -169,7 +169,7 @@ def fuzz(seconds: float, requests: int | None, seed: int, failures: Path) -> boo
     began = shown = time.monotonic()
     with site() as place:
         rng = random.Random(seed)
-        maker = Maker(openapi.document(the_app()), place.known, rng)
+        maker = Maker(document.document(the_app()), place.known, rng)
         number = 0
         while number < requests if requests else time.monotonic() - began < seconds:
             if number and number % FRESH_EVERY == 0:

@@ -11,7 +11,7 @@ from chalicelib import wiring
 from infra import build, progress, stack
 from infra.__main__ import main
 from infra.stage import ROOT, Stage, find
-from tests.infra.chalice_stand_in import Chalice
+from tests.support.chalice_stand_in import Chalice
 
 Infra = Callable[..., int]
 
@@ -45,7 +45,9 @@ def account(moto: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("CONFIRM", raising=False)
     monkeypatch.setattr(build, "OUT", tmp_path)
-    monkeypatch.setattr(build, "source", lambda stage: ROOT)  # tests/test_package.py builds the lean one
+    monkeypatch.setattr(
+        build, "source", lambda stage: ROOT
+    )  # tests/infra/test_package.py builds the lean one
     forget_gateways(monkeypatch)
     monkeypatch.setattr(progress, "POLL_S", 0)
     monkeypatch.setattr(stack, "POLL_S", 0)

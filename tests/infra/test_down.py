@@ -7,8 +7,8 @@ import pytest
 
 from infra import bucket, build, down, gateway, stack, table
 from infra.stage import Failure, Stage, find
-from tests.infra.chalice_stand_in import Chalice, PowerLost
 from tests.infra.conftest import Infra, make_collection
+from tests.support.chalice_stand_in import Chalice, PowerLost
 
 ACCOUNT = "123456789012"
 BUCKET = f"rollcall-dev-{ACCOUNT}-us-east-1"

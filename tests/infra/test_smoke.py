@@ -4,8 +4,8 @@ import boto3
 import pytest
 
 from chalicelib import wiring
-from chalicelib.aws.access import Role
-from chalicelib.services.tokens import NewToken, mint
+from chalicelib.domain.token import Role
+from chalicelib.services.tokens import NewToken, create
 from infra import progress
 from infra.smoke import smoke
 from infra.stage import ROOT, Failure, Stage
@@ -24,7 +24,7 @@ def test_the_smoke_test_asks_the_real_api(embedded: Embedded, capsys: pytest.Cap
     server.start(app)
     try:
         body = NewToken(role=Role.ADMIN, label="x")
-        smoke(STAGE, server.url, mint(wiring.access(), body, now=wiring.now()).token)
+        smoke(STAGE, server.url, create(wiring.token_store(), body, now=wiring.now()).token)
         assert "GET /v1/settings: zone Asia/Ho_Chi_Minh" in capsys.readouterr().err
         smoke(STAGE, server.url, None)
         assert "GET /v1/settings without a token: 401" in capsys.readouterr().err

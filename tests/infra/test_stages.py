@@ -92,7 +92,7 @@ def test_plain_chalice_takes_a_new_stage(folder: Path, tmp_path: Path) -> None:
         (tmp_path / name).symlink_to(stage.ROOT / name)
     (tmp_path / "requirements.txt").touch()  # packaging dependencies is tested elsewhere
 
-    command = [Path(sys.executable).with_name("chalice"), "package", "--stage", "school1", "packaged"]
+    command = [str(Path(sys.executable).with_name("chalice")), "package", "--stage", "school1", "packaged"]
     environment = os.environ | {"AWS_DEFAULT_REGION": "ap-southeast-7"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

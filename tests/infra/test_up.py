@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.services.tokens import digest_of
+from chalicelib.services.tokens import token_digest
 from infra import build, deploy, down, gateway, stack, table
 from infra.stage import Failure, Stage, find
-from tests.infra.chalice_stand_in import Chalice, PowerLost
 from tests.infra.conftest import Infra, make_collection
+from tests.support.chalice_stand_in import Chalice, PowerLost
 
 ACCOUNT = "123456789012"
 BUCKET = f"rollcall-dev-{ACCOUNT}-us-east-1"
@@ -26,7 +26,7 @@ def test_up_makes_a_stage_and_shows_its_url(
     [url] = capsys.readouterr().out.splitlines()
     assert stat.S_IMODE(token_file.stat().st_mode) == 0o600
     assert url == f"https://{api}.execute-api.us-east-1.amazonaws.com/dev"
-    digest = digest_of(token_file.read_text().strip())
+    digest = token_digest(token_file.read_text().strip())
     made = cloud.client("dynamodb").get_item(
         TableName="rollcall-dev", Key={"pk": {"S": f"TOKEN#{digest}"}, "sk": {"S": "-"}}
     )
@@ -206,7 +206,7 @@ def test_the_token_is_shown_on_the_terminal_before_the_smoke_test_fails(
 
     shown = capsys.readouterr()
     token, url = shown.out.splitlines()
-    digest = digest_of(token.removeprefix("token "))
+    digest = token_digest(token.removeprefix("token "))
     key = {"pk": {"S": f"TOKEN#{digest}"}, "sk": {"S": "-"}}
     assert "Item" in cloud.client("dynamodb").get_item(TableName="rollcall-dev", Key=key)
     assert url == "http://127.0.0.1:9"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import requests
 
 from tests.e2e.contract.site import Scenario, Site, code
-from tests.faces import photo_of_b, photos_of_a
+from tests.support.photos import photo_of_b, photos_of_a
 
 XLSX = b"PK\x03\x04"
 

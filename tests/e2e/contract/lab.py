@@ -5,7 +5,7 @@ from urllib.parse import quote
 import requests
 
 from tests.e2e.contract.site import Scenario, Site
-from tests.faces import no_face_photo, photos_of_a
+from tests.support.photos import no_face_photo, photos_of_a
 
 
 def serves_the_labs_front_end(site: Site) -> None:

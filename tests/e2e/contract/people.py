@@ -5,7 +5,7 @@ import base64
 import requests
 
 from tests.e2e.contract.site import Json, Scenario, Site, code
-from tests.faces import group_photo, no_face_photo, photo_of_b, photos_of_a
+from tests.support.photos import group_photo, no_face_photo, photo_of_b, photos_of_a
 
 CSV = "name,code\nTrần Thị Hoa,{0}-1\nLê Văn Đạt,{0}-2\n"
 

@@ -4,7 +4,7 @@ import base64
 import json
 
 from tests.e2e.contract.site import Scenario, Site, code
-from tests.faces import photos_of_a
+from tests.support.photos import photos_of_a
 
 
 def says_it_is_up(site: Site) -> None:

@@ -1,0 +1,89 @@
+"""What every boto3 client does beside its calls: measure them, keep the deadline, detect broken replies."""
+
+import zlib
+from time import perf_counter
+from typing import Any, TypeVar
+
+import msgspec
+from botocore.exceptions import ClientError, HTTPClientError
+
+from chalicelib.aws import deadline, metrics
+from chalicelib.domain.errors import Busy
+
+C = TypeVar("C", bound=Any)
+
+
+_BUSY_STATUS = {429, 500, 502, 503, 504}
+
+
+_BUSY_CODES = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "SlowDown",
+    "ThrottlingException",
+    "TransactionInProgressException",
+}
+
+
+def _refuse_cut_off(response: tuple[Any, dict[str, Any]] | None, **_: Any) -> None:
+    """Make a server's error of a reply that broke off, before botocore asks itself whether to try again.
+
+    botocore takes it for a whole one. DynamoDB's replies say what their bytes add up to; of others the JSON
+    must be whole.
+    """
+    if response is None or response[0].status_code != 200:
+        return
+    http, parsed = response
+    if total := http.headers.get("x-amz-crc32"):
+        whole = int(total) == zlib.crc32(http.content)
+    elif http.headers.get("content-type", "").startswith("application/x-amz-json"):
+        whole = _is_json(http.content)
+    else:
+        return
+    if not whole:
+        http.status_code = 500
+        parsed["Error"] = {"Code": "InternalServerError", "Message": "The reply broke off."}
+        parsed.setdefault("ResponseMetadata", {})["HTTPStatusCode"] = 500
+
+
+def _is_json(content: bytes) -> bool:
+    try:
+        msgspec.json.decode(content or b"{}")
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+def watch(client: C) -> C:
+    """Measure each call of a client as part of the request that makes it."""
+
+    def begin(context: dict[str, Any], **_: Any) -> None:
+        context["rollcall_began"] = perf_counter()
+
+    def end(context: dict[str, Any], **_: Any) -> None:
+        metrics.record_aws_call(1000 * (perf_counter() - context.get("rollcall_began", perf_counter())))
+
+    def send(**_: Any) -> None:  # before each attempt
+        if deadline.deadline_passed():
+            raise Busy
+
+    events = client.meta.events
+    events.register("before-send", send, "watch-send")
+    # Under the service's name, where botocore's own handler is too: what is more general comes later.
+    service = client.meta.service_model.service_id.hyphenize()
+    events.register_first(f"needs-retry.{service}", _refuse_cut_off, "watch-reply")
+    events.register("before-call", begin, "watch-begin")
+    events.register("after-call", end, "watch-end")
+    events.register("after-call-error", end, "watch-error")
+    return client
+
+
+def is_busy(error: Exception) -> bool:
+    """Say whether AWS throttled, timed out or failed, so that trying again later may help."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        return status in _BUSY_STATUS or error.response.get("Error", {}).get("Code") in _BUSY_CODES
+    return isinstance(error, HTTPClientError)  # no connection, or it broke, or no answer in time

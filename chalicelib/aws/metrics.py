@@ -1,0 +1,61 @@
+"""What is measured of one request or scheduled run: AWS calls, subjects and metrics by name."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from time import perf_counter
+
+import msgspec
+
+UNITS = {"MatchMargin": "Percent", "Similarity": "Percent", "Ms": "Milliseconds"}
+"""What is not counted."""
+
+
+class Meter(msgspec.Struct):
+    """What is measured of one request or run of a schedule: AWS calls, marks and metrics by name.
+
+    `deadline_s` is after how many seconds no more calls to AWS are begun; None for a schedule, which may take
+    its time.
+    """
+
+    began: float = msgspec.field(default_factory=perf_counter)
+    deadline_s: float | None = None
+    aws_calls: int = 0
+    aws_ms: float = 0.0
+    marks: dict[str, str] = {}
+    metrics: dict[str, float] = {}
+
+
+_current: ContextVar[Meter | None] = ContextVar("meter", default=None)
+
+
+@contextmanager
+def measuring(deadline_s: float | None = None) -> Iterator[Meter]:
+    """Measure what happens inside, in this thread and those it hands its context to."""
+    meter = Meter(deadline_s=deadline_s)
+    token = _current.set(meter)
+    try:
+        yield meter
+    finally:
+        _current.reset(token)
+
+
+def record_aws_call(ms: float) -> None:
+    """Count a call to AWS that took so many milliseconds."""
+    if meter := _current.get():
+        meter.aws_calls += 1
+        meter.aws_ms += ms
+
+
+def record_metric(name: str, value: float = 1) -> None:
+    """Note a metric: add to a count, or give a value of what `UNITS` names."""
+    if meter := _current.get():
+        meter.metrics[name] = value if name in UNITS else meter.metrics.get(name, 0) + value
+
+
+def record_subject(**ids: str) -> None:
+    """Note what the request is about, hashed."""
+    if meter := _current.get():
+        for name, identifier in ids.items():
+            meter.marks[name] = hashlib.sha256(identifier.encode()).hexdigest()[:16]

@@ -1,0 +1,26 @@
+"""Counters and lock-outs, in the table."""
+
+import math
+from datetime import datetime
+
+from chalicelib.aws.dynamodb import Table, key, put
+from chalicelib.aws.items import lock_key
+
+
+class RateLimits:
+    """Counts what callers do in windows of the clock, and locks out who failed too often."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def count(self, what: str, who: str, window_s: int, now: datetime) -> tuple[int, int]:
+        """Count one more; gives how many this window of the clock has, and the seconds that it has left."""
+        number, spent = divmod(int(now.timestamp()), window_s)
+        left = window_s - spent
+        expires = int(now.timestamp()) + left + 3600
+        return self._table.count(f"LIMIT#{what}#{who}", str(number), expires), left
+
+    def lock(self, what: str, who: str, lock_s: int, now: datetime) -> None:
+        """Lock somebody out for some seconds."""
+        until = math.ceil(now.timestamp()) + lock_s
+        self._table.write(put(key(*lock_key(what, who)) | {"until": until, "expires": until}))

@@ -1,0 +1,63 @@
+"""Temporary credentials with which a camera page streams its video to Rekognition."""
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from mypy_boto3_sts import STSClient
+
+_ONLY_STREAMING = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "rekognition:StartFaceLivenessSession", "Resource": "*"}],
+    }
+)
+
+
+class StreamingCredentials(Struct, frozen=True):
+    """Temporary AWS credentials that may do nothing but stream a video to Rekognition."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    expiration: datetime
+
+    def __repr__(self) -> str:
+        """Keep the secrets out of logs and traces."""
+        return f"StreamingCredentials(access_key_id={self.access_key_id!r}, ...)"
+
+
+class Stream(Struct, frozen=True):
+    """Where and how the camera component streams; `endpoint` is null for AWS's own."""
+
+    endpoint: str | None
+    credentials: StreamingCredentials
+
+
+class Streaming:
+    """Who lends the streaming credentials: a role, through a boto3 STS client."""
+
+    def __init__(self, client: "STSClient", role: str, region: str, endpoint: str | None) -> None:
+        self._client = client
+        self._role = role
+        self._endpoint = endpoint
+        self.region = region
+
+    def issue(self) -> Stream | None:
+        """Give credentials for 15 minutes (AWS's least); None where the stage has no role for it."""
+        if not self._role:
+            return None
+        reply = self._client.assume_role(
+            RoleArn=self._role,
+            RoleSessionName="rollcall-camera",
+            DurationSeconds=900,
+            Policy=_ONLY_STREAMING,
+        )
+        lent = reply["Credentials"]
+        credentials = StreamingCredentials(
+            lent["AccessKeyId"], lent["SecretAccessKey"], lent["SessionToken"], lent["Expiration"]
+        )
+        return Stream(self._endpoint, credentials)

@@ -1,0 +1,38 @@
+"""The erasure of a person: its options, its progress and its counts."""
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+
+AttendanceOf = Literal["anonymise", "remove"]
+
+
+class Removed(Struct, frozen=True):
+    """How much of each there was."""
+
+    faces: int = 0
+    photos: int = 0
+    liveness_images: int = 0
+    uploads: int = 0
+    exports: int = 0
+    consents: int = 0
+    leaves: int = 0
+    sessions: int = 0
+    answers: int = 0
+    punches: int = 0
+    work_days: int = 0
+
+
+class Erasure(Struct, frozen=True, kw_only=True):
+    """An erasure under way; it stands where the person's profile stood, and says nothing of who it was.
+
+    `face_ids` are looked for at the end. `found` is what there was when it began.
+    """
+
+    person_id: str
+    erasing: datetime
+    attendance: AttendanceOf
+    pseudonym: str
+    face_ids: tuple[str, ...] = ()
+    found: Removed | None = None

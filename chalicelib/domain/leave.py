@@ -1,0 +1,33 @@
+"""Leave: days on which a person is excused."""
+
+from datetime import date
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from chalicelib.domain.schedule import Half
+from chalicelib.domain.workday import Leave
+
+
+class NewLeave(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Days on which a person is excused, both ends included, or one `half` of each of them."""
+
+    since: date
+    until: date
+    kind: Annotated[str, Meta(min_length=1, max_length=40, examples=["annual", "sick"])]
+    half: Half | None = None
+
+
+class LeaveRecord(Struct, frozen=True, kw_only=True):
+    """A leave as stored and shown."""
+
+    leave_id: str
+    person_id: str
+    since: date
+    until: date
+    kind: str
+    half: Half | None = None
+
+    def leave(self) -> Leave:
+        """The leave as the work-day rules see it."""
+        return Leave(self.person_id, self.since, self.until, self.kind, self.half)

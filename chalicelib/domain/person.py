@@ -1,0 +1,143 @@
+"""People and their consent: as requested, as stored and as shown."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from chalicelib.domain.schedule import PATTERN_END, ShiftName
+from chalicelib.domain.types import Instant
+from chalicelib.domain.workday import Member
+
+PersonId = Annotated[
+    str, Meta(pattern=f"^[0-9a-z]{{1,40}}{PATTERN_END}", examples=["3f9d0c5be7a1426c98b0d2f4"])
+]
+
+
+Name = Annotated[str, Meta(min_length=1, max_length=200, examples=["Nguyễn Văn Ánh"])]
+
+
+Code = Annotated[str, Meta(min_length=1, max_length=64, examples=["HS-0042"])]
+
+
+Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$")]
+
+
+Group = Annotated[str, Meta(min_length=1, max_length=100, examples=["12A1"])]
+
+
+class Status(StrEnum):
+    """Whether a person is expected to come."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+
+
+class NewConsent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """That a person agreed to be recognised by their face: to which text, in which language, when and how."""
+
+    text_version: Annotated[str, Meta(min_length=1, max_length=40, examples=["2026-11"])]
+    language: Annotated[
+        str, Meta(pattern=f"^[a-z]{{2,3}}(-[A-Za-z0-9]{{2,8}})?{PATTERN_END}", examples=["vi"])
+    ]
+    method: Annotated[str, Meta(pattern=f"^[a-z][a-z_]{{0,39}}{PATTERN_END}", examples=["signed_paper"])]
+    given_at: Instant | None = None
+
+
+class Consent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A consent as stored; `recorded_by` is the token, and `withdrawn_at` says that it holds no more."""
+
+    text_version: str
+    language: str
+    method: str
+    given_at: datetime
+    recorded_at: datetime
+    recorded_by: str | None = None
+    withdrawn_at: datetime | None = None
+
+
+class NewPerson(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A person to be made. `code` is unique without regard to case; `since` is the first day due."""
+
+    name: Name
+    code: Code | None = None
+    email: Email | None = None
+    group: Group | None = None
+    shift: ShiftName | None = None
+    since: date | None = None
+    consent: NewConsent | None = None
+
+
+class PersonChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to change of a person; what is left out stays, null takes away."""
+
+    name: Name | UnsetType = UNSET
+    code: Code | UnsetType | None = UNSET
+    email: Email | UnsetType | None = UNSET
+    group: Group | UnsetType | None = UNSET
+    shift: ShiftName | UnsetType | None = UNSET
+    status: Status | UnsetType = UNSET
+    since: date | UnsetType | None = UNSET
+    until: date | UnsetType | None = UNSET
+
+
+class Person(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A person as stored. Names live here and nowhere else; Rekognition and S3 know only the id."""
+
+    person_id: str
+    name: str
+    created_at: datetime
+    updated_at: datetime
+    code: str | None = None
+    email: str | None = None
+    group: str | None = None
+    shift: str | None = None
+    status: Status = Status.ACTIVE
+    since: date | None = None
+    until: date | None = None
+    face_ids: tuple[str, ...] = ()
+    consent: Consent | None = None
+    version: int = 0
+
+    @property
+    def faces(self) -> int:
+        """How many photos they can be recognised by."""
+        return len(self.face_ids)
+
+    def member(self) -> Member:
+        """The person as the work-day rules see them."""
+        return Member(
+            person_id=self.person_id,
+            name=self.name,
+            code=self.code,
+            group=self.group,
+            shift=self.shift,
+            active=self.status is Status.ACTIVE,
+            since=self.since,
+            until=self.until,
+        )
+
+
+class PersonView(Struct, frozen=True, kw_only=True):
+    """A person as callers see them; `faces` is how many photos they can be recognised by."""
+
+    person_id: str
+    name: str
+    code: str | None
+    email: str | None
+    group: str | None
+    shift: str | None
+    status: Status
+    since: date | None
+    until: date | None
+    faces: int
+    consent: Consent | None
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, person: Person) -> "PersonView":
+        """Show a stored person."""
+        return msgspec.convert(person, cls, from_attributes=True)

@@ -1,0 +1,42 @@
+"""Liveness sessions and their outcomes."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from chalicelib.domain.schedule import PATTERN_END
+
+SessionId = Annotated[str, Meta(pattern=f"^[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}{PATTERN_END}")]
+
+
+class SessionState(StrEnum):
+    """A liveness session is spent once."""
+
+    ISSUED = "issued"
+    USED = "used"
+
+
+class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What came of a liveness session or a photo: the answer that every retry gets again."""
+
+    code: str
+    at: datetime
+    person_id: str | None = None
+    punch_id: str | None = None
+    face_id: str | None = None
+    similarity: float | None = None
+    liveness: float | None = None
+    duplicate: bool = False
+    image_bytes: int | None = None
+
+
+class Session(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A liveness session that we asked Rekognition for, `by` the token that may use it."""
+
+    session_id: str
+    created_at: datetime
+    by: str | None = None
+    state: SessionState  # no default: what is a default is not written, and this is written on
+    outcome: Outcome | None = None

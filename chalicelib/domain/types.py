@@ -1,0 +1,47 @@
+"""Types that several nouns share: percentages, instants, pages of lists, links."""
+
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+Percent = Annotated[float, Meta(ge=0, le=100)]
+
+
+Instant = Annotated[datetime, Meta(tz=True)]
+
+
+UploadId = Annotated[str, Meta(max_length=64)]
+
+
+Limit = Annotated[int, Meta(ge=1, le=1000)]
+
+
+Query = Annotated[str, Meta(max_length=100)]
+
+
+Cursor = Annotated[str, Meta(max_length=2000)]
+
+
+T = TypeVar("T")
+
+
+class Page(Struct, Generic[T], frozen=True):
+    """A part of a list; `next_cursor` asks for the next part and is null at the end."""
+
+    items: list[T]
+    next_cursor: str | None
+
+
+class Link(Struct, frozen=True):
+    """A signed URL that works until `expires_at`."""
+
+    url: str
+    expires_at: datetime
+
+
+def to_builtins(value: Struct) -> dict[str, Any]:
+    """Turn a Struct into JSON-like values (instants and dates as RFC 3339 text)."""
+    plain: dict[str, Any] = msgspec.to_builtins(value)
+    return plain

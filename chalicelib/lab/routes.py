@@ -1,0 +1,399 @@
+"""The routes of the lab: its shapes, its texts and its front end's habits, over our use cases.
+
+The lab's `ExternalImageId` is `<person id>_<name>` here: its pages show what follows the first
+underscore, and send the whole back as an opaque handle.
+"""
+
+import base64
+import binascii
+import re
+from datetime import datetime
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Struct
+
+from chalicelib.aws.attendance_store import AttendanceStore
+from chalicelib.aws.bucket import Bucket
+from chalicelib.aws.collection import FaceCollection
+from chalicelib.aws.directory import Directory
+from chalicelib.aws.items import listed_name
+from chalicelib.aws.rate_limits import RateLimits
+from chalicelib.domain.errors import (
+    FaceBelongsToAnother,
+    FaceNotFound,
+    IdempotencyKeyReused,
+    InvalidRequest,
+    NoFaceFound,
+    Refused,
+    RollcallError,
+    SessionPending,
+    TooManyFaces,
+)
+from chalicelib.domain.person import Consent, Person, PersonId
+from chalicelib.domain.photo import Photo, photo
+from chalicelib.domain.session import SessionId
+from chalicelib.domain.token import Caller
+from chalicelib.lab.shapes import (
+    LabCandidate,
+    LabCheckIn,
+    LabDeleted,
+    LabDeletion,
+    LabFaces,
+    LabForm,
+    LabImage,
+    LabImageDetails,
+    LabLive,
+    LabMatch,
+    LabNotCheckedIn,
+    LabNotLive,
+    LabPhotoForm,
+    LabPunch,
+    LabRefusal,
+    LabRegistered,
+    LabRegistration,
+    LabSession,
+    LabToday,
+)
+from chalicelib.services import enrolment, liveness_sessions, punching
+from chalicelib.services.limits import count_request
+from chalicelib.services.punching import SessionResult
+from chalicelib.web import bodies
+from chalicelib.web.request import ErrorBody, Request, status_of
+
+Body = dict[str, Any]
+
+
+_NO_FACE = "No face detected in image"
+
+
+_NO_FACES = "No faces detected in the uploaded image"
+
+
+_NO_MATCH = "No matching face found in collection"
+
+
+_UNKNOWN = "You are verified as a live person, but your face is not in our system."
+
+
+_NOT_LIVE = "Liveness verification failed. Please try again."
+
+
+MISSING_SESSION = InvalidRequest("Missing session ID")
+
+
+_DATA_URL = re.compile("\\Adata:[A-Za-z0-9/+.-]{0,100};base64,")
+
+
+_FAILED = "Failed to process liveness results. Please try again."
+
+
+def error_body(error: RollcallError, request: Request) -> ErrorBody:
+    """Give a refusal the lab's shape; what our rules refuse is a 200 there, and `success` tells.
+
+    Its pages show the reason only of a 200: of all else they know no more than the status.
+    """
+    by_rule = isinstance(error, Refused | FaceBelongsToAnother | TooManyFaces)
+    if by_rule and not isinstance(error, IdempotencyKeyReused):
+        return 200, {"success": False, "message": str(error), "error": str(error)}
+    return status_of(error), {"success": False, "error": str(error)}
+
+
+def result_error_body(error: RollcallError, request: Request) -> ErrorBody:
+    """Give a refusal of a liveness result its shape."""
+    status, body = error_body(error, request)
+    return status, body if status == 400 else body | {"message": _FAILED}
+
+
+class Registration(Struct, frozen=True):
+    """The body of /index-face: a name and a photo, as JSON with base64 or as a multipart form."""
+
+    TAKES: ClassVar = {"application/json": LabRegistration, "multipart/form-data": LabForm}
+    name: str
+    photo: Photo
+
+    @classmethod
+    def from_request(cls, request: Request) -> "Registration":
+        """Read either form; raises InvalidRequest, InvalidPhoto or PhotoTooLarge."""
+        if request.content_type == "multipart/form-data":
+            fields = bodies.form_fields(request.body, request.headers["content-type"])
+            if not fields.get("name") or not fields.get("photo"):
+                raise InvalidRequest("Missing required fields")
+            return cls(_text(fields["name"]), photo(fields["photo"]))
+        body = _json(request)
+        sent = [body.get(name) for name in ("name", "fileBase64", "fileName", "fileType")]
+        if not all(isinstance(value, str) and value for value in sent):
+            raise InvalidRequest("Missing required fields")
+        return cls(body["name"], photo(_base64(body["fileBase64"])))
+
+
+class Upload(Struct, frozen=True):
+    """The body of /checkin: a photo as a multipart field or as it is."""
+
+    TAKES: ClassVar = {"multipart/form-data": LabPhotoForm, "image/jpeg": bytes, "image/png": bytes}
+    photo: Photo
+
+    @classmethod
+    def from_request(cls, request: Request) -> "Upload":
+        """Read either form; raises InvalidRequest, InvalidPhoto or PhotoTooLarge."""
+        content = request.body
+        if request.content_type == "multipart/form-data":
+            content = bodies.form_fields(request.body, request.headers["content-type"]).get("photo", b"")
+        elif request.content_type == "application/json":
+            # The lab's page means to send a form but its axios turns it into {"photo": {}}.
+            content = b""
+        if not content:
+            raise InvalidRequest("No photo uploaded")
+        return cls(photo(content))
+
+
+class Deletion(Struct, frozen=True):
+    """The body of DELETE /delete-face. The page also sends `s3Key`; where the photo is, we know."""
+
+    TAKES: ClassVar = {"application/json": LabDeletion}
+    face_id: str
+
+    @classmethod
+    def from_request(cls, request: Request) -> "Deletion":
+        """Read it; raises InvalidRequest."""
+        body = _json(request)
+        if not all(isinstance(body.get(name), str) and body[name] for name in ("faceId", "s3Key")):
+            raise InvalidRequest("Missing faceId or s3Key")
+        return cls(body["faceId"])
+
+
+def _json(request: Request) -> Body:
+    try:
+        body = msgspec.json.decode(request.body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise InvalidRequest("Invalid JSON body") from None
+    if not isinstance(body, dict):
+        raise InvalidRequest("Invalid JSON body")
+    return body
+
+
+def _text(content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise InvalidRequest("The name is not UTF-8.") from None
+
+
+def _fits(text: str, kind: Any) -> bool:
+    try:
+        msgspec.convert(text, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _base64(text: str) -> bytes:
+    try:
+        return base64.b64decode(re.sub(r"\s", "", _DATA_URL.sub("", text, count=1)), validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidRequest("fileBase64 is not base64.") from None
+
+
+def start_session(
+    directory: Directory,
+    attendance_store: AttendanceStore,
+    rate_limits: RateLimits,
+    collection: FaceCollection,
+    *,
+    caller: Caller | None,
+    now: datetime,
+) -> LabSession:
+    """Answer GET /session."""
+    session = liveness_sessions.start(
+        directory, attendance_store, rate_limits, collection, caller=caller, now=now
+    )
+    return {"sessionId": session.session_id, "success": True}
+
+
+def session_result(
+    attendance_store: AttendanceStore,
+    rate_limits: RateLimits,
+    collection: FaceCollection,
+    session_id: str,
+    *,
+    caller: Caller | None,
+    now: datetime,
+) -> LabLive | LabNotLive:
+    """Answer GET /liveness-result/{sessionId}: the first call decides, the others repeat its answer.
+
+    Where the lab is open (no caller) it shows liveness, similarity and the whole name, as the lab did; a
+    kiosk sees a first name. Never shown: who else came close.
+    """
+    scores = caller is None
+    if not _fits(session_id, SessionId):
+        raise InvalidRequest("Invalid session ID format")
+    try:
+        settled = punching.use_session(
+            attendance_store, rate_limits, collection, session_id, caller=caller, now=now
+        )
+    except SessionPending:
+        return _not_live(None, "Liveness check failed")
+    outcome = settled.outcome
+    liveness = outcome.liveness if scores else None
+    if outcome.code == "NotLive":
+        low = f"Low confidence score: {liveness:g}%" if liveness else "Liveness check failed"
+        return _not_live(liveness, low)
+    match, message = _match(settled, scores)
+    return {
+        "success": True,
+        "isLive": True,
+        "confidence": None if liveness is None else round(liveness / 100, 4),
+        "faceMatch": match,
+        "sessionId": session_id,
+        "capturedImage": _captured(outcome.image_bytes, "JPEG"),
+        "timestamp": _javascript(outcome.at),
+        "message": message,
+    }
+
+
+def _not_live(liveness: float | None, reason: str) -> LabNotLive:
+    return {
+        "success": True,
+        "isLive": False,
+        "confidence": None if liveness is None else round(liveness / 100, 4),
+        "reason": reason,
+        "message": _NOT_LIVE,
+    }
+
+
+def _match(settled: SessionResult, scores: bool) -> tuple[LabMatch, str]:
+    outcome, person = settled.outcome, settled.person
+    if person is None:
+        return {"found": False}, _UNKNOWN
+    if not scores or outcome.similarity is None:
+        shown = settled.greeting
+        return {"found": True, "name": shown, "faceId": None, "allMatches": []}, f"Welcome {shown}!"
+    name = external_id(person)
+    one: LabCandidate = {"name": name, "similarity": outcome.similarity, "faceId": outcome.face_id}
+    message = f"Welcome {name}! Face verified with {outcome.similarity:.1f}% similarity."
+    match: LabMatch = {"found": True, **one, "allMatches": [one]}
+    return match, message
+
+
+def register(
+    directory: Directory,
+    rate_limits: RateLimits,
+    collection: FaceCollection,
+    bucket: Bucket,
+    body: Registration,
+    *,
+    caller: Caller | None,
+    now: datetime,
+) -> LabRegistered | LabRefusal:
+    """Answer POST /index-face.
+
+    Its page cannot ask for consent. Where the lab is open, whoever plays with it is taken to agree; elsewhere
+    a person's consent must have been recorded before.
+    """
+    count_request(directory, rate_limits, "enrolment", caller, now=now)
+    consent = None
+    if caller is None:
+        consent = Consent(text_version="lab", language="en", method="lab_page", given_at=now, recorded_at=now)
+    try:
+        enrolment.register(directory, collection, bucket, body.name, body.photo, consent=consent, now=now)
+    except NoFaceFound:
+        return {"success": False, "message": _NO_FACE}
+    return {"success": True, "name": body.name}
+
+
+def list_faces(directory: Directory) -> LabFaces:
+    """Answer GET /list-collections: every face of everybody, names in order."""
+    people = sorted(directory.everybody(), key=listed_name)
+    return {
+        "success": True,
+        "faces": [
+            {
+                "FaceId": face_id,
+                "ExternalImageId": external_id(person),
+                "s3Key": f"faces/{external_id(person)}.jpg",
+            }
+            for person in people
+            for face_id in person.face_ids
+        ],
+    }
+
+
+def delete_face(
+    directory: Directory, collection: FaceCollection, bucket: Bucket, body: Deletion, *, now: datetime
+) -> LabDeleted:
+    """Answer DELETE /delete-face."""
+    owner = collection.owner(body.face_id)
+    if owner is None:
+        raise FaceNotFound(body.face_id)
+    enrolment.remove(directory, collection, bucket, owner, body.face_id, now=now)
+    return {"success": True, "message": "Face and image deleted successfully"}
+
+
+def today(attendance_store: AttendanceStore, handle: str, *, now: datetime) -> LabToday:
+    """Answer GET /attendance: whether somebody was there today, and when first, in the site's zone."""
+    if not handle:
+        raise InvalidRequest("Missing externalImageId")
+    person_id = handle.partition("_")[0]
+    mark = punching.first_today(attendance_store, person_id, now=now) if _fits(person_id, PersonId) else None
+    items: list[LabPunch] = []
+    if mark:
+        at = mark.at.astimezone(ZoneInfo(mark.zone))
+        items = [
+            {
+                "externalImageId": handle,
+                "checkinDay": mark.work_day.isoformat(),
+                "checkinTime": at.strftime("%H:%M:%S"),
+            }
+        ]
+    return {"success": True, "count": len(items), "items": items}
+
+
+def check_in(
+    attendance_store: AttendanceStore,
+    rate_limits: RateLimits,
+    collection: FaceCollection,
+    body: Upload,
+    *,
+    caller: Caller | None,
+    now: datetime,
+) -> LabCheckIn | LabNotCheckedIn:
+    """Answer POST /checkin: a punch by photo alone, where the site allows it."""
+    captured = _captured(len(body.photo.content), body.photo.content_type.removeprefix("image/").upper())
+    try:
+        settled = punching.check_in_photo(
+            attendance_store, rate_limits, collection, body.photo, caller=caller, now=now
+        )
+    except NoFaceFound:
+        return {"success": False, "message": _NO_FACES, "capturedImage": captured}
+    except Refused:
+        return {"success": False, "message": _NO_MATCH, "capturedImage": captured}
+    assert settled.person is not None  # noqa: S101 - recognised
+    return {
+        "success": True,
+        "name": settled.greeting if caller else external_id(settled.person),
+        "similarity": None if caller else settled.outcome.similarity,
+        "capturedImage": captured,
+    }
+
+
+def _captured(size: int | None, kind: str) -> LabImage:
+    if size is None:
+        return {"found": False, "details": None, "previewUrl": None}
+    details: LabImageDetails = {
+        "sizeKB": round(size / 1024, 2),
+        "sizeMB": round(size / 1024**2, 2),
+        "isValid": True,
+        "format": kind,
+    }
+    return {"found": True, "details": details, "previewUrl": None}
+
+
+def external_id(person: Person) -> str:
+    """Give a person's handle on the lab's wire."""
+    return f"{person.person_id}_{person.name}"
+
+
+def _javascript(at: datetime) -> str:
+    """Write an instant as JavaScript's toISOString does."""
+    return at.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

@@ -1,0 +1,55 @@
+"""The site's settings, as admins change them."""
+
+from datetime import date, datetime
+
+import msgspec
+from msgspec.structs import replace
+
+from chalicelib.aws.directory import Directory
+from chalicelib.domain import schedule
+from chalicelib.domain.errors import InvalidRequest, InvalidSettings, SettingsChanged, WriteConflict
+from chalicelib.domain.settings import Settings
+from chalicelib.domain.text import clean
+
+LARGEST = 300_000
+"""Most bytes of settings; an item has room for 400 KB."""
+
+
+def replace_settings(
+    directory: Directory, body: Settings, *, effective_from: date | None, now: datetime
+) -> Settings:
+    """Replace the settings as a whole; `version` is that of the ones that were read.
+
+    The calendar is in force from today's work day on, so that days past stay as they were judged;
+    an earlier `effective_from` judges them anew. Raises InvalidSettings, SettingsChanged, InvalidRequest.
+    """
+    if problems := _texts(body.calendar) + schedule.check(body.calendar):
+        raise InvalidSettings(problems)
+    if len(msgspec.json.encode(body)) > LARGEST:
+        raise InvalidRequest(f"The settings are larger than {LARGEST} bytes.")
+    before = directory.settings()
+    if body.version != before.version:
+        raise SettingsChanged(before.version)
+    today = body.today(now)
+    if effective_from and effective_from > today:
+        raise InvalidRequest("`effective_from` is in the future.")
+    after = replace(body, version=before.version + 1)
+    try:
+        directory.change_settings(before, after, effective_from or today)
+    except WriteConflict:
+        raise SettingsChanged(directory.settings().version) from None
+    return after
+
+
+def _texts(calendar: schedule.Calendar) -> list[str]:
+    """Name the texts of a calendar that show other than they are; people are given shifts by their names."""
+    named = [(f"shifts.{name}", name) for name in calendar.shifts]
+    named += [(f"holidays.{holiday.date}", holiday.name) for holiday in calendar.holidays]
+    problems = []
+    for place, text in named:
+        try:
+            if clean(text) != text:
+                problems.append(f"{place}: the name has spaces around it, or twice, or letters in two parts")
+        except InvalidRequest:
+            problems.append(f"{place}: the name has control or invisible characters, or none that shows")
+    return problems

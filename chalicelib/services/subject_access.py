@@ -1,0 +1,85 @@
+"""Everything that is held on a person, gathered for them to see."""
+
+from datetime import date, datetime
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from chalicelib.aws.bucket import Bucket
+from chalicelib.aws.directory import Directory
+from chalicelib.aws.dynamodb import Item
+from chalicelib.aws.personal_data import PersonalData
+from chalicelib.domain.face import FaceView
+from chalicelib.domain.leave import LeaveRecord
+from chalicelib.domain.person import Consent, PersonView
+from chalicelib.domain.session import SessionState
+from chalicelib.domain.types import Link
+from chalicelib.services import enrolment
+from chalicelib.services.corrections import PunchView
+from chalicelib.web import exports
+from chalicelib.web.request import Reply
+
+
+class FaceHeld(FaceView, frozen=True, kw_only=True):
+    """An enrolled face with a link to its photo that works for a minute."""
+
+    photo: Link
+
+
+class SessionHeld(Struct, frozen=True, kw_only=True):
+    """A liveness session that led to the person."""
+
+    session_id: str
+    created_at: datetime
+    state: SessionState
+    outcome: str
+    similarity: float | None
+    liveness: float | None
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """Everything that is held on a person."""
+
+    person: PersonView
+    consents: list[Consent]
+    faces: list[FaceHeld]
+    leaves: list[LeaveRecord]
+    punches: list[PunchView]
+    sessions: list[SessionHeld]
+
+
+def person_data(
+    directory: Directory, personal_data: PersonalData, bucket: Bucket, person_id: str, *, now: datetime
+) -> Held | Reply:
+    """Gather everything that is held on a person; raises PersonNotFound."""
+    person = directory.person(person_id)
+    held = Held(
+        person=PersonView.of(person),
+        consents=directory.consents(person_id),
+        faces=[
+            FaceHeld(**asdict(FaceView.of(face)), photo=bucket.link(face.photo_key, now=now))
+            for face in enrolment.listed(directory, person_id)
+        ],
+        leaves=directory.leaves(date.min, date.max, person_id),
+        punches=[PunchView.of(punch) for punch in personal_data.punches(person_id)],
+        sessions=[
+            _session(item) for item in personal_data.kept(person_id) if item["pk"].startswith("SESSION#")
+        ],
+    )
+    content = msgspec.json.encode(held)
+    if len(content) <= exports.INLINE_BYTES:
+        return held
+    return exports.reply_with_link(bucket, content, "application/json", f"person-{person_id}.json", now)
+
+
+def _session(item: Item) -> SessionHeld:
+    outcome = item["outcome"]
+    return SessionHeld(
+        session_id=item["session_id"],
+        created_at=datetime.fromisoformat(item["created_at"]),
+        state=SessionState(item["state"]),
+        outcome=outcome["code"],
+        similarity=outcome.get("similarity"),
+        liveness=outcome.get("liveness"),
+    )

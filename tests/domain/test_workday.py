@@ -1,0 +1,797 @@
+"""The work-day rules: which day a punch belongs to, and what a day's punches add up to."""
+
+import zoneinfo
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain.schedule import (
+    WEEK,
+    Calendar,
+    Half,
+    Holiday,
+    Schedule,
+    Shift,
+    check,
+    day_begins,
+    expected_minutes,
+    halved,
+    work_day,
+)
+from chalicelib.domain.workday import (
+    Asked,
+    Day,
+    Leave,
+    Member,
+    TimeEvent,
+    by_day,
+    day,
+    direction,
+    employed,
+    leave_on,
+    leaves_by_person,
+    merge,
+    person_day,
+    recent,
+)
+
+SAIGON, BERLIN, NEW_YORK = "Asia/Ho_Chi_Minh", "Europe/Berlin", "America/New_York"
+OFFICE = Shift(
+    starts="08:00",
+    ends="17:00",
+    grace_minutes=10,
+    early_grace_minutes=5,
+    half_day_after_minutes=180,
+    break_minutes=60,
+)
+NIGHT = Shift(starts="22:00", ends="06:00", weekdays=WEEK, grace_minutes=5)
+PLAIN = Shift(starts="09:00", ends="17:00", weekdays=WEEK)
+CHANGING = Shift(starts="09:00", ends="17:00", cutoff="02:30")  # where clocks change at night
+SHIFTS = {"office": OFFICE, "night": NIGHT, "plain": PLAIN, "changing": CHANGING}
+MONDAY = date(2026, 11, 23)
+LATER = datetime(2040, 1, 1, tzinfo=UTC)
+AN = Member("p1", "Nguyễn Văn Ánh")
+
+
+def calendar(zone: str = SAIGON, **changes: Any) -> Calendar:
+    return Calendar(zone=zone, shifts=SHIFTS, default_shift="office", **changes)
+
+
+def instant(wall: str, zone: str = SAIGON) -> datetime:
+    """Read `2026-11-23 08:00` on a zone's clock; an added `*` is the second time it shows that."""
+    local = datetime.fromisoformat(wall.rstrip("*")).replace(
+        tzinfo=zoneinfo.ZoneInfo(zone), fold=int(wall.endswith("*"))
+    )
+    return local.astimezone(UTC)
+
+
+def mark(
+    wall: str,
+    asked: Asked = "auto",
+    *,
+    zone: str = SAIGON,
+    on: date | None = None,
+    name: str = "",
+    **rest: Any,
+) -> TimeEvent:
+    return TimeEvent(
+        id=name or wall,
+        at=instant(wall, zone),
+        work_day=on or date.fromisoformat(wall[:10]),
+        zone=zone,
+        direction=asked,
+        **rest,
+    )
+
+
+def judge(
+    shift: str, on: date, *walls: str, zone: str = SAIGON, now: datetime = LATER, leave: Leave | None = None
+) -> Day:
+    """Judge the punches of one date: `08:00` is automatic, `08:00 in` is explicit, `+06:00` the day after."""
+    rota = Schedule(calendar(zone))
+    marks = []
+    for wall in walls:
+        clock, _, asked = wall.partition(" ")
+        there = on + timedelta(days=clock.startswith("+"))
+        found = mark(f"{there} {clock.lstrip('+')}", asked or "auto", zone=zone, on=on)  # type: ignore[arg-type]
+        assert rota.work_day(found.at, shift) == on, "the table says something else than the cut-off"
+        marks.append(found)
+    return day(rota.plan(shift, on), marks, leave=leave, now=now)
+
+
+@pytest.mark.parametrize(
+    ("zone", "shift", "wall", "expected"),
+    [
+        pytest.param(SAIGON, "office", "2026-08-11 06:55", "2026-08-11", id="UTC+7 before 07:00 (D1)"),
+        pytest.param(SAIGON, "office", "2026-08-11 00:30", "2026-08-10", id="overtime past midnight"),
+        pytest.param(SAIGON, "office", "2026-08-11 03:59:59", "2026-08-10", id="last second before cut-off"),
+        pytest.param(SAIGON, "office", "2026-08-11 04:00", "2026-08-11", id="the cut-off itself"),
+        pytest.param(SAIGON, "office", "2028-02-29 06:30", "2028-02-29", id="leap day"),
+        pytest.param(SAIGON, "office", "2028-03-01 01:00", "2028-02-29", id="night after leap day"),
+        pytest.param(SAIGON, "office", "2027-01-01 02:00", "2026-12-31", id="new year's night"),
+        pytest.param(NEW_YORK, "office", "2026-12-31 20:00", "2026-12-31", id="already next year in UTC"),
+        pytest.param(SAIGON, "night", "2026-11-23 21:40", "2026-11-23", id="night shift begins"),
+        pytest.param(SAIGON, "night", "2026-11-24 06:05", "2026-11-23", id="night shift ends next morning"),
+        pytest.param(SAIGON, "night", "2026-11-24 13:59", "2026-11-23", id="half-way between two nights"),
+        pytest.param(SAIGON, "night", "2026-11-24 14:00", "2026-11-24", id="nearer to the next night"),
+        pytest.param(BERLIN, "night", "2026-03-29 06:05", "2026-03-28", id="night the clocks go forward"),
+        pytest.param(BERLIN, "changing", "2026-10-25 02:29", "2026-10-24", id="before the first 02:30"),
+        pytest.param(BERLIN, "changing", "2026-10-25 02:45", "2026-10-25", id="after the first 02:30"),
+        pytest.param(BERLIN, "changing", "2026-10-25 02:15*", "2026-10-25", id="the same hour again"),
+        pytest.param(BERLIN, "changing", "2026-03-29 03:29", "2026-03-28", id="02:30 was skipped"),
+        pytest.param(BERLIN, "changing", "2026-03-29 03:30", "2026-03-29", id="an hour later instead"),
+        pytest.param(BERLIN, "night", "2026-10-25 02:30*", "2026-10-24", id="second 02:30 of the night"),
+        pytest.param(
+            BERLIN, "office", "2026-10-25 03:59", "2026-10-24", id="before cut-off, clocks went back"
+        ),
+        pytest.param(
+            NEW_YORK, "office", "2026-03-08 04:00", "2026-03-08", id="at cut-off, clocks went forward"
+        ),
+    ],
+)
+def test_a_punch_belongs_to_the_day_people_expect(zone: str, shift: str, wall: str, expected: str) -> None:
+    assert Schedule(calendar(zone)).work_day(instant(wall, zone), shift).isoformat() == expected
+
+
+@pytest.mark.parametrize(
+    ("shift", "begins"),
+    [
+        pytest.param(OFFICE, 4, id="the site's cut-off"),
+        pytest.param(NIGHT, 14, id="night shift: half-way from 06:00 to 22:00"),
+        pytest.param(Shift("18:00", "02:00"), 10, id="evening shift past midnight"),
+        pytest.param(Shift("16:00", "00:00"), 8, id="till midnight"),
+        pytest.param(Shift("00:00", "08:00"), 16 - 24, id="from midnight: the afternoon before"),
+        pytest.param(Shift("04:00", "12:00"), 20 - 24, id="baker: the evening before"),
+        pytest.param(Shift("18:00", "02:00", cutoff="06:00"), 6, id="given"),
+        pytest.param(Shift("02:00", "10:00", cutoff="23:00"), 23 - 24, id="given, on the evening before"),
+        pytest.param(Shift("07:00", "07:00"), 7, id="round the clock"),
+    ],
+)
+def test_a_work_day_turns_over_away_from_its_shift(shift: Shift, begins: int) -> None:
+    assert day_begins(shift, "04:00") == begins * 3600
+
+
+MON, FRI, SAT, SUN = MONDAY, date(2026, 11, 27), date(2026, 11, 28), date(2026, 11, 29)
+
+
+@pytest.mark.parametrize(
+    ("shift", "zone", "on", "walls", "state", "worked", "overtime", "late", "early", "is_open"),
+    [
+        pytest.param("office", SAIGON, MON, "07:55 17:00", "left", 485, 5, 0, 0, False, id="ordinary"),
+        pytest.param("office", SAIGON, MON, "06:55 17:00", "left", 545, 65, 0, 0, False, id="before 07:00"),
+        pytest.param("office", SAIGON, MON, "08:10 17:00", "left", 470, 0, 0, 0, False, id="end of grace"),
+        pytest.param(
+            "office", SAIGON, MON, "08:10:01 17:00", "late", 469, 0, 10, 0, False, id="a second past"
+        ),
+        pytest.param("office", SAIGON, MON, "08:25 17:00", "late", 455, 0, 25, 0, False, id="late"),
+        pytest.param(
+            "office", SAIGON, MON, "11:00 17:00", "late", 360, 0, 180, 0, False, id="nearly half a day"
+        ),
+        pytest.param(
+            "office", SAIGON, MON, "11:01 17:00", "half_day", 359, 0, 181, 0, False, id="half a day"
+        ),
+        pytest.param(
+            "office", SAIGON, MON, "08:00 16:55", "left", 475, 0, 0, 0, False, id="end of early grace"
+        ),
+        pytest.param("office", SAIGON, MON, "08:00 16:54", "left", 474, 0, 0, 6, False, id="early"),
+        pytest.param(
+            "office", SAIGON, MON, "08:30 12:00", "late", 210, 0, 30, 300, False, id="late and early"
+        ),
+        pytest.param(
+            "office", SAIGON, MON, "08:00 14:00", "left", 360, 0, 0, 180, False, id="too short for break"
+        ),
+        pytest.param("office", SAIGON, MON, "08:00 14:01", "left", 301, 0, 0, 179, False, id="break due"),
+        pytest.param(
+            *("office", SAIGON, MON, "08:00 12:00 13:00 17:00", "left", 480, 0, 0, 0, False),
+            id="lunch punched",
+        ),
+        pytest.param(
+            *("office", SAIGON, MON, "08:00 12:00 12:20 17:00", "left", 480, 0, 0, 0, False), id="short lunch"
+        ),
+        pytest.param(
+            *("office", SAIGON, MON, "08:00 17:00 18:00 20:00", "left", 600, 120, 0, 0, False),
+            id="a pause after the shift is no lunch",
+        ),
+        pytest.param(
+            *("office", SAIGON, MON, "08:00 18:00 19:00 20:00", "left", 600, 120, 0, 0, False),
+            id="nor one that begins after it",
+        ),
+        pytest.param("office", SAIGON, MON, "08:00", "present", 0, 0, 0, 0, True, id="forgotten check-out"),
+        pytest.param(
+            *("office", SAIGON, MON, "08:00 12:00 13:00", "present", 240, 0, 0, 0, True),
+            id="forgotten check-out after lunch",
+        ),
+        pytest.param(
+            *("office", SAIGON, MON, "17:00_out", "left", 0, 0, 0, 0, True),
+            id="forgotten check-in, explicit out",
+        ),
+        pytest.param(
+            *("office", SAIGON, MON, "12:00_out 13:00 17:00", "left", 240, 0, 0, 0, True),
+            id="arrival unknown is not late",
+        ),
+        pytest.param(
+            *("office", SAIGON, MON, "08:00_in 08:05_in 17:00_out", "left", 475, 0, 0, 0, True), id="two ins"
+        ),
+        pytest.param(
+            *("office", SAIGON, MON, "08:00_in 16:00_out 17:00_out", "left", 420, 0, 0, 0, True),
+            id="two outs",
+        ),
+        pytest.param(
+            *("office", SAIGON, MON, "08:00_in 12:00 13:00 17:00_out", "left", 480, 0, 0, 0, False),
+            id="automatic ones alternate with explicit ones",
+        ),
+        pytest.param(
+            "office", SAIGON, SAT, "09:00 12:00", "left", 180, 180, 0, 0, False, id="day off: overtime"
+        ),
+        pytest.param("office", SAIGON, MON, "08:00 +01:30", "left", 990, 510, 0, 0, False, id="till 01:30"),
+        pytest.param("night", SAIGON, MON, "21:50 +06:05", "left", 495, 15, 0, 0, False, id="night"),
+        pytest.param(
+            "night", SAIGON, MON, "22:06 +06:00", "late", 474, 0, 6, 0, False, id="late for the night"
+        ),
+        pytest.param(
+            "night", SAIGON, MON, "+00:15 +06:00", "late", 345, 0, 135, 0, False, id="after midnight"
+        ),
+        pytest.param("night", SAIGON, SUN, "22:00 +05:00", "left", 420, 0, 0, 60, False, id="leaves at 5"),
+        pytest.param(
+            "night", SAIGON, MON, "22:00", "present", 0, 0, 0, 0, True, id="night, forgotten check-out"
+        ),
+        pytest.param(
+            *("night", BERLIN, date(2026, 3, 28), "22:00 +06:00", "left", 420, 0, 0, 0, False),
+            id="Berlin, clocks go forward: seven hours",
+        ),
+        pytest.param(
+            *("night", BERLIN, date(2026, 10, 24), "22:00 +06:00", "left", 540, 60, 0, 0, False),
+            id="Berlin, clocks go back: nine hours",
+        ),
+        pytest.param(
+            *(
+                "night",
+                BERLIN,
+                date(2026, 10, 24),
+                "22:00 +02:30* +02:50* +06:00",
+                "left",
+                520,
+                40,
+                0,
+                0,
+                False,
+            ),
+            id="Berlin, a pause in the second 02:30",
+        ),
+        pytest.param(
+            *("night", NEW_YORK, date(2026, 3, 7), "22:00 +06:00", "left", 420, 0, 0, 0, False),
+            id="New York, clocks go forward",
+        ),
+        pytest.param(
+            *("night", NEW_YORK, date(2026, 10, 31), "22:00 +06:00", "left", 540, 60, 0, 0, False),
+            id="New York, clocks go back",
+        ),
+        pytest.param(
+            *("plain", BERLIN, date(2026, 10, 25), "09:00 17:00", "left", 480, 0, 0, 0, False),
+            id="the day after the clocks went back is as long as ever",
+        ),
+        pytest.param(
+            *("plain", BERLIN, date(2026, 3, 29), "09:15 16:45", "late", 450, 0, 15, 15, False),
+            id="wall-clock lateness on the day the clocks went forward",
+        ),
+        pytest.param(
+            *("night", SAIGON, date(2026, 12, 31), "22:00 +06:00", "left", 480, 0, 0, 0, False), id="year end"
+        ),
+        pytest.param(
+            *("night", SAIGON, date(2028, 2, 28), "22:00 +06:00", "left", 480, 0, 0, 0, False),
+            id="into the leap day",
+        ),
+        pytest.param(
+            "plain", SAIGON, MON, "09:00:30 17:00", "late", 479, 0, 1, 0, False, id="late by seconds"
+        ),
+    ],
+)
+def test_a_day_adds_up(
+    shift: str,
+    zone: str,
+    on: date,
+    walls: str,
+    state: str,
+    worked: int,
+    overtime: int,
+    late: int,
+    early: int,
+    is_open: bool,
+) -> None:
+    found = judge(shift, on, *(wall.replace("_", " ") for wall in walls.split()), zone=zone)
+    assert (found.state, found.worked_minutes, found.overtime_minutes) == (state, worked, overtime)
+    assert (found.late_minutes, found.early_minutes, found.open) == (late, early, is_open)
+
+
+def test_instants_carry_the_offset_of_the_day() -> None:
+    found = judge("night", date(2026, 10, 24), "22:00", "+06:00", zone=BERLIN)
+    shown = msgspec.to_builtins(found)
+    assert shown["first_in"] == "2026-10-24T22:00:00+02:00"
+    assert shown["last_out"] == "2026-10-25T06:00:00+01:00"
+    assert shown["pairs"] == ({"in_at": shown["first_in"], "out_at": shown["last_out"], "minutes": 540},)
+    assert msgspec.convert(shown, Day) == found
+    assert found.first_in is not None
+    assert found.last_out is not None
+    assert found.last_out - found.first_in == timedelta(hours=9)
+
+
+@pytest.mark.parametrize(
+    ("now", "walls", "expected"),
+    [
+        pytest.param("07:00", "", ("expected", False, False, 0), id="nobody is absent before the start"),
+        pytest.param("08:10", "", ("expected", False, False, 0), id="nor within the grace"),
+        pytest.param("08:11", "", ("absent", False, False, 0), id="absent until they come"),
+        pytest.param(
+            "09:00", "08:00", ("present", True, False, 0), id="at work is not a forgotten check-out"
+        ),
+        pytest.param("09:00", "08:30", ("late", True, False, 0), id="late and at work"),
+        pytest.param("12:30", "08:00 12:00", ("left", False, False, 0), id="at lunch is not early leaving"),
+        pytest.param(
+            "17:00", "08:00 12:00", ("left", False, False, 300), id="who did not come back left early"
+        ),
+        pytest.param(
+            "+03:59", "08:00", ("present", True, False, 0), id="until the cut-off they may be there"
+        ),
+        pytest.param("+04:00", "08:00", ("present", False, True, 0), id="then the check-out was forgotten"),
+        pytest.param("09:00", "08:00_in 08:30_in", ("present", True, True, 0), id="one missing, one running"),
+    ],
+)
+def test_a_running_day_is_judged_by_what_is_due(now: str, walls: str, expected: tuple[object, ...]) -> None:
+    clock = instant(f"{MONDAY + timedelta(days=now.startswith('+'))} {now.lstrip('+')}")
+    found = judge("office", MONDAY, *(wall.replace("_", " ") for wall in walls.split()), now=clock)
+    assert (found.state, found.at_work, found.open, found.early_minutes) == expected
+
+
+HOLIDAY = Holiday(date(2026, 11, 24), "Founding day")
+
+
+def on_leave(since: date, until: date | None = None, half: Half | None = None) -> Leave:
+    return Leave("p1", since, until or since, "annual", half)
+
+
+@pytest.mark.parametrize(
+    ("member", "on", "leaves", "state"),
+    [
+        pytest.param(AN, MONDAY, [], "absent", id="due and not there"),
+        pytest.param(AN, SAT, [], "day_off", id="weekend"),
+        pytest.param(AN, HOLIDAY.date, [], "holiday", id="holiday"),
+        pytest.param(AN, MONDAY, [on_leave(MONDAY, SUN)], "leave", id="leave"),
+        pytest.param(AN, SAT, [on_leave(MONDAY, SUN)], "day_off", id="a day off takes no leave"),
+        pytest.param(AN, HOLIDAY.date, [on_leave(MONDAY, SUN)], "holiday", id="nor does a holiday"),
+        pytest.param(AN, MONDAY, [on_leave(MONDAY, half="first")], "absent", id="half a day of leave"),
+        pytest.param(
+            *(AN, MONDAY, [on_leave(MONDAY, half="first"), on_leave(MONDAY, half="second")], "leave"),
+            id="both halves",
+        ),
+        pytest.param(msgspec.structs.replace(AN, active=False), MONDAY, [], "inactive", id="inactive"),
+        pytest.param(
+            msgspec.structs.replace(AN, since=FRI), MONDAY, [], "inactive", id="before the joining date"
+        ),
+        pytest.param(msgspec.structs.replace(AN, since=MONDAY), MONDAY, [], "absent", id="first day"),
+        pytest.param(
+            *(msgspec.structs.replace(AN, active=False, until=MONDAY), MONDAY, [], "absent"), id="last day"
+        ),
+        pytest.param(
+            *(msgspec.structs.replace(AN, active=False, until=MONDAY), FRI, [], "inactive"),
+            id="after the last",
+        ),
+    ],
+)
+def test_a_day_without_punches(member: Member, on: date, leaves: list[Leave], state: str) -> None:
+    rota = Schedule(calendar(holidays=(HOLIDAY,)))
+    found = person_day(rota, member, on, [], leaves=leaves, now=LATER)
+    assert found.state == state
+    assert found.worked_minutes == found.overtime_minutes == found.late_minutes == 0
+    due = 240 if found.leave_half else 480
+    assert found.expected_minutes == (due if state == "absent" else 0)
+
+
+def test_work_on_a_holiday_or_on_leave_is_overtime_and_never_late() -> None:
+    rota = Schedule(calendar(holidays=(HOLIDAY,)))
+    for on, leaves in ((HOLIDAY.date, []), (FRI, [on_leave(FRI)])):
+        punches = [mark(f"{on} 10:00"), mark(f"{on} 12:30")]
+        found = person_day(rota, AN, on, punches, leaves=leaves, now=LATER)
+        assert (found.state, found.worked_minutes, found.overtime_minutes) == ("left", 150, 150)
+        assert (found.late_minutes, found.early_minutes, found.expected_minutes) == (0, 0, 0)
+        assert (found.holiday, found.leave) == ((HOLIDAY.name, None) if not leaves else (None, "annual"))
+
+
+@pytest.mark.parametrize(
+    ("half", "walls", "late", "early", "overtime"),
+    [
+        pytest.param("first", ("13:00", "17:00"), 0, 0, 0, id="morning off"),
+        pytest.param("first", ("13:20", "17:30"), 20, 0, 10, id="morning off, late for the afternoon"),
+        pytest.param("second", ("08:00", "12:00"), 0, 0, 0, id="afternoon off"),
+        pytest.param("second", ("08:00", "11:30"), 0, 30, 0, id="afternoon off, gone early"),
+    ],
+)
+def test_half_a_day_of_leave_halves_what_is_due(
+    half: Half, walls: tuple[str, str], late: int, early: int, overtime: int
+) -> None:
+    found = judge("office", MONDAY, *walls, leave=on_leave(MONDAY, half=half))
+    assert (found.late_minutes, found.early_minutes, found.overtime_minutes) == (late, early, overtime)
+    assert (found.expected_minutes, found.leave, found.leave_half) == (240, "annual", half)
+
+
+def test_half_a_day_of_leave_is_never_late_by_half_a_day() -> None:
+    found = judge("office", MONDAY, "16:30", leave=on_leave(MONDAY, half="first"))
+    assert (found.state, found.late_minutes) == ("late", 210)
+
+
+def test_half_a_day_of_leave_changes_nothing_on_a_day_off() -> None:
+    walls = ("08:00", "12:00", "13:00", "17:00")
+    found = judge("office", SAT, *walls, leave=on_leave(SAT, half="first"))
+    assert (found.worked_minutes, found.break_minutes, found.expected_minutes) == (480, 0, 0)
+
+
+def test_somebody_inactive_keeps_the_days_they_worked() -> None:
+    gone = msgspec.structs.replace(AN, active=False)
+    punches = [mark("2026-11-23 08:30"), mark("2026-11-23 17:00")]
+    rota = Schedule(calendar())
+    assert person_day(rota, gone, MONDAY, punches, now=LATER) == person_day(
+        rota, AN, MONDAY, punches, now=LATER
+    )
+
+
+def test_a_correction_supersedes_and_both_are_shown() -> None:
+    wrong = mark("2026-11-23 13:00", name="wrong")
+    right = mark("2026-11-23 17:00", "out", name="right", source="manual", supersedes="wrong")
+    found = day(
+        Schedule(calendar()).plan("office", MONDAY), [right, mark("2026-11-23 08:00"), wrong], now=LATER
+    )
+    assert found.worked_minutes == 480
+    shown = {entry.id: (entry.counted, entry.superseded_by, entry.supersedes) for entry in found.punches}
+    assert shown["wrong"] == (False, "right", None)
+    assert shown["right"] == (True, None, "wrong")
+
+
+def test_a_voided_punch_is_shown_and_counts_for_nothing() -> None:
+    marks = [
+        mark("2026-11-23 08:00"),
+        mark("2026-11-23 12:00", name="slip"),
+        mark("2026-11-23 12:00", name="undo", source="manual", supersedes="slip", void=True),
+        mark("2026-11-23 17:00"),
+    ]
+    found = day(Schedule(calendar()).plan("office", MONDAY), marks, now=LATER)
+    assert [(pair.minutes, found.open) for pair in found.pairs] == [(540, False)]
+    assert [entry.counted for entry in found.punches] == [True, False, False, True]
+
+
+def test_a_day_whose_only_punch_is_void_is_an_absence() -> None:
+    marks = [
+        mark("2026-11-23 08:00", name="a"),
+        mark("2026-11-23 08:00", name="b", supersedes="a", void=True),
+    ]
+    found = day(Schedule(calendar()).plan("office", MONDAY), marks, now=LATER)
+    assert (found.state, found.first_in, len(found.punches)) == ("absent", None, 2)
+
+
+def test_a_correction_of_a_correction_is_the_last_word() -> None:
+    marks = [
+        mark("2026-11-23 08:00", name="a"),
+        mark("2026-11-23 08:30", name="b", supersedes="a"),
+        mark("2026-11-23 08:05", name="c", supersedes="b"),
+        mark("2026-11-23 17:00", name="d"),
+    ]
+    found = day(Schedule(calendar()).plan("office", MONDAY), marks, now=LATER)
+    assert (found.first_in, found.late_minutes) == (instant("2026-11-23 08:05"), 0)
+
+
+def test_a_correction_may_move_a_punch_to_another_day() -> None:
+    punches = [
+        mark("2026-11-23 08:00"),
+        mark("2026-11-23 17:00", name="wrong"),
+        mark("2026-11-24 08:00", name="right", supersedes="wrong"),
+    ]
+    days = by_day(punches)
+    rota = Schedule(calendar())
+    monday, tuesday = (day(rota.plan("office", on), marks, now=LATER) for on, marks in days.items())
+    assert [(entry.id, entry.counted) for entry in monday.punches][1:] == [("wrong", False), ("right", False)]
+    assert (monday.open, tuesday.first_in) == (True, instant("2026-11-24 08:00"))
+
+
+def test_the_same_punch_twice_is_one_punch() -> None:
+    marks = [mark("2026-11-23 08:00"), mark("2026-11-23 08:00"), mark("2026-11-23 17:00")]
+    assert day(Schedule(calendar()).plan("office", MONDAY), marks, now=LATER).worked_minutes == 480
+
+
+def test_a_site_that_moves_keeps_the_days_it_had() -> None:
+    """D1: a punch's work day and zone are those of the moment it was made."""
+    before = [mark(f"2026-11-23 {clock}", zone=SAIGON) for clock in ("08:00", "17:00")]
+    for rota in (Schedule(calendar(SAIGON)), Schedule(calendar(BERLIN)), Schedule(calendar(NEW_YORK))):
+        found = person_day(rota, AN, MONDAY, before, now=LATER)
+        assert (found.zone, found.late_minutes, found.worked_minutes) == (SAIGON, 0, 480)
+    assert person_day(Schedule(calendar(BERLIN)), AN, MONDAY, [], now=LATER).zone == BERLIN
+
+
+def test_a_day_in_two_zones_goes_by_the_first_punch() -> None:
+    marks = [mark("2026-11-23 08:00", zone=SAIGON), mark("2026-11-23 12:00", zone=BERLIN)]
+    elsewhere = mark("2026-11-22 08:00", zone=NEW_YORK, supersedes="gone")  # only corrects
+    found = person_day(Schedule(calendar(BERLIN)), AN, MONDAY, [*marks[::-1], elsewhere], now=LATER)
+    assert (found.zone, found.late_minutes, found.worked_minutes) == (SAIGON, 0, 9 * 60)
+
+
+def test_a_shift_that_is_gone_falls_back_to_the_default() -> None:
+    assert Schedule(calendar()).plan("gone", MONDAY).shift == "office"
+
+
+@pytest.mark.parametrize(
+    ("before", "asked", "expected"),
+    [
+        ("", "auto", "in"),
+        ("08:00", "auto", "out"),
+        ("08:00 12:00", "auto", "in"),
+        ("08:00 12:00", "out", "out"),
+        ("08:00_out", "auto", "in"),
+        ("08:00_in 09:00_in", "auto", "out"),
+    ],
+)
+def test_the_direction_of_a_new_punch(before: str, asked: Asked, expected: str) -> None:
+    marks = [mark(f"2026-11-23 {one[:5]}", one[6:] or "auto") for one in before.split()]  # type: ignore[arg-type]
+    assert direction(marks, mark("2026-11-23 13:00", asked)) == expected
+
+
+def test_a_mark_that_voids_has_no_direction() -> None:
+    first = mark("2026-11-23 08:00", name="a")
+    with pytest.raises(ValueError, match="not counted"):
+        direction([first], mark("2026-11-23 08:00", name="b", supersedes="a", void=True))
+
+
+@pytest.mark.parametrize(
+    ("after_s", "found"), [(0, True), (59, True), (60, False), (-59, True), (-60, False)]
+)
+def test_a_second_punch_inside_the_window_is_the_first_again(after_s: int, found: bool) -> None:
+    first = mark("2026-11-23 08:00")
+    at = first.at + timedelta(seconds=after_s)
+    assert recent([first], at, 60) == (first if found else None)
+    voided = [first, mark("2026-11-23 08:00", name="v", supersedes=first.id, void=True)]
+    assert recent(voided, at, 60) is None
+
+
+def test_leave_is_found_by_person_and_date() -> None:
+    week = on_leave(MONDAY, SUN)
+    people = leaves_by_person([week, Leave("p2", MONDAY, MONDAY, "sick")])
+    assert leave_on(people["p1"], SUN) == week
+    assert leave_on(people["p1"], SUN + timedelta(days=1)) is None
+    assert [leave.kind for leave in people["p2"]] == ["sick"]
+
+
+@pytest.mark.parametrize(
+    ("shift", "minutes"),
+    [
+        (OFFICE, 480),
+        (NIGHT, 480),
+        (Shift("08:00", "12:00", break_minutes=30), 240),
+        (Shift("07:00", "07:00", break_minutes=60), 1380),
+        (Shift("08:00:30", "09:00"), 59),
+    ],
+)
+def test_expected_minutes_are_the_shift_without_its_break(shift: Shift, minutes: int) -> None:
+    assert expected_minutes(shift) == minutes
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"zone": "Mars/Olympus"}, "zone: "),
+        ({"zone": "Asia"}, "zone: "),
+        ({"zone": "../etc/passwd"}, "zone: "),
+        ({"default_shift": "early"}, "default_shift: "),
+        (
+            {"shifts": {"office": Shift("08:00", "17:00", weekdays=("mon", "mon"))}},
+            "shifts.office.weekdays: ",
+        ),
+        ({"shifts": {"office": Shift("08:00", "17:00", break_minutes=540)}}, "shifts.office.break_minutes: "),
+        ({"shifts": {"office": Shift("08:00", "17:00", grace_minutes=540)}}, "shifts.office.grace_minutes: "),
+        (
+            {"shifts": {"office": Shift("08:00", "17:00", early_grace_minutes=540)}},
+            "shifts.office.early_grace_minutes: ",
+        ),
+        (
+            {"shifts": {"office": Shift("08:00", "17:00", grace_minutes=30, half_day_after_minutes=20)}},
+            "shifts.office.half_day_after_minutes: ",
+        ),
+        ({"shifts": {"office": Shift("22:00", "06:00", cutoff="02:00")}}, "shifts.office.cutoff: "),
+        ({"holidays": (HOLIDAY, HOLIDAY)}, "holidays: 2026-11-24"),
+    ],
+)
+def test_settings_that_contradict_themselves_are_named(change: dict[str, Any], problem: str) -> None:
+    sound = calendar()
+    assert check(sound) == []
+    problems = check(msgspec.structs.replace(sound, **change))
+    assert len(problems) == 1
+    assert problems[0].startswith(problem)
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        b'{"shifts": {"day": {"starts": "24:00", "ends": "17:00"}}}',
+        b'{"shifts": {"day": {"starts": "8:00", "ends": "17:00"}}}',
+        b'{"shifts": {"day": {"starts": "08:00", "ends": "17:00", "weekdays": ["Monday"]}}}',
+        b'{"shifts": {"day": {"starts": "08:00", "ends": "17:00", "grace": 5}}}',
+        b'{"shifts": {"day": {"starts": "08:00", "ends": "17:00", "grace_minutes": -1}}}',
+        b'{"shifts": {}}',
+        b'{"cut_off": "04:00"}',
+        b'{"holidays": [{"date": "2027-02-29", "name": "no such day"}]}',
+    ],
+)
+def test_settings_that_are_misspelt_are_refused(wire: bytes) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(wire, type=Calendar)
+
+
+def test_a_calendar_survives_the_wire_and_has_sound_defaults() -> None:
+    full = calendar(BERLIN, holidays=(HOLIDAY,))
+    assert msgspec.json.decode(msgspec.json.encode(full), type=Calendar) == full
+    assert check(msgspec.json.decode(b"{}", type=Calendar)) == []
+
+
+# ---- properties
+
+ZONES = st.sampled_from([SAIGON, BERLIN, NEW_YORK, "Australia/Lord_Howe", "Africa/Casablanca", "UTC"])
+CLOCKS = st.builds("{:02}:{:02}".format, st.integers(0, 23), st.integers(0, 59))
+MINUTES = st.integers(0, 120)
+ANY_SHIFT = st.builds(
+    Shift,
+    starts=CLOCKS,
+    ends=CLOCKS,
+    weekdays=st.just(WEEK),
+    grace_minutes=MINUTES,
+    early_grace_minutes=MINUTES,
+    half_day_after_minutes=st.none() | st.integers(120, 400),
+    break_minutes=MINUTES,
+    break_after_minutes=st.integers(0, 600),
+    cutoff=st.none() | CLOCKS,
+)
+DATES = st.dates(date(2026, 1, 1), date(2028, 12, 31))
+CHANGES = st.sampled_from([instant("2026-03-29 03:00", BERLIN), instant("2026-10-25 02:00*", BERLIN)])
+INSTANTS = st.integers(1_767_225_600, 1_861_920_000).map(
+    lambda s: datetime.fromtimestamp(s, UTC)
+) | st.builds(datetime.__add__, CHANGES, st.timedeltas(timedelta(hours=-3), timedelta(hours=3)))
+IDS = st.sampled_from("abcdefghijkl")
+
+
+def offsets(limit_h: int) -> st.SearchStrategy[timedelta]:
+    return st.timedeltas(timedelta(hours=-limit_h), timedelta(hours=limit_h))
+
+
+def rota_of(shift: Shift, zone: str) -> Schedule:
+    return Schedule(Calendar(zone=zone, shifts={"s": shift}, default_shift="s"))
+
+
+@st.composite
+def days_of_marks(draw: st.DrawFn) -> tuple[Schedule, date, list[TimeEvent]]:
+    """Draw a rota, a date and any mess of marks on and around it."""
+    rota = rota_of(draw(ANY_SHIFT), draw(ZONES))
+    on = draw(DATES)
+    noon = datetime(on.year, on.month, on.day, 12, tzinfo=UTC)
+    marks = draw(
+        st.lists(
+            st.builds(
+                TimeEvent,
+                id=IDS,
+                at=offsets(40).map(noon.__add__),
+                work_day=st.sampled_from([on, on, on, on + timedelta(days=1)]),
+                zone=ZONES,
+                direction=st.sampled_from(["auto", "auto", "in", "out"]),
+                supersedes=st.none() | st.none() | IDS,
+                void=st.sampled_from([False, False, True]),
+            ),
+            max_size=10,
+            unique_by=lambda mark: mark.id,
+        )
+    )
+    return rota, on, marks
+
+
+@given(days_of_marks(), st.randoms(use_true_random=False), offsets(48))
+def test_the_order_of_arrival_does_not_matter(
+    drawn: tuple[Schedule, date, list[TimeEvent]], random: Any, later: timedelta
+) -> None:
+    rota, on, marks = drawn
+    now = rota.plan(None, on).ends + later
+    shuffled = [*marks, *marks[:2]]
+    random.shuffle(shuffled)
+    assert person_day(rota, AN, on, shuffled, now=now) == person_day(rota, AN, on, marks, now=now)
+
+
+@given(days_of_marks(), offsets(48), st.sampled_from([None, "first", "second"]), st.booleans())
+def test_no_punches_make_negative_or_more_than_a_day_of_work(
+    drawn: tuple[Schedule, date, list[TimeEvent]], later: timedelta, half: Half | None, on_leave_too: bool
+) -> None:
+    rota, on, marks = drawn
+    leaves = [on_leave(on, half=half)] if on_leave_too else []
+    found = person_day(rota, AN, on, marks, leaves=leaves, now=rota.plan(None, on).ends + later)
+    assert 0 <= found.worked_minutes <= found.worked_minutes + found.break_minutes <= 1440
+    assert 0 <= found.overtime_minutes <= found.worked_minutes
+    assert min(found.late_minutes, found.early_minutes, found.break_minutes, found.expected_minutes) >= 0
+    assert all(pair.minutes >= 0 for pair in found.pairs)
+    assert {entry.id for entry in found.punches} == {mark.id for mark in marks}
+
+
+@given(ANY_SHIFT, ZONES, DATES, st.integers(-300, 600), st.integers(-300, 600))
+def test_arriving_later_is_never_judged_more_kindly(
+    shift: Shift, zone: str, on: date, one: int, other: int
+) -> None:
+    plan = rota_of(shift, zone).plan(None, on)
+
+    def severity(minutes: int) -> tuple[int, int]:
+        at = plan.starts + timedelta(minutes=minutes)
+        found = day(plan, [TimeEvent("a", at, on, zone)], now=LATER)
+        return ["present", "late", "half_day"].index(found.state), found.late_minutes
+
+    earlier, later = sorted((one, other))
+    assert severity(earlier) <= severity(later)
+
+
+@given(days_of_marks(), st.integers(0, 300), st.integers(0, 300))
+def test_another_stretch_of_work_never_makes_it_less(
+    drawn: tuple[Schedule, date, list[TimeEvent]], gap: int, length: int
+) -> None:
+    rota, on, marks = drawn
+    before = person_day(rota, AN, on, marks, now=LATER)
+    starts = max((mark.at for mark in marks), default=rota.plan(None, on).starts) + timedelta(minutes=gap)
+    zone = marks[0].zone if marks else "UTC"
+    more = [
+        TimeEvent("y", starts, on, zone, "in"),
+        TimeEvent("z", starts + timedelta(minutes=length), on, zone, "out"),
+    ]
+    after = person_day(rota, AN, on, [*marks, *more], now=LATER)
+    assert after.worked_minutes + after.break_minutes >= before.worked_minutes + before.break_minutes
+
+
+@given(ANY_SHIFT, ZONES, INSTANTS, st.integers(0, 90_000))
+def test_work_days_follow_each_other_without_gap_or_overlap(
+    shift: Shift, zone: str, at: datetime, later_s: int
+) -> None:
+    rota = rota_of(shift, zone)
+    on = rota.work_day(at)
+    plan = rota.plan(None, on)
+    assert plan.day_begins <= at < plan.day_ends
+    assert plan.day_ends == rota.plan(None, on + timedelta(days=1)).day_begins
+    assert rota.work_day(at + timedelta(seconds=later_s)) >= on
+    assert work_day(at, zone, day_begins(shift, "04:00")) == on
+
+
+@given(ANY_SHIFT.filter(lambda shift: shift.cutoff is None), DATES, CLOCKS)
+def test_a_shift_lies_inside_its_own_work_day(shift: Shift, on: date, cutoff: str) -> None:
+    calendar = Calendar(zone=SAIGON, cutoff=cutoff, shifts={"s": shift}, default_shift="s")
+    plan = Schedule(calendar).plan(None, on)
+    assert plan.day_begins <= plan.starts < plan.ends <= plan.day_ends
+
+
+@given(ANY_SHIFT, DATES, st.sampled_from(["first", "second"]))
+def test_the_halves_of_a_shift_lie_inside_it(shift: Shift, on: date, half: Half) -> None:
+    plan = rota_of(shift, SAIGON).plan(None, on)
+    if plan.expected_minutes > 0:
+        part = halved(plan, half)
+        assert plan.starts <= part.starts <= part.ends <= plan.ends
+        assert (part.ends - part.starts) == timedelta(minutes=plan.expected_minutes // 2)
+
+
+@given(days_of_marks(), st.randoms(use_true_random=False))
+def test_a_rebuild_equals_what_grew_punch_by_punch(
+    drawn: tuple[Schedule, date, list[TimeEvent]], random: Any
+) -> None:
+    marks = drawn[2]
+    made = {mark.id: mark for mark in marks}
+    grown: dict[date, tuple[TimeEvent, ...]] = {}
+    for mark in marks:
+        homes = {mark.work_day}
+        if mark.supersedes in made:
+            homes.add(made[mark.supersedes].work_day)
+        for home in homes:
+            grown[home] = merge(grown.get(home, ()), [mark])
+    random.shuffle(marks)
+    assert by_day(marks) == grown
+
+
+@given(DATES, st.none() | DATES, st.none() | DATES)
+def test_nobody_is_due_outside_their_dates(on: date, since: date | None, until: date | None) -> None:
+    member = Member("p", "x", since=since, until=until)
+    assert employed(member, on) == ((since or date.min) <= on <= (until or date.max))

@@ -1,0 +1,208 @@
+"""The site's settings by HTTP: changed as a whole, by version, and never for past days by accident."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from chalicelib.aws.directory import Directory
+from chalicelib.domain.schedule import Calendar, Holiday, Schedule, Shift
+from tests.conftest import Http
+from tests.support.builders import (
+    DAY,
+    NIGHT,
+    Json,
+    add_person,
+    calendar,
+    change_settings,
+    day_of,
+    set_calendar,
+    stamped,
+)
+
+SAIGON, NEW_YORK = "Asia/Ho_Chi_Minh", "America/New_York"
+
+
+def test_settings_are_those_of_the_stage_until_somebody_sets_them(http: Http) -> None:
+    found = http.get("/v1/settings").json_body
+    assert (found["version"], found["calendar"]["zone"], found["duplicate_window_s"]) == (0, SAIGON, 60)
+    changed = change_settings(http, duplicate_window_s=30).json_body
+    assert changed == {**found, "version": 1, "duplicate_window_s": 30}
+    assert http.get("/v1/settings").json_body == changed
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        pytest.param({"zone": "Asia/Saigon2"}, "zone: ", id="zone"),
+        pytest.param({"default_shift": "late"}, "default_shift: ", id="default shift"),
+        pytest.param({"shifts": {"day": {**DAY, "grace_minutes": 600}}}, "shifts.day.grace", id="grace"),
+        pytest.param(
+            {"holidays": [{"date": "2026-09-02", "name": name} for name in "ab"]}, "holidays: ", id="twice"
+        ),
+    ],
+)
+def test_a_calendar_that_contradicts_itself_is_refused_with_all_that_is_wrong(
+    http: Http, wrong: Json, problem: str
+) -> None:
+    answer = change_settings(http, calendar=calendar(**{"zone": SAIGON, **wrong}))
+    assert (answer.status_code, answer.json_body["Code"]) == (400, "InvalidSettings")
+    assert any(found.startswith(problem) for found in answer.json_body["Details"]["problems"])
+    assert http.get("/v1/settings").json_body["version"] == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"similarity_threshold": 50}, id="a threshold nobody should have"),
+        pytest.param({"duplicate_window_s": -1}, id="negative"),
+        pytest.param({"calendar": calendar(cutoff="25:00")}, id="time of day"),
+        pytest.param({"colour": "red"}, id="unknown"),
+    ],
+)
+def test_settings_that_cannot_be_are_a_400(http: Http, changes: Json) -> None:
+    answer = change_settings(http, **changes)
+    assert (answer.status_code, answer.json_body["Code"]) == (400, "InvalidRequest")
+
+
+def test_two_changes_at_once_are_one_change_and_one_refusal(http: Http) -> None:
+    before = http.get("/v1/settings").json_body
+    bodies = [{**before, "duplicate_window_s": n, "calendar": calendar(cutoff=f"0{n}:00")} for n in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda body: http.call("PUT", "/v1/settings", body), bodies))
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
+    refused = next(answer for answer in answers if answer.status_code == 409)
+    assert (refused.json_body["Code"], refused.json_body["Details"]) == ("SettingsChanged", {"version": 1})
+    won = next(answer.json_body for answer in answers if answer.status_code == 200)
+    assert http.get("/v1/settings").json_body == won
+
+
+def test_a_change_today_leaves_yesterday_as_it_was_judged(http: Http) -> None:
+    set_calendar(http)
+    person = add_person(http)
+    today = datetime.now(ZoneInfo(SAIGON)) - timedelta(hours=4)
+    week = [(today - timedelta(days=n)).date() for n in range(1, 8)]
+    on = next(day for day in week if day.weekday() < 5)
+    stamped(http, person, f"{on}T09:00:00+07:00")
+    assert day_of(http, person, f"{on}")["late_minutes"] == 60
+    later = calendar(shifts={"day": {**DAY, "starts": "09:00"}, "night": NIGHT})
+    assert change_settings(http, calendar=later).status_code == 200
+    assert day_of(http, person, f"{on}")["late_minutes"] == 60
+    again = change_settings(http, f"{on}", calendar=calendar(shifts={"day": {**DAY, "starts": "08:30"}}))
+    assert again.status_code == 200
+    assert day_of(http, person, f"{on}")["late_minutes"] == 30
+
+
+@pytest.mark.parametrize(
+    ("effective_from", "status"),
+    [
+        pytest.param("9999-12-31", 400, id="far ahead"),
+        pytest.param("0001-01-01", 200, id="always"),
+        pytest.param("soon", 400, id="not a date"),
+    ],
+)
+def test_from_when_a_calendar_may_be_in_force(http: Http, effective_from: str, status: int) -> None:
+    assert change_settings(http, "2026-03-01", calendar=calendar(cutoff="03:00")).status_code == 200
+    assert change_settings(http, effective_from, calendar=calendar(cutoff="05:00")).status_code == status
+
+
+def test_a_calendar_from_an_earlier_date_replaces_those_after_it(http: Http, directory: Directory) -> None:
+    for since, cutoff in (("2026-03-01", "01:00"), ("2026-05-01", "02:00"), ("2026-04-01", "03:00")):
+        set_calendar(http, since, cutoff=cutoff)
+    history = [(since, found.cutoff) for since, found in directory.calendars()]
+    assert history == [(date.min, "04:00"), (date(2026, 3, 1), "01:00"), (date(2026, 4, 1), "03:00")]
+
+
+def test_more_changes_than_one_transaction_can_take_back_are_refused(
+    http: Http, directory: Directory
+) -> None:
+    now = directory.settings()
+    for n in range(99):
+        after = replace(now, version=n + 1, calendar=Calendar(cutoff="03:00" if n % 2 else "05:00"))
+        directory.change_settings(now, after, date(2026, 1, 1) + timedelta(days=n))
+        now = after
+    assert change_settings(http, "2025-01-01", calendar=calendar()).json_body["Code"] == "InvalidRequest"
+    assert change_settings(http, "2026-03-01", calendar=calendar()).status_code == 200
+
+
+def test_settings_that_the_table_has_no_room_for_are_refused(http: Http) -> None:
+    days = [date(2026, 1, 1) + timedelta(days=n) for n in range(2000)]
+    holidays = [{"date": str(day), "name": "Ngày nghỉ lễ của cả nước" * 4} for day in days]
+    answer = change_settings(http, calendar=calendar(holidays=holidays))
+    assert (answer.status_code, answer.json_body["Code"]) == (400, "InvalidRequest")
+    assert "300000 bytes" in answer.json_body["Message"]
+
+
+def test_what_is_not_the_calendar_makes_no_history(http: Http, directory: Directory) -> None:
+    change_settings(http, duplicate_window_s=5)
+    assert [since for since, _ in directory.calendars()] == [date.min]
+
+
+# --- which calendar judges a date ---------------------------------------------------------------
+
+HOURS = {"day": Shift("08:00", "17:00")}
+OLD = Calendar(zone=SAIGON, shifts=HOURS, holidays=(Holiday(date(2026, 7, 2), "old"),))
+NEW = Calendar(zone=NEW_YORK, shifts={"late": Shift("12:00", "20:00")}, default_shift="late")
+MOVED = Schedule.of([(date.min, OLD), (date(2026, 7, 1), NEW)])
+
+
+def test_each_date_has_the_plan_of_its_calendar() -> None:
+    old, new = MOVED.plan("day", date(2026, 6, 30)), MOVED.plan("day", date(2026, 7, 1))
+    assert (old.zone, old.shift, new.zone, new.shift) == (SAIGON, "day", NEW_YORK, "late")
+    assert MOVED.plan(None, date(2026, 7, 2)).holiday is None
+    assert MOVED.calendar == NEW
+    assert MOVED.calendar_on(date(2000, 1, 1)) == OLD
+
+
+@pytest.mark.parametrize(
+    ("at", "on"),
+    [
+        pytest.param("2026-06-30T08:00+07:00", date(2026, 6, 30), id="before"),
+        pytest.param("2026-07-01T03:59+07:00", date(2026, 6, 30), id="the end of the old zone's last day"),
+        # In New York 1 July has not begun, in Saigon it has: the old calendar's last day goes on.
+        pytest.param("2026-07-01T08:00+07:00", date(2026, 6, 30), id="between the two"),
+        pytest.param("2026-07-01T03:59-04:00", date(2026, 6, 30), id="a minute before"),
+        pytest.param("2026-07-01T04:00-04:00", date(2026, 7, 1), id="the new zone's first day"),
+        pytest.param("2026-07-02T03:59-04:00", date(2026, 7, 1), id="and its end"),
+    ],
+)
+def test_an_instant_falls_on_one_side_of_a_change_of_zone(at: str, on: date) -> None:
+    assert MOVED.work_day(datetime.fromisoformat(at)) == on
+
+
+zones = st.sampled_from([SAIGON, NEW_YORK, "Europe/Berlin", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+calendars = st.builds(
+    lambda zone, cutoff: Calendar(zone=zone, cutoff=f"{cutoff:02}:00", shifts=HOURS), zones, st.integers(0, 8)
+)
+dates = st.dates(date(2026, 3, 1), date(2026, 3, 20))
+
+
+@given(
+    st.lists(st.tuples(dates, calendars), max_size=3, unique_by=lambda entry: entry[0]),
+    calendars,
+    st.lists(st.datetimes(datetime(2026, 2, 25), datetime(2026, 3, 25)), min_size=2, max_size=6),  # noqa: DTZ001
+)
+def test_later_is_never_an_earlier_work_day_whatever_was_changed(
+    changes: list[tuple[date, Calendar]], first: Calendar, moments: list[datetime]
+) -> None:
+    history = [(date.min, first), *sorted(changes, key=lambda entry: entry[0])]
+    rota = Schedule.of(history)
+    instants = sorted(moment.replace(tzinfo=UTC) for moment in moments)
+    days = [rota.work_day(at) for at in instants]
+    assert days == sorted(days)
+
+
+@given(calendars, st.datetimes(datetime(2026, 2, 1), datetime(2026, 12, 1)))  # noqa: DTZ001
+def test_a_history_of_one_is_the_calendar_itself(only: Calendar, moment: datetime) -> None:
+    at = moment.replace(tzinfo=UTC)
+    assert Schedule.of([(date.min, only)]).work_day(at) == Schedule(only).work_day(at)
+
+
+def test_the_settings_say_what_they_mean(http: Http) -> None:
+    shown: dict[str, Any] = http.get("/v1/settings").json_body["calendar"]["shifts"]["day"]
+    assert (shown["starts"], shown["break_minutes"], shown["weekdays"][0]) == ("08:00", 60, "mon")

@@ -1,0 +1,70 @@
+"""The policies of the functions, and what they allow."""
+
+import json
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from infra.policies import Document, documents
+from infra.stage import Stage
+from tests.support.recorder import Call
+
+FOLDER: Final = Path(__file__).resolve().parents[2] / ".chalice"
+
+
+class Grant(NamedTuple):
+    """One action on one resource that a policy allows."""
+
+    action: str
+    resource: str
+
+    def allows(self, call: Call) -> bool:
+        """Say whether a call is one of those."""
+        return self.action == call.action and fnmatchcase(call.resource, self.resource)
+
+
+def functions() -> dict[str, str]:
+    """Give the policy file's end of each function of the app, as .chalice/config.json must have it."""
+    from app import app  # only now: at its import it reads the environment
+
+    schedules = [source.name for source in app.event_sources]
+    return {"api_handler": "", **{name: f"-{name}" for name in schedules}}
+
+
+def grants(stage: str, function: str, *, of: str | None = None) -> list[Grant]:
+    """Read what a stage's policy file allows a function; with another stage's names if `of` says one."""
+    text = (FOLDER / f"policy-{stage}{functions()[function]}.json").read_text(encoding="utf-8")
+    return _of_document(json.loads(text.replace(f"rollcall-{stage}", f"rollcall-{of or stage}")))
+
+
+def deployed_grants(stage: Stage, function: str) -> list[Grant]:
+    """Return what a function's role allows once a stage is deployed."""
+    parameters = {
+        "AWS::Partition": stage.partition,
+        "AWS::Region": stage.region,
+        "BucketSuffix": stage.bucket_suffix,
+        "RoleSuffix": stage.role_suffix,
+    }
+    return _of_document(documents(stage.name, stage.account, parameters)[function])
+
+
+def _of_document(document: Document) -> list[Grant]:
+    assert document["Version"] == "2012-10-17"
+    return [grant for statement in document["Statement"] for grant in _of(statement)]
+
+
+def _of(statement: dict[str, str | list[str]]) -> Iterator[Grant]:
+    assert statement["Effect"] == "Allow"
+    for action in _listed(statement["Action"]):
+        for resource in _listed(statement["Resource"]):
+            yield Grant(action, resource)
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def refused(calls: set[Call], granted: list[Grant]) -> list[Call]:
+    """Give the calls that no grant allows."""
+    return sorted(call for call in calls if not any(grant.allows(call) for grant in granted))

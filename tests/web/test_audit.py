@@ -1,0 +1,421 @@
+"""Who did what, when, from where: an entry for each mutation and each refusal by a limit; nobody is named."""
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+import app as application
+from chalicelib import wiring
+from chalicelib.aws import metrics
+from chalicelib.aws.audit_log import AuditLog
+from chalicelib.aws.signing_key import SigningKey
+from chalicelib.domain.audit_entry import AuditEntry
+from chalicelib.services import people
+from tests.conftest import CONSENT, Clock, Finish, Http, Lab
+from tests.services.test_kiosk import Kiosk
+from tests.services.test_punching import enrol, session
+from tests.support.builders import add_person, change_settings, stamped
+from tests.support.photos import photo_of_b, photo_of_c, photos_of_a
+from tests.web.test_roles import DOCUMENT
+
+JPEG = {"Content-Type": "image/jpeg"}
+NAME = "Nguyễn Văn Ánh"
+CODE = "HS-0042"
+EMAIL = "anh@example.com"
+
+
+def entries(http: Http, **query: Any) -> list[dict[str, Any]]:
+    """Read the whole audit, newest first."""
+    shown: list[dict[str, Any]] = []
+    cursor = None
+    while True:
+        answer = http.as_("admin").get("/v1/audit", cursor=cursor, **query)
+        assert answer.status_code == 200, answer.json_body
+        shown += answer.json_body["items"]
+        cursor = answer.json_body["next_cursor"]
+        if cursor is None:
+            return shown
+
+
+def masked(identifier: str) -> str:
+    return wiring.signing_key().masked(identifier)
+
+
+class Site:
+    """A site with a person whose name, code, e-mail and face are known, for requests to be made of."""
+
+    def __init__(self, http: Http, finish: Finish) -> None:
+        self.http, self.finish = http, finish
+        self.anh = add_person(http, NAME, code=CODE, email=EMAIL)
+        enrol(http, self.anh, photos_of_a()[0])
+        self.face = http.get(f"/v1/people/{self.anh}/faces").json_body["items"][0]["face_id"]
+
+    def leave(self) -> str:
+        body = {"since": "2026-11-23", "until": "2026-11-24", "kind": "annual"}
+        made: str = self.http.post(f"/v1/people/{self.anh}/leaves", body).json_body["leave_id"]
+        return made
+
+    def token(self) -> str:
+        made: str = self.http.post("/v1/tokens", {"role": "viewer", "label": "wall"}).json_body["token_id"]
+        return made
+
+    def spare(self) -> str:
+        return add_person(self.http, NAME)
+
+    def lab_photo(self) -> dict[str, str]:
+        photo = base64.b64encode(photo_of_c()).decode()
+        return {"name": NAME, "fileBase64": photo, "fileName": "a.jpg", "fileType": "image/jpeg"}
+
+
+Call = tuple[str, Any, dict[str, str]]
+"""A path, a body and headers."""
+
+SOUND: dict[str, Callable[[Site], Call]] = {
+    "POST /v1/people": lambda site: ("/v1/people", {"name": NAME, "email": EMAIL, "consent": CONSENT}, {}),
+    "PATCH /v1/people/{person_id}": lambda site: (f"/v1/people/{site.anh}", {"name": NAME + " B"}, {}),
+    "DELETE /v1/people/{person_id}": lambda site: (f"/v1/people/{site.spare()}", None, {}),
+    "PUT /v1/people/{person_id}/consent": lambda site: (f"/v1/people/{site.anh}/consent", CONSENT, {}),
+    "DELETE /v1/people/{person_id}/consent": lambda site: (f"/v1/people/{site.anh}/consent", None, {}),
+    "POST /v1/people/{person_id}/faces": lambda site: (
+        f"/v1/people/{site.anh}/faces",
+        photos_of_a()[1],
+        JPEG,
+    ),
+    "DELETE /v1/people/{person_id}/faces/{face_id}": lambda site: (
+        f"/v1/people/{site.anh}/faces/{site.face}",
+        None,
+        {},
+    ),
+    "POST /v1/imports": lambda site: (
+        "/v1/imports",
+        f"name,email\r\n{NAME},{EMAIL}\r\n".encode(),
+        {"Content-Type": "text/csv"},
+    ),
+    "POST /v1/uploads": lambda site: ("/v1/uploads", None, {}),
+    "POST /v1/identify": lambda site: ("/v1/identify", photos_of_a()[1], JPEG),
+    "POST /v1/people/{person_id}/verify": lambda site: (
+        f"/v1/people/{site.anh}/verify",
+        {"photo": base64.b64encode(photos_of_a()[1]).decode()},
+        {},
+    ),
+    "POST /v1/people/{person_id}/leaves": lambda site: (
+        f"/v1/people/{site.anh}/leaves",
+        {"since": "2026-11-23", "until": "2026-11-24", "kind": "annual"},
+        {},
+    ),
+    "DELETE /v1/people/{person_id}/leaves/{leave_id}": lambda site: (
+        f"/v1/people/{site.anh}/leaves/{site.leave()}",
+        None,
+        {},
+    ),
+    "POST /v1/liveness-sessions": lambda site: ("/v1/liveness-sessions", None, {}),
+    "POST /v1/punches": lambda site: (
+        "/v1/punches",
+        {"liveness_session_id": site.finish(session(site.http), photos_of_a()[1])},
+        {},
+    ),
+    "POST /v1/punches/manual": lambda site: (
+        "/v1/punches/manual",
+        {"person_id": site.anh, "at": "2026-11-23T08:00:00+07:00", "reason": f"{NAME} forgot"},
+        {},
+    ),
+    "PUT /v1/settings": lambda site: ("/v1/settings", site.http.get("/v1/settings").json_body, {}),
+    "POST /v1/tokens": lambda site: ("/v1/tokens", {"role": "kiosk", "label": NAME}, {}),
+    "DELETE /v1/tokens/{token_id}": lambda site: (f"/v1/tokens/{site.token()}", None, {}),
+    "POST /index-face": lambda site: ("/index-face", site.lab_photo(), {}),
+    "DELETE /delete-face": lambda site: ("/delete-face", {"faceId": site.face, "s3Key": "x"}, {}),
+    "POST /checkin": lambda site: ("/checkin", photos_of_a()[1], JPEG),
+}
+"""A request for each mutation of the API that does what it says."""
+
+
+def test_the_table_below_knows_every_mutation() -> None:
+    mutations = {
+        f"{method.upper()} {path}"
+        for path, item in DOCUMENT["paths"].items()
+        for method in item
+        if method != "get"
+    }
+    assert set(SOUND) == mutations
+
+
+@pytest.mark.parametrize("what", SOUND)
+def test_every_mutation_leaves_one_entry_that_names_nobody(
+    http: Http, finish: Finish, lab: Lab, what: str
+) -> None:
+    site = Site(http, finish)
+    lab("on")
+    method, _, route = what.partition(" ")
+    path, body, headers = SOUND[what](site)
+    before, began = entries(http), datetime.now(UTC)
+    answer = http.call(method, path, body, headers)
+    # The lab's page cannot record consent, and where it is not open nobody is enrolled without.
+    refused = {"POST /index-face": 403}
+    assert answer.status_code == refused.get(what) or answer.status_code < 300, answer.body
+
+    [entry, *others] = entries(http)
+    assert others == before
+    assert entry["what"] == what
+    assert (entry["by"], entry["role"]) == (http.token_id("admin"), "admin")
+    assert began <= datetime.fromisoformat(entry["at"]) <= datetime.now(UTC)
+    assert entry["address"] == "127.0.0.1"
+    assert entry["request_id"] == answer.headers["X-Request-Id"]
+    assert entry["status"] == answer.status_code
+    assert entry["code"] == ("ConsentMissing" if what in refused else None)
+
+    ids = dict(zip(re.findall(r"{(\w+)}", route), _ids(route, path), strict=True))
+    made = answer.json_body if answer.body and answer.status_code < 300 else {}
+    ids |= {name: made[name] for name in ("person_id", "token_id") if made.get(name)}
+    assert entry["about"] == {
+        name: text if name == "token_id" else masked(text) for name, text in ids.items()
+    }
+    said = json.dumps(entries(http), ensure_ascii=False)
+    for secret in (NAME, "Nguyễn", CODE, EMAIL, site.anh, site.face, http.token("admin"), "/9j/"):
+        assert secret not in said
+
+
+def _ids(route: str, path: str) -> tuple[str, ...]:
+    found = re.fullmatch(re.sub(r"{\w+}", "([^/]+)", route), path)
+    assert found
+    return found.groups()
+
+
+def test_what_managers_do_is_noted_and_what_a_kiosk_does_is_the_log_of_punches(
+    http: Http, finish: Finish
+) -> None:
+    site = Site(http, finish)
+    before = len(entries(http))
+    kiosk = Kiosk(http, "door")
+    assert kiosk.punch(finish(kiosk.session(), photos_of_a()[1])).status_code == 201
+    assert len(entries(http)) == before
+    assert http.as_("manager").call("PATCH", f"/v1/people/{site.anh}", {"group": "12A1"}).status_code == 200
+    [newest, *_] = entries(http)
+    assert (newest["by"], newest["role"]) == (http.token_id("manager"), "manager")
+
+
+@pytest.mark.parametrize("path", ["/v1/people/{0}/data", "/v1/people/{0}/faces/{1}/photo"])
+def test_looking_at_faces_is_noted_too(http: Http, finish: Finish, path: str) -> None:
+    site = Site(http, finish)
+    assert http.get(path.format(site.anh, site.face)).status_code == 200
+    [newest, *_] = entries(http)
+    assert newest["what"].startswith("GET /v1/people/{person_id}/")
+    assert newest["about"]["person_id"] == masked(site.anh)
+
+
+def test_what_is_answered_from_memory_was_not_done_again(http: Http) -> None:
+    key = {"Idempotency-Key": "one"}
+    for _ in range(3):
+        assert http.post("/v1/people", {"name": "Somebody Else"}, key).status_code == 201
+    assert len(entries(http)) == 1
+
+
+# --- what was refused -----------------------------------------------------------------------------
+
+
+def test_a_refusal_of_a_rule_is_noted_with_its_code(http: Http) -> None:
+    add_person(http, code=CODE)
+    http.post("/v1/people", {"name": "Another", "code": CODE})
+    http.call("PATCH", "/v1/people/0a1b", {"group": "12A1"})
+    http.delete(f"/v1/tokens/{http.token_id('admin')}")
+    noted = [(one["status"], one["code"]) for one in entries(http)]
+    assert noted == [(409, "LastAdminToken"), (404, "PersonNotFound"), (409, "PersonExists"), (201, None)]
+
+
+def test_a_refusal_by_a_limit_is_noted_once_a_minute_for_each_caller(
+    http: Http, clock: Clock, finish: Finish
+) -> None:
+    assert change_settings(http, limits={"sessions_per_minute": 1, "kiosk_failures": 1}).status_code == 200
+    door, gate = Kiosk(http, "door"), Kiosk(http, "gate")
+    before = len(entries(http))
+
+    def noted() -> list[tuple[str, str]]:
+        return [(one["what"], one["code"]) for one in entries(http)[: len(entries(http)) - before]]
+
+    clock.forward(seconds=1)
+    first = door.session()
+    for _ in range(5):
+        assert door.post("/v1/liveness-sessions").status_code == 429
+    assert noted() == [("POST /v1/liveness-sessions", "TooManyRequests")]
+    door.punch(finish(first, photo_of_b()))
+    clock.forward(minutes=1)
+    second = finish(door.session(), photo_of_b())
+    for _ in range(3):
+        assert door.punch(second).json_body["Code"] == "LockedOut"
+    clock.forward(seconds=1)
+    gate.session()
+    gate.post("/v1/liveness-sessions")
+    clock.forward(minutes=1)
+    door.punch(second)
+    assert noted() == [
+        ("POST /v1/punches", "LockedOut"),
+        ("POST /v1/liveness-sessions", "TooManyRequests"),
+        ("POST /v1/punches", "LockedOut"),
+        ("POST /v1/liveness-sessions", "TooManyRequests"),
+    ]
+    assert {one["role"] for one in entries(http)[:4]} == {"kiosk"}
+
+
+def test_a_refusal_that_cannot_be_noted_is_still_a_refusal(
+    http: Http, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_settings(http, limits={"sessions_per_minute": 1})
+    door = Kiosk(http, "door")
+    door.session()
+
+    def fail(*_: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(AuditLog, "note", fail)
+    assert door.post("/v1/liveness-sessions").status_code == 429
+
+
+# --- what came of it ------------------------------------------------------------------------------
+
+
+class Crash(BaseException):
+    """The process ends."""
+
+
+def test_a_crash_leaves_an_entry_that_does_not_say_what_came_of_it(
+    http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object, **__: object) -> None:
+        raise Crash
+
+    with monkeypatch.context() as patched:
+        patched.setattr(people, "create", crash)
+        with pytest.raises(Crash):
+            http.post("/v1/people", {"name": "Somebody Else"})
+    [entry] = entries(http)
+    assert (entry["what"], entry["status"], entry["code"]) == ("POST /v1/people", None, None)
+
+
+def test_what_cannot_be_noted_is_not_done(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(AuditLog, "note", fail)
+        assert http.post("/v1/people", {"name": "Somebody Else"}).status_code == 500
+    assert http.get("/v1/people").json_body["items"] == []
+
+
+def test_what_is_done_is_answered_though_its_end_cannot_be_noted(
+    http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("of " + NAME)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(AuditLog, "conclude", fail)
+        patched.setattr(SigningKey, "masked", fail)
+        assert http.post("/v1/people", {"name": "Somebody Else"}).status_code == 201
+    assert [entry["status"] for entry in entries(http)] == [None]
+
+
+def test_the_end_of_what_was_swept_away_meanwhile_does_not_bring_it_back(http: Http) -> None:
+    audit_log, now = wiring.audit_log(), datetime.now(UTC)
+    gone = AuditEntry(entry_id="1", at=now, what="POST /v1/people", request_id="r", address="a")
+    audit_log.conclude(gone, status=201, code=None, about={})
+    assert entries(http) == []
+
+
+def test_it_is_only_ever_added_to(http: Http, finish: Finish) -> None:
+    stamped(http, add_person(http), "2026-11-23T08:00:00+07:00")
+    before = entries(http)
+    assert set(application.app.routes["/v1/audit"]) == {"GET"}
+    for path in ("/v1/audit", f"/v1/audit/{before[0]['entry_id']}"):
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            assert http.call(method, path, {}).status_code in (403, 405)  # of the gateway
+    site = Site(http, finish)
+    http.delete(f"/v1/people/{site.anh}")
+    assert entries(http)[-len(before) :] == before
+
+
+# --- reading it -----------------------------------------------------------------------------------
+
+
+def test_it_is_the_admins_to_read(http: Http) -> None:
+    for role in ("kiosk", "viewer", "manager"):
+        assert http.as_(role).get("/v1/audit").status_code == 403
+
+
+def test_it_comes_in_pages_newest_first(http: Http) -> None:
+    for number in range(7):
+        http.post("/v1/people", {"name": f"Person {number}"})
+    every = entries(http)
+    assert [one["at"] for one in every] == sorted((one["at"] for one in every), reverse=True)
+    assert len(every) == 7
+    for limit in (1, 2, 3, 7, 8):
+        assert entries(http, limit=limit) == every
+    cursor = http.get("/v1/audit", limit=2).json_body["next_cursor"]
+    http.post("/v1/people", {"name": "Meanwhile"})
+    assert http.get("/v1/audit", limit=5, cursor=cursor).json_body["items"] == every[2:]
+    assert http.get("/v1/audit", cursor=cursor[:-2] + "AA").json_body["Code"] == "InvalidCursor"
+    assert http.get("/v1/people", cursor=cursor).json_body["Code"] == "InvalidCursor"
+
+
+def test_one_who_knows_a_persons_id_finds_what_was_done_about_them(http: Http) -> None:
+    one, other = add_person(http, "One Person"), add_person(http, "Other Person")
+    http.call("PATCH", f"/v1/people/{one}", {"group": "12A1"})
+    http.call("PATCH", f"/v1/people/{other}", {"group": "12A1"})
+    http.delete(f"/v1/people/{one}")
+    found = entries(http, person_id=one, limit=1)
+    assert [entry["what"].split()[0] for entry in found] == ["DELETE", "PATCH", "POST"]
+    assert entries(http, person_id="0a1b") == []
+    assert len(entries(http, person_id=other)) == 2
+
+
+def test_it_is_found_by_days_over_the_ends_of_months_and_years(http: Http, store: object) -> None:
+    audit_log = wiring.audit_log()
+    days = [datetime(2026, 12, 31, 23, 59, tzinfo=UTC), datetime(2027, 1, 1, 0, 1, tzinfo=UTC)]
+    days += [datetime(2027, 1, 31, 12, tzinfo=UTC), datetime(2027, 2, 1, tzinfo=UTC)]
+    for number, at in enumerate(days):
+        audit_log.note(AuditEntry(entry_id=str(number), at=at, what="x", request_id="r", address="a"))
+
+    def found(since: str, until: str) -> list[str]:
+        return [entry["entry_id"] for entry in entries(http, from_=since, to=until, limit=1)]
+
+    assert found("2026-12-01", "2027-02-28") == ["3", "2", "1", "0"]
+    assert found("2026-12-31", "2026-12-31") == ["0"]
+    assert found("2027-01-01", "2027-01-31") == ["2", "1"]
+    assert found("2027-02-02", "2027-02-03") == []
+    for since, until in (("2027-02-02", "2027-02-01"), ("2025-01-01", "2027-01-01"), ("x", "2027-01-01")):
+        assert http.get("/v1/audit", from_=since, to=until).status_code == 400
+    for at in days:
+        assert audit_log.forget_entries(at.date(), dry_run=True) == len(
+            [one for one in days if one.date() < at.date()]
+        )
+
+
+def test_a_month_is_shown_when_no_days_are_given(http: Http, clock: Clock) -> None:
+    for ago in (0, 30, 31, 400):
+        at = clock.now - timedelta(days=ago)
+        entry = AuditEntry(entry_id=str(ago), at=at, what="x", request_id="r", address="a")
+        wiring.audit_log().note(entry)
+    assert [entry["entry_id"] for entry in entries(http)] == ["0", "30"]
+
+
+def test_what_took_too_long_is_noted_to_its_end_and_remembered(
+    http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # After 18 s of a request no more calls are begun for it, but for those that say that it is done.
+    create, made = people.create, []
+
+    def slow(*arguments: Any, **named: Any) -> Any:
+        made.append(create(*arguments, **named))
+        metrics._current.get().deadline_s = 0  # type: ignore[union-attr]
+        return made[-1]
+
+    monkeypatch.setattr(people, "create", slow)
+    body, key = {"name": "Somebody Else"}, {"Idempotency-Key": "one"}
+    assert http.post("/v1/people", body, key).status_code == 201
+    assert [entry["status"] for entry in entries(http)] == [201]
+    again = http.post("/v1/people", body, key)
+    assert (again.status_code, again.json_body["person_id"]) == (201, made[0].person_id)
+    assert len(made) == 1

@@ -1,0 +1,172 @@
+"""The line of a request: what is in it, what never is, and that it measures what it says."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSResponse, HeadersDict
+from msgspec.structs import replace
+
+from app import app
+from chalicelib import wiring
+from chalicelib.aws import deadline, metrics
+from chalicelib.aws.collection import FaceCollection
+from tests.conftest import CONSENT, Finish, Http
+from tests.services.test_enrolment import JPEG
+from tests.services.test_punching import punch, session
+from tests.support.photos import photos_of_a
+
+Lines = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def lines(http: Http, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Lines:
+    """Switches the log on; gives the lines written since the last call."""
+    loud = replace(wiring.environment(), log="json")
+    monkeypatch.setattr(wiring, "environment", lambda: loud)
+    return lambda: [json.loads(text) for text in capsys.readouterr().out.splitlines()]
+
+
+def fire(name: str) -> Any:
+    """Run a schedule as EventBridge does."""
+    event = dict.fromkeys(
+        ("version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail"), ""
+    )
+    return app.handler_map[name](event, None)
+
+
+def test_a_request_is_one_line(http: Http, lines: Lines) -> None:
+    answer = http.get("/v1/people/0")
+    [line] = lines()
+    assert line["route"] == "GET /v1/people/{person_id}"
+    assert (line["status"], line["RequestId"]) == (404, answer.json_body["RequestId"])
+    assert answer.headers["X-Request-Id"] == line["RequestId"]
+    assert (line["Stage"], line["aws_calls"]) == ("local", 3), "the token, its use and the person"
+    assert 0 < line["aws_ms"] < line["Ms"]
+    assert line["PersonNotFound"] == 1
+    [directive] = line["_aws"]["CloudWatchMetrics"]
+    assert directive == {
+        "Namespace": "Rollcall",
+        "Dimensions": [["Stage"]],
+        "Metrics": [{"Name": "PersonNotFound", "Unit": "Count"}],
+    }
+
+
+def test_what_the_framework_answers_is_a_line_too(http: Http, lines: Lines) -> None:
+    http.get("/health")
+    http.post("/v1/people", b"x", {"Content-Type": "text/plain"})
+    assert [(line["status"], "_aws" in line) for line in lines()] == [(200, False), (415, False)]
+
+
+def test_a_punch_is_measured_and_names_nobody(http: Http, lines: Lines, finish: Finish) -> None:
+    body = {"name": "Nguyễn Văn Ánh", "consent": CONSENT}
+    person_id = http.post("/v1/people", body).json_body["person_id"]
+    http.post(f"/v1/people/{person_id}/faces", photos_of_a()[0], JPEG)
+    kiosk = http.as_("kiosk")
+    session_id = session(kiosk)
+    begun = lines()[-1]
+    finish(session_id, photos_of_a()[1])
+    assert punch(kiosk, session_id).status_code == 201
+    [line] = lines()
+    assert (line["Punched"], line["aws_calls"]) == (1, 4)
+    assert 20 < line["MatchMargin"] <= 30
+    assert line["session"] == begun["session"]
+    text = json.dumps(line, ensure_ascii=False)
+    assert not [word for word in ("Ánh", person_id, session_id, kiosk.token("kiosk")) if word in text]
+    finish(refused := session(kiosk), photos_of_a()[1], confidence=5.0)
+    lines()
+    punch(kiosk, refused)
+    assert lines()[0]["NotLive"] == 1
+
+
+def test_calls_made_side_by_side_are_counted(http: Http, lines: Lines) -> None:
+    http.get("/v1/people", limit=1)
+    lines()
+    http.get("/v1/people", q="x")
+    http.get("/v1/timesheets", from_="2026-01-01", to="2026-01-02")
+    assert [line["aws_calls"] >= least for line, least in zip(lines(), (1, 4), strict=True)] == [True, True]
+
+
+def test_a_schedule_is_a_line_with_what_it_found(http: Http, lines: Lines) -> None:
+    assert fire("sweep") == {"swept": 0, "erasures": 0, "uploads": 0, "exports": 0}
+    [line] = lines()
+    assert (line["schedule"], line["done"], line["SweepErasures"]) == ("sweep", True, 0)
+
+
+def test_a_schedule_that_fails_is_a_line_too_and_fails(
+    http: Http, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring.personal_data(), "erasures", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        fire("sweep")
+    [line] = lines()
+    assert (line["schedule"], line["done"]) == ("sweep", False)
+
+
+# --- whether all it needs answers -----------------------------------------------------------------
+
+
+def test_deep_health_is_for_admins_and_names_what_fails(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = http.get("/health", deep="true")
+    assert (sound.status_code, set(sound.json_body["checks"].values())) == (200, {"ok"})
+    assert http.as_(None).get("/health", deep="true").json_body["Code"] == "TokenMissing"
+    assert http.as_("manager").get("/health", deep="true").json_body["Code"] == "RoleNotAllowed"
+    assert http.as_(None).get("/health").json_body["checks"] is None
+
+    monkeypatch.setattr(FaceCollection, "check", lambda _: 1 / 0)
+    failing = http.get("/health", deep="true")
+    assert (failing.status_code, failing.json_body["status"]) == (503, "failed")
+    assert failing.json_body["checks"] == {"table": "ok", "bucket": "ok", "collection": "failed"}
+
+
+# --- in time --------------------------------------------------------------------------------------
+
+
+def test_a_request_that_has_taken_too_long_begins_no_more_calls(
+    http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    http.get("/v1/people", limit=1)
+    monkeypatch.setattr("chalicelib.web.endpoint.DEADLINE_S", -1.0)
+    answer = http.get("/v1/people", limit=1)
+    assert (answer.status_code, answer.json_body["Code"]) == (503, "Busy")
+    assert fire("sweep")["swept"] == 0, "a schedule may take its time"
+    with metrics.measuring(-1.0), deadline.without_deadline():
+        assert wiring.directory().settings().version == 0, "and so may what takes back"
+
+
+# --- replies that broke off -----------------------------------------------------------------------
+
+
+class Cut:
+    """The body of a reply that broke off."""
+
+    def stream(self) -> Iterator[bytes]:
+        yield b'{"Responses": {"rollcall-local": [{"pk": {"S": "SESS'
+
+
+@pytest.mark.parametrize("service", ["dynamodb", "rekognition"])
+def test_a_reply_that_broke_off_is_asked_for_again_and_never_read(
+    http: Http, service: str, finish: Finish
+) -> None:
+    http.get("/v1/people", limit=1)
+    session_ids = [finish(session(http), photos_of_a()[0]) for _ in range(2)]
+    client = wiring.table()._client if service == "dynamodb" else wiring.collection()._client
+    operation = "BatchGetItem" if service == "dynamodb" else "GetFaceLivenessSessionResults"
+    headers: Any = HeadersDict({"content-type": "application/x-amz-json-1.1"})
+    if service == "dynamodb":
+        headers["x-amz-crc32"] = "1"
+    broken = [1]
+
+    def cut(request: Any, **_: Any) -> Any:
+        return AWSResponse(request.url, 200, headers, Cut()) if broken and broken.pop() else None
+
+    client.meta.events.register_first(f"before-send.{service}.{operation}", cut, "cut")
+    try:
+        assert punch(http, session_ids[0]).json_body["Code"] == "NotRecognised", "it is asked for again"
+        assert broken == []
+        broken += [1, 1, 1]
+        again = punch(http, session_ids[1])
+        assert (again.status_code, again.json_body["Code"]) == (503, "Busy"), "never whole"
+    finally:
+        client.meta.events.unregister(f"before-send.{service}.{operation}", unique_id="cut")
