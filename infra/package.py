@@ -1,20 +1,18 @@
 """`python -m infra.package`: build the deployment package: small, compiled, and packaged by Chalice itself.
 
 `chalice package` and `chalice deploy` run in a project folder built here. Chalice copies its `vendor/` into
-the zip unchanged. That holds the wheels that requirements.txt names, for Lambda's platform, with bytecode and
-only those of botocore's service descriptions that Rollcall uses. The folder's requirements.txt is empty, so
-Chalice installs nothing itself.
+the zip unchanged. That holds the wheels that requirements/app.txt names, for Lambda's platform, with bytecode
+and only those of botocore's service descriptions that Rollcall uses. The folder's requirements.txt is empty,
+so Chalice installs nothing itself.
 """
 
 import argparse
-import importlib.metadata
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Sequence
 from email.parser import HeaderParser
@@ -24,6 +22,9 @@ from typing import Final
 import chalice.app
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+
+LOCK: Final = ROOT / "requirements" / "app.txt"
+"""The lock file of the shipped packages: exact versions, with the hashes of their wheels."""
 
 SERVICES: Final = ("dynamodb", "rekognition", "s3", "sts")
 """The AWS services whose descriptions are shipped, by boto3's names."""
@@ -92,7 +93,7 @@ def project(stage: str, folder: Path, *, architecture: str | None = None) -> Pat
     (folder / ".chalice" / "deployed").symlink_to(deployed)
 
     vendor = folder / "vendor"
-    install(vendor, architecture or own, "-r", str(ROOT / "requirements.txt"))
+    install(vendor, architecture or own, "--require-hashes", "-r", str(LOCK))
     trim(vendor)
     # Everything that goes to /var/task is compiled in one place, then moved to where Chalice expects it.
     shutil.copy(ROOT / "app.py", vendor)
@@ -143,10 +144,7 @@ def _set_architecture(folder: Path, stage: str, architecture: str) -> None:
 
 
 def install(folder: Path, architecture: str, *requirements: str) -> None:
-    """Install wheels for Lambda into a folder; `requirements` are pip's arguments. Raises PackageError.
-
-    Packages that are installed here too get the same version, which is the tested one.
-    """
+    """Install wheels for Lambda into a folder; `requirements` are pip's arguments. Raises PackageError."""
     machine = MACHINES[architecture]
     # A source distribution would be built for this machine, so none is used.
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
@@ -154,11 +152,7 @@ def install(folder: Path, architecture: str, *requirements: str) -> None:
     for minor in range(17, _GLIBC_MINOR + 1):
         command += ["--platform", f"manylinux_2_{minor}_{machine}"]
     command += ["--platform", f"manylinux2014_{machine}"]
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
-        for known in importlib.metadata.distributions():
-            print(f"{known.name}=={known.version}", file=constraints)
-        constraints.flush()
-        _run([*command, "--constraint", constraints.name, "--target", folder, *requirements])
+    _run([*command, "--target", folder, *requirements])
 
 
 def trim(folder: Path) -> None:
@@ -189,8 +183,7 @@ def compile_all(folder: Path) -> None:
     bytecode is never compared with its source, because all files in the zip are dated 1980.
     """
     command = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
-    # The order of sets in bytecode depends on the hash seed.
-    _run([*command, "-s", folder, "-p", "/var/task", folder], PYTHONHASHSEED="0")
+    _run([*command, "-s", folder, "-p", "/var/task", folder])
 
 
 def _normalise(path: Path) -> None:
