@@ -6,7 +6,10 @@ from msgspec import Struct
 
 
 class StoredReply(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A request under way (status null), or its reply (body compressed); `about` is the person it concerns."""
+    """A request under way (no status yet), or its reply.
+
+    `body` is compressed; `about` is the person whom the reply concerns.
+    """
 
     fingerprint: str
     started_at: datetime
