@@ -27,6 +27,7 @@ from tests.lab.test_routes import index
 from tests.services.test_kiosk import Kiosk
 from tests.services.test_punching import enrol
 from tests.support.builders import add_person, change_settings, stamp
+from tests.support.patience import PATIENCE_S
 from tests.support.photos import no_face_photo, photo_of_b, photos_of_a
 
 JPEG = {"Content-Type": "image/jpeg"}
@@ -226,7 +227,7 @@ def test_asking_twice_at_once_for_one_failure_is_one_failure(
     def snapshot(*arguments: Any, **named: Any) -> Snapshot:
         found = read(*arguments, **named)
         if next(calls) < 2:
-            meet.wait(30)
+            meet.wait(PATIENCE_S)
         return found
 
     monkeypatch.setattr(AttendanceStore, "turn", lambda *_: threading.Lock())
