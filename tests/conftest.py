@@ -42,6 +42,13 @@ settings.register_profile("explore", _STEADY, derandomize=False, print_blob=True
 settings.load_profile("rollcall")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that have the embedded AWS, so that the others can be run alone."""
+    for item in items:
+        if "embedded" in getattr(item, "fixturenames", ()):
+            item.add_marker("aws")
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Take over what a worker of xdist recorded."""

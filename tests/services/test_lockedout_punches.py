@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
+import cv2
 import pytest
 from chalice.test import HTTPResponse
 
 from chalicelib import wiring
+from chalicelib.domain.photo import Photo
 from tests.conftest import Clock, Finish, Http
-from tests.support.builders import add_person
-from tests.support.photos import photos_of_a
+from tests.support.builders import add_person, change_settings
+from tests.support.photos import jpeg, photos_of_a, pixels
 
 Punch = Callable[[], HTTPResponse]
 
@@ -85,3 +87,24 @@ def test_LockedOut_at_a_kiosk_for_a_photo_as_for_a_session(
     answer = http.post("/checkin", photos_of_a()[1], {"Content-Type": "image/jpeg"})
     assert answer.status_code == 429
     assert http.get("/v1/punches", from_="2026-01-01", to="2026-12-31").json_body["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("blur", "low", "high", "status"),
+    [
+        pytest.param(14, 80, 95, 429, id="from 80 % on it counts against whom it looked like"),
+        pytest.param(15, 70, 80, 201, id="under 80 % it looked like nobody"),
+    ],
+)
+def test_LockedOut_only_for_whom_a_NotRecognised_face_looked_like(
+    http: Http, finish: Finish, ann: str, by_session: Punch, blur: int, low: int, high: int, status: int
+) -> None:
+    image = pixels(photos_of_a()[1])
+    blurred = jpeg(cv2.GaussianBlur(image, (0, 0), blur * image.shape[1] / 500))
+    [match] = wiring.collection().search(Photo(blurred, "image/jpeg"))
+    assert low <= match.similarity < high, "the photo must resemble the person so much, and no more"
+    assert change_settings(http, limits={"person_failures": 1}).status_code == 200
+    session_id = http.post("/v1/liveness-sessions").json_body["session_id"]
+    refused = http.post("/v1/punches", {"liveness_session_id": finish(session_id, blurred)})
+    assert refused.json_body["Code"] == "NotRecognised"
+    assert by_session().status_code == status
