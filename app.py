@@ -94,7 +94,7 @@ from chalicelib.services import (
 )
 from chalicelib.services.corrections import ManualPunch, PunchView
 from chalicelib.services.erasure import Receipt
-from chalicelib.services.imports import ImportResult, Mode, Sheet
+from chalicelib.services.imports import ImportResult, Mode
 from chalicelib.services.liveness_sessions import SessionStarted, SessionView
 from chalicelib.services.punching import NewPunch, PunchReceipt
 from chalicelib.services.recognition import Identification, Verification
@@ -106,7 +106,7 @@ from chalicelib.services.tokens import NewToken, TokenMade, TokenView
 from chalicelib.services.uploads import Upload
 from chalicelib.web import audit, cursors, exports, health
 from chalicelib.web.audit import AuditView
-from chalicelib.web.bodies import PhotoBody
+from chalicelib.web.bodies import PhotoBody, Sheet
 from chalicelib.web.endpoint import Endpoints, Hooks
 from chalicelib.web.exports import Format
 from chalicelib.web.health import Health
@@ -396,7 +396,8 @@ def erase_person(person_id: PersonId, attendance: AttendanceOf = "anonymise") ->
 @endpoint(scope="manager", responses={200: Held, 303: Link}, raises=(PersonNotFound,), audit=True)
 def show_data(person_id: PersonId) -> Held | Reply:
     """Show everything that is held on a person, with links to the photos; 303 to a file when it is long."""
-    return subject_access.person_data(directory(), personal_data(), bucket(), person_id, now=now())
+    held = subject_access.person_data(directory(), personal_data(), bucket(), person_id, now=now())
+    return exports.reply_json(bucket(), held, f"person-{person_id}.json", now=now())
 
 
 @app.route("/v1/people/{person_id}/consent", methods=["PUT"])
@@ -424,7 +425,7 @@ def withdraw_consent(person_id: PersonId) -> PersonView:
 def add_face(caller: Caller, person_id: PersonId, body: PhotoBody, allow_different: bool = False) -> Reply:
     """Enrol a photo of a person; 200 and the face as it is when the photo is there already."""
     limits.count_request(directory(), rate_limits(), "enrolment", caller, now=now())
-    with uploads.photo_of(directory(), bucket(), body, about=person_id) as photo:
+    with uploads.photo_of(directory(), bucket(), body.photo, body.upload_id, person_id=person_id) as photo:
         face, new = enrolment.add(
             directory(), collection(), bucket(), person_id, photo, allow_different=allow_different, now=now()
         )
@@ -456,7 +457,7 @@ def show_photo(person_id: PersonId, face_id: FaceId) -> Link:
 @endpoint(consumes=CSV_TYPES, scope="manager", raises=(InvalidImport, ImportTooLarge, ImportRefused))
 def import_people(body: Sheet, dry_run: bool = False, mode: Mode = "all") -> ImportResult:
     """Add the people of a CSV file: all rows or none, or with mode `good` those that are good."""
-    return imports.run(directory(), body, dry_run=dry_run, mode=mode, now=now())
+    return imports.run(directory(), body.rows, dry_run=dry_run, mode=mode, now=now())
 
 
 @app.route("/v1/uploads", methods=["POST"])
@@ -470,7 +471,7 @@ def begin_upload() -> Upload:
 @endpoint(consumes=PHOTO_TYPES, scope="manager", raises=PHOTO_REFUSALS)
 def identify(body: PhotoBody) -> Identification:
     """Find whom a photo shows; no attendance is recorded."""
-    with uploads.photo_of(directory(), bucket(), body) as photo:
+    with uploads.photo_of(directory(), bucket(), body.photo, body.upload_id) as photo:
         return recognition.identify(directory(), collection(), photo)
 
 
@@ -478,7 +479,7 @@ def identify(body: PhotoBody) -> Identification:
 @endpoint(consumes=PHOTO_TYPES, scope="manager", raises=(PersonNotFound, *PHOTO_REFUSALS))
 def verify(person_id: PersonId, body: PhotoBody) -> Verification:
     """Compare a photo with a person's faces; no attendance is recorded."""
-    with uploads.photo_of(directory(), bucket(), body, about=person_id) as photo:
+    with uploads.photo_of(directory(), bucket(), body.photo, body.upload_id, person_id=person_id) as photo:
         return recognition.verify(directory(), collection(), person_id, photo)
 
 

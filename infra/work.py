@@ -75,10 +75,10 @@ def reindex(options: argparse.Namespace) -> None:
     """Put everybody's faces that the collection lacks back into it, from their photos. Raises Failure."""
     use(options.stage, options.state)
     from chalicelib import wiring
+    from chalicelib.aws.backoff import attempts
     from chalicelib.aws.client_events import is_busy
     from chalicelib.domain.errors import Busy
     from chalicelib.services import restore_collection
-    from chalicelib.services.retries import pause
 
     store, faces, photos = wiring.directory(), wiring.collection(), wiring.bucket()
     faces.make_collection()
@@ -86,13 +86,12 @@ def reindex(options: argparse.Namespace) -> None:
     say(f"{len(people)} people with faces")
 
     def of_one(person_id: str) -> restore_collection.Reindexed:
-        for attempt in range(PATIENCE):
+        for _ in attempts(PATIENCE):  # many at once are over Rekognition's quota
             try:
                 return restore_collection.reindex(store, faces, photos, person_id)
             except Exception as error:
                 if not (isinstance(error, Busy) or is_busy(error)):
                     raise
-                pause(attempt)  # many at once are over Rekognition's quota
         raise Failure("AWS is too busy; run the command again later, it goes on from here")
 
     total = restore_collection.Reindexed()

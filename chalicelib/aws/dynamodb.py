@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from chalicelib.aws.backoff import attempts
 from chalicelib.domain.errors import Busy, WriteConflict
-from chalicelib.services.retries import pause
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -31,6 +31,10 @@ BATCH_GET = 100
 
 TRANSACTION = 100
 """Most writes of one TransactWriteItems (DynamoDB's limit)."""
+
+
+ATTEMPTS = 8
+"""How often DynamoDB may throttle a call, or cancel it for another transaction, before it counts as busy."""
 
 
 _NEW = {"ConditionExpression": "attribute_not_exists(pk)"}
@@ -237,13 +241,12 @@ class Table:
         wanted = [to_attributes(key(pk, sk)) for pk, sk in keys]
         todo: Any = {self._name: {"Keys": wanted, "ConsistentRead": consistent}}
         items: list[Item] = []
-        for attempt in _attempts():
+        for _ in attempts(ATTEMPTS):
             reply = self._client.batch_get_item(RequestItems=todo)
             items += map(from_attributes, reply["Responses"].get(self._name, []))
             todo = reply.get("UnprocessedKeys")
             if not todo:
                 return items
-            pause(attempt)
         raise Busy
 
     def gather(self, calls: Sequence[Callable[[], T]]) -> list[T]:
@@ -328,7 +331,7 @@ class Table:
         operations: Any = [
             {write.operation: {"TableName": self._name, **write.arguments}} for write in writes
         ]
-        for attempt in _attempts():
+        for _ in attempts(ATTEMPTS):
             try:
                 self._client.transact_write_items(TransactItems=operations)
             except self._client.exceptions.TransactionCanceledException as error:
@@ -340,7 +343,6 @@ class Table:
                     raise
             else:
                 return None
-            pause(attempt)
         raise Busy
 
     def count(self, pk: str, sk: str, expires: int) -> int:
@@ -382,7 +384,3 @@ class Table:
 
 
 _RETRIABLE = {"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
-
-
-def _attempts() -> range:
-    return range(8)

@@ -8,7 +8,7 @@ import csv
 import io
 import re
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -27,7 +27,6 @@ from chalicelib.domain.settings import Settings
 from chalicelib.domain.text import fold
 from chalicelib.domain.types import to_builtins
 from chalicelib.services import people
-from chalicelib.web.request import Request, decode
 
 ROWS = 5000
 """Most rows of one file: written well inside the 29 s that API Gateway waits."""
@@ -116,18 +115,6 @@ class ImportResult(Struct, frozen=True):
     created: int
     failed: int
     items: list[RowResult]
-
-
-class Sheet(Struct, frozen=True):
-    """A CSV of people, one a row under a header: UTF-8 or UTF-16, separated by comma, semicolon or tab."""
-
-    TAKES: ClassVar = {"text/csv": str}
-    rows: list[Row]
-
-    @classmethod
-    def from_request(cls, request: Request) -> "Sheet":
-        """Read the body as CSV; raises InvalidImport or ImportTooLarge."""
-        return cls(read(request.body))
 
 
 def read(content: bytes) -> list[Row]:
@@ -238,18 +225,18 @@ def _iso(text: str) -> str:
     return f"{year}-{month:0>2}-{day:0>2}"
 
 
-def run(directory: Directory, sheet: Sheet, *, dry_run: bool, mode: Mode, now: datetime) -> ImportResult:
-    """Make the people of a sheet, or with `dry_run` only say what would become of each row.
+def run(directory: Directory, rows: list[Row], *, dry_run: bool, mode: Mode, now: datetime) -> ImportResult:
+    """Add the people of a file, or with `dry_run` only report what would become of each row.
 
     With mode `all`, a single bad row raises ImportRefused with the rows, and nobody is made.
     """
-    results, found = _check(directory, sheet.rows, now=now)
+    results, found = _check(directory, rows, now=now)
 
     def result() -> ImportResult:
-        rows = [results[number] for number in sorted(results)]
-        made = sum(row.status == "created" for row in rows)
-        failed = sum(row.status in ("invalid", "exists") for row in rows)
-        return ImportResult(dry_run, mode, len(rows), made, failed, rows)
+        items = [results[number] for number in sorted(results)]
+        created = sum(item.status == "created" for item in items)
+        failed = sum(item.status in ("invalid", "exists") for item in items)
+        return ImportResult(dry_run, mode, len(items), created, failed, items)
 
     if dry_run:
         return result()
@@ -308,8 +295,8 @@ def _known_codes(directory: Directory, found: dict[int, Person]) -> dict[int, Ro
 def _make(cells: dict[str, str], settings: Settings, now: datetime) -> Person | list[CellProblem]:
     """Make a person of a row by the rules of `POST /v1/people`, or say what is wrong with each cell."""
     try:
-        return people.new_person(decode(msgspec.json.encode(cells), NewPerson), settings, now=now)
-    except InvalidRequest:
+        return people.new_person(msgspec.convert(cells, NewPerson), settings, now=now)
+    except (msgspec.ValidationError, InvalidRequest):
         named = {"name": "", **cells}
         problems = [_problem(field, named[field], settings, now) for field in _RULES if field in named]
         return [problem for problem in problems if problem]
@@ -318,8 +305,8 @@ def _make(cells: dict[str, str], settings: Settings, now: datetime) -> Person | 
 def _problem(field: str, cell: str, settings: Settings, now: datetime) -> CellProblem | None:
     """Say what is wrong with a cell, by trying it in a row that is good otherwise."""
     try:
-        body = decode(msgspec.json.encode({"name": "x", field: cell}), NewPerson)
-    except InvalidRequest:
+        body = msgspec.convert({"name": "x", field: cell}, NewPerson)
+    except msgspec.ValidationError:
         return CellProblem(field, _RULES[field])
     try:
         people.new_person(body, settings, now=now)

@@ -2,7 +2,6 @@
 
 from datetime import date, datetime
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
@@ -17,8 +16,6 @@ from chalicelib.domain.session import SessionState
 from chalicelib.domain.types import Link
 from chalicelib.services import enrolment
 from chalicelib.services.corrections import PunchView
-from chalicelib.web import exports
-from chalicelib.web.request import Reply
 
 
 class FaceHeld(FaceView, frozen=True, kw_only=True):
@@ -51,10 +48,10 @@ class Held(Struct, frozen=True, kw_only=True):
 
 def person_data(
     directory: Directory, personal_data: PersonalData, bucket: Bucket, person_id: str, *, now: datetime
-) -> Held | Reply:
+) -> Held:
     """Gather everything that is held on a person; raises PersonNotFound."""
     person = directory.person(person_id)
-    held = Held(
+    return Held(
         person=PersonView.of(person),
         consents=directory.consents(person_id),
         faces=[
@@ -67,10 +64,6 @@ def person_data(
             _session(item) for item in personal_data.kept(person_id) if item["pk"].startswith("SESSION#")
         ],
     )
-    content = msgspec.json.encode(held)
-    if len(content) <= exports.INLINE_BYTES:
-        return held
-    return exports.reply_with_link(bucket, content, "application/json", f"person-{person_id}.json", now)
 
 
 def _session(item: Item) -> SessionHeld:

@@ -11,7 +11,6 @@ from chalicelib.aws.directory import Directory
 from chalicelib.domain.errors import UploadNotFound
 from chalicelib.domain.ids import new_id
 from chalicelib.domain.photo import UPLOAD_LIMIT_BYTES, Photo
-from chalicelib.web.bodies import PhotoBody
 
 LATEST = timedelta(minutes=2)
 """How long after its form ended an upload may still be under way or in use."""
@@ -37,21 +36,27 @@ def begin(directory: Directory, bucket: Bucket, *, now: datetime) -> Upload:
 
 @contextmanager
 def photo_of(
-    directory: Directory, bucket: Bucket, body: PhotoBody, *, about: str | None = None
+    directory: Directory,
+    bucket: Bucket,
+    photo: Photo | None,
+    upload_id: str | None,
+    *,
+    person_id: str | None = None,
 ) -> Iterator[Photo]:
-    """Give the photo that a request sent or uploaded before; an upload is used up by it and then removed.
+    """Provide the photo of a request: `photo` if it came with it, otherwise the upload of `upload_id`.
 
-    `about` is whom it is said to show. Raises UploadNotFound, InvalidPhoto or PhotoTooLarge.
+    An upload can be used once and is deleted afterwards. `person_id` is the person whom it should show.
+    Raises UploadNotFound, InvalidPhoto or PhotoTooLarge.
     """
-    if body.photo is not None:
-        yield body.photo
+    if photo is not None:
+        yield photo
         return
-    if body.upload_id is None or not directory.take_upload(body.upload_id, about):
+    if upload_id is None or not directory.take_upload(upload_id, person_id):
         raise UploadNotFound
     try:
-        yield bucket.uploaded(body.upload_id)
+        yield bucket.uploaded(upload_id)
     finally:
-        discard(directory, bucket, body.upload_id)
+        discard(directory, bucket, upload_id)
 
 
 def discard(directory: Directory, bucket: Bucket, upload_id: str) -> None:

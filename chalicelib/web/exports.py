@@ -5,7 +5,9 @@ the bucket for a day and the answer sends the caller there.
 """
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
+
+import msgspec
 
 from chalicelib.aws.bucket import Bucket
 from chalicelib.domain.errors import ExportTooLarge
@@ -69,6 +71,14 @@ def reply(bucket: Bucket, report: Report[P], form: Format, *, bom: bool, now: da
         return reply_with_link(bucket, content, CSV_TYPE, filename, now)
     headers = {"Content-Type": CSV_TYPE, "Content-Disposition": f'attachment; filename="{filename}"'}
     return Reply(200, content.decode(), headers)
+
+
+def reply_json(bucket: Bucket, body: Any, filename: str, *, now: datetime) -> Any:
+    """Return a body as it is if an answer has room for it; otherwise store it and answer 303 with a link."""
+    content = msgspec.json.encode(body)
+    if len(content) <= INLINE_BYTES:
+        return body
+    return reply_with_link(bucket, content, "application/json", filename, now)
 
 
 def reply_with_link(bucket: Bucket, content: bytes, content_type: str, filename: str, now: datetime) -> Reply:
