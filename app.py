@@ -253,7 +253,7 @@ def lab_session(caller: Caller | None) -> LabSession:
 )
 def lab_result_without_session() -> NoReturn:
     """Ask for the session id that is missing."""
-    raise routes.MISSING_SESSION
+    routes.result_without_session()
 
 
 @app.route("/liveness-result/{session_id}", methods=["GET"])

@@ -8,7 +8,7 @@ import base64
 import binascii
 import re
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -78,9 +78,6 @@ _UNKNOWN = "You are verified as a live person, but your face is not in our syste
 
 
 _NOT_LIVE = "Liveness verification failed. Please try again."
-
-
-MISSING_SESSION = InvalidRequest("Missing session ID")
 
 
 _DATA_URL = re.compile("\\Adata:[A-Za-z0-9/+.-]{0,100};base64,")
@@ -209,6 +206,11 @@ def start_session(
         directory, attendance_store, rate_limits, collection, caller=caller, now=now
     )
     return {"sessionId": session.session_id, "success": True}
+
+
+def result_without_session() -> NoReturn:
+    """Answer GET /liveness-result without a session id; raises InvalidRequest."""
+    raise InvalidRequest("Missing session ID")
 
 
 def session_result(

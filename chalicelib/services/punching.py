@@ -131,7 +131,7 @@ def punch(
     if not settled.first:
         raise SessionUsed
     if settled.event is None or settled.person is None or settled.direction is None:
-        raise _REFUSALS[settled.outcome.code]
+        raise _REFUSALS[settled.outcome.code]()
     return PunchReceipt(
         punch_id=settled.event.id,
         person_id=settled.person.person_id if caller.may("manager") else None,
@@ -143,7 +143,7 @@ def punch(
     )
 
 
-_REFUSALS = {kind.__name__: kind() for kind in (NotLive, NotRecognised, AmbiguousMatch)}
+_REFUSALS = {kind.__name__: kind for kind in (NotLive, NotRecognised, AmbiguousMatch)}
 
 
 def use_session(
