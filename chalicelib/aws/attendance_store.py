@@ -22,12 +22,12 @@ from chalicelib.domain.settings import Settings
 from chalicelib.domain.workday import merge
 
 
-class SessionAlreadyUsed(Exception):
-    """Another call spent the session; read what came of it."""
+class SessionAlreadyUsed(WriteConflict):
+    """Another call used the session first; its result is stored with the session."""
 
 
-class WorkDayChanged(Exception):
-    """Another punch was recorded for the day, or the person changed; read again."""
+class WorkDayChanged(WriteConflict):
+    """Another punch was recorded for the work day, or the person is being erased."""
 
 
 class Snapshot(Struct, frozen=True):
@@ -143,7 +143,7 @@ class AttendanceStore:
             self._table.write(*writes)
         except WriteConflict as conflict:
             session_failed = spent is not None and len(writes) - 1 in conflict.failed
-            raise (SessionAlreadyUsed if session_failed else WorkDayChanged) from None
+            raise (SessionAlreadyUsed if session_failed else WorkDayChanged)(conflict.failed) from None
 
     def _move(self, day: DayRecord, punch: Punch) -> Write:
         after = changed(day, marks=merge(day.marks, [punch.mark()]), version=day.version + 1)

@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TypeVar
 
+from chalicelib.aws.backoff import pause
 from chalicelib.aws.dynamodb import TRANSACTION, Table, Write
 from chalicelib.domain.errors import Busy, WriteConflict
 
 T = TypeVar("T")
 
 
-TRIES = 5
+ATTEMPTS = 5
 """How often AWS may be too busy for a transaction: 5,000 people at once throttle a new table for seconds."""
 
 
@@ -32,7 +33,7 @@ def write_groups(table: Table, groups: Iterable[tuple[T, list[Write]]]) -> list[
 
 def _write_batch(table: Table, pack: list[tuple[T, list[Write]]]) -> list[T] | Exception:
     lost: list[T] = []
-    patience = TRIES
+    failures = 0
     while pack:
         whose = [place for place, (_, writes) in enumerate(pack) for _ in writes]
         try:
@@ -42,9 +43,10 @@ def _write_batch(table: Table, pack: list[tuple[T, list[Write]]]) -> list[T] | E
             lost += [pack[place][0] for place in sorted(losers)]
             pack = [entry for place, entry in enumerate(pack) if place not in losers]
         except Exception as error:  # raised by the caller, once nothing runs any more
-            patience -= isinstance(error, Busy)
-            if not isinstance(error, Busy) or not patience:
+            failures += 1
+            if not isinstance(error, Busy) or failures == ATTEMPTS:
                 return error
+            pause(failures)
         else:
             break
     return lost

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from chalicelib.aws.attendance_store import AttendanceStore, WorkDayChanged
 from chalicelib.aws.directory import Directory
 from chalicelib.domain.dates import EARLIEST, FUTURE, date_range
-from chalicelib.domain.errors import Busy, InvalidCursor, InvalidRequest, PunchNotFound, PunchSuperseded
+from chalicelib.domain.errors import InvalidCursor, InvalidRequest, PunchNotFound, PunchSuperseded
 from chalicelib.domain.ids import new_punch_id, punch_instant
 from chalicelib.domain.person import PersonId
 from chalicelib.domain.punch import Evidence, Punch, PunchId, Reason
@@ -21,11 +21,7 @@ from chalicelib.domain.schedule import Schedule
 from chalicelib.domain.text import clean
 from chalicelib.domain.types import Instant, Page
 from chalicelib.domain.workday import Asked, Source, by_day
-from chalicelib.services.retries import pause
-
-TRIES = 30
-"""How often a punch that met another of the same person is decided again; pauses between grow to 1 s."""
-
+from chalicelib.services.retries import retry
 
 OVERLAP = timedelta(days=2)
 """Work days overlap by less than this of instants, whatever the cut-offs and zones."""
@@ -115,21 +111,23 @@ def record(
         reason=clean(body.reason, what="reason", limit=500),
         by=by,
     )
-    for attempt in range(TRIES):
-        if (idempotent_id or attempt) and (made := attendance_store.punch(person.person_id, punch.punch_id)):
-            return PunchView.of(made)  # made before, and nobody heard of it
+
+    def attempt() -> PunchView:
         try:
             with attendance_store.turn(person.person_id):
                 days = attendance_store.days(person.person_id, {work_day, old.work_day if old else work_day})
-                if old and any(mark.supersedes == old.punch_id for day in days for mark in day.marks):
+                others = [mark for day in days for mark in day.marks if mark.id != punch.punch_id]
+                if old and any(mark.supersedes == old.punch_id for mark in others):
                     raise PunchSuperseded(old.punch_id)
                 attendance_store.add_punch(punch, days)
         except WorkDayChanged:
-            pause(attempt)
-            directory.person(person.person_id)  # it may be that they are being erased
-            continue
+            if recorded := attendance_store.punch(person.person_id, punch.punch_id):
+                return PunchView.of(recorded)  # by the same request before, whose response was lost
+            directory.person(person.person_id)  # raises PersonNotFound while the person is being erased
+            raise
         return PunchView.of(punch)
-    raise Busy
+
+    return retry(attempt)
 
 
 def _check(body: ManualPunch, now: datetime) -> None:
@@ -223,8 +221,8 @@ def rebuild(attendance_store: AttendanceStore, person_id: str, since: date, unti
 
 
 def _rebuild(attendance_store: AttendanceStore, person_id: str, work_days: list[date]) -> int:
-    for attempt in range(TRIES):
-        # The days first: a punch that comes after them moves its day on, and that is noticed below.
+    def attempt() -> int:
+        # The days first: a punch recorded after they were read changes their version, and the write fails.
         records = attendance_store.days(person_id, work_days)
         punches = attendance_store.punches(person_id, work_days[0] - NEAR, work_days[-1] + NEAR)
         marks = by_day(punch.mark() for punch in punches)
@@ -233,11 +231,8 @@ def _rebuild(attendance_store: AttendanceStore, person_id: str, work_days: list[
             for record in records
             if record.marks != marks.get(record.work_day, ())
         ]
-        try:
-            for record in differing:
-                attendance_store.write_day(record)
-        except WorkDayChanged:
-            pause(attempt)
-            continue
+        for record in differing:
+            attendance_store.write_day(record)
         return len(differing)
-    raise Busy
+
+    return retry(attempt)

@@ -12,14 +12,12 @@ from chalicelib.aws.collection import FaceCollection
 from chalicelib.aws.directory import Directory
 from chalicelib.aws.personal_data import PersonalData
 from chalicelib.domain.erasure import AttendanceOf, Erasure, Removed
-from chalicelib.domain.errors import Busy, WriteConflict
 from chalicelib.domain.face import FaceState
 from chalicelib.domain.ids import new_id
 from chalicelib.domain.person import Person
 from chalicelib.services import enrolment, uploads
 from chalicelib.services.enrolment import ABANDONED_AFTER
-
-TRIES = 5
+from chalicelib.services.retries import retry
 
 
 class Receipt(Struct, frozen=True, kw_only=True):
@@ -55,18 +53,15 @@ def erase(
 def _begin(
     directory: Directory, personal_data: PersonalData, person_id: str, attendance: AttendanceOf, now: datetime
 ) -> Erasure:
-    for _ in range(TRIES):
+    def attempt() -> Erasure:
         person = directory.person(person_id)
-        _forget_answers(
-            personal_data, person.person_id, *_names(person)
-        )  # the last moment at which we know what names the person
+        # The erasure takes the place of the person: afterwards the name, code and e-mail are not known.
+        _forget_answers(personal_data, person_id, *_names(person))
         erasure = Erasure(person_id=person_id, erasing=now, attendance=attendance, pseudonym=new_id())
-        try:
-            personal_data.begin(person, erasure)
-        except WriteConflict:
-            continue
+        personal_data.begin(person, erasure)
         return erasure
-    raise Busy
+
+    return retry(attempt)
 
 
 def resume(

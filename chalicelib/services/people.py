@@ -8,15 +8,13 @@ from msgspec.structs import replace
 
 from chalicelib.aws.directory import Directory
 from chalicelib.domain.dates import EARLIEST, FUTURE
-from chalicelib.domain.errors import Busy, InvalidRequest, UnknownShift, WriteConflict
+from chalicelib.domain.errors import InvalidRequest, UnknownShift, WriteConflict
 from chalicelib.domain.ids import new_id
 from chalicelib.domain.person import Consent, NewConsent, NewPerson, Person, PersonChange, PersonView, Status
 from chalicelib.domain.settings import Settings
 from chalicelib.domain.text import TEXTS, _composed, clean, fold
 from chalicelib.domain.types import Page
-
-TRIES = 5
-"""How often a change that lost against another of the same person is made again."""
+from chalicelib.services.retries import retry
 
 
 def new_consent(body: NewConsent, *, by: str | None, now: datetime) -> Consent:
@@ -82,17 +80,16 @@ def change(directory: Directory, person_id: str, body: PersonChange, *, now: dat
     if body.shift and body.shift not in directory.settings().calendar.shifts:
         raise UnknownShift(body.shift)
     fields |= {field: _cleaned(field, fields[field]) for field in TEXTS if field in fields}
-    for _ in range(TRIES):
+
+    def attempt() -> PersonView:
         person = directory.person(person_id)
         after = replace(person, **fields, updated_at=now)
         if after.since and after.until and after.until < after.since:
             raise InvalidRequest("`until` is before `since`.")
-        try:
-            directory.change_person(person, after)
-        except WriteConflict:
-            continue
+        directory.change_person(person, after)
         return PersonView.of(after)
-    raise Busy
+
+    return retry(attempt)
 
 
 def give_consent(
@@ -100,13 +97,8 @@ def give_consent(
 ) -> PersonView:
     """Record a person's consent, in place of the one that holds; raises PersonNotFound, InvalidRequest."""
     consent = new_consent(body, by=by, now=now)
-    for _ in range(TRIES):
-        try:
-            directory.give_consent(directory.person(person_id), consent)
-        except WriteConflict:
-            continue
-        return PersonView.of(directory.person(person_id))
-    raise Busy
+    retry(lambda: directory.give_consent(directory.person(person_id), consent))
+    return PersonView.of(directory.person(person_id))
 
 
 def show(directory: Directory, person_id: str) -> PersonView:

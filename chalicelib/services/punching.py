@@ -10,13 +10,12 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 
-from chalicelib.aws.attendance_store import AttendanceStore, SessionAlreadyUsed, Snapshot, WorkDayChanged
+from chalicelib.aws.attendance_store import AttendanceStore, Snapshot
 from chalicelib.aws.collection import SEARCH_FLOOR, FaceCollection, LivenessResult
 from chalicelib.aws.metrics import record_metric, record_subject
 from chalicelib.aws.rate_limits import RateLimits
 from chalicelib.domain.errors import (
     AmbiguousMatch,
-    Busy,
     NoFaceFound,
     NoReferenceImage,
     NotLive,
@@ -40,11 +39,7 @@ from chalicelib.domain.text import first_name
 from chalicelib.domain.token import Caller
 from chalicelib.domain.workday import Asked, Direction, Source, TimeEvent, direction, recent
 from chalicelib.services.limits import note_failure, require_unlocked
-from chalicelib.services.retries import pause
-
-TRIES = 30
-"""How often a punch that met another of the same person is decided again."""
-
+from chalicelib.services.retries import retry
 
 PUNCHED = "Punched"
 
@@ -178,20 +173,19 @@ def use_session(
     matches = _candidates(collection, result.image) if result.status == "SUCCEEDED" and result.image else []
     size = len(result.image.content) if result.image else None
     check = _Attempt("face", asked, now, size, caller, result)
-    for attempt in range(TRIES):
-        try:
-            with attendance_store.turn(_first(matches)):
-                snapshot = attendance_store.snapshot(
-                    now, session_id=session_id, person_id=_first(matches), kiosk=check.who
-                )
-                if snapshot.session is None or snapshot.session.by != check.who:
-                    raise SessionNotFound
-                if snapshot.session.outcome:
-                    return _stored(attendance_store, snapshot.session.outcome, now)
-                return _decide(attendance_store, rate_limits, check, matches, snapshot, snapshot.session)
-        except (WorkDayChanged, SessionAlreadyUsed):
-            pause(attempt)  # read again: the answer of whoever was first, or the day as it is now
-    raise Busy
+
+    def attempt() -> SessionResult:
+        with attendance_store.turn(_first(matches)):
+            snapshot = attendance_store.snapshot(
+                now, session_id=session_id, person_id=_first(matches), kiosk=check.who
+            )
+            if snapshot.session is None or snapshot.session.by != check.who:
+                raise SessionNotFound
+            if snapshot.session.outcome:
+                return _stored(attendance_store, snapshot.session.outcome, now)
+            return _decide(attendance_store, rate_limits, check, matches, snapshot, snapshot.session)
+
+    return retry(attempt)
 
 
 def check_in_photo(
@@ -211,20 +205,19 @@ def check_in_photo(
         raise PhotoPunchOff
     matches = collection.search(photo)
     check = _Attempt("photo", "auto", now, len(photo.content), caller)
-    for attempt in range(TRIES):
-        try:
-            with attendance_store.turn(_first(matches)):
-                snapshot = attendance_store.snapshot(now, person_id=_first(matches), kiosk=check.who)
-                require_unlocked(snapshot.locked_until, now=now)
-                try:
-                    person, evidence = recognise(matches, snapshot.person, snapshot.settings)
-                except (NotRecognised, AmbiguousMatch):
-                    _note_failure(rate_limits, check, matches, snapshot.settings)
-                    raise
-                return _record(attendance_store, check, snapshot, person, evidence, None)
-        except WorkDayChanged:
-            pause(attempt)
-    raise Busy
+
+    def attempt() -> SessionResult:
+        with attendance_store.turn(_first(matches)):
+            snapshot = attendance_store.snapshot(now, person_id=_first(matches), kiosk=check.who)
+            require_unlocked(snapshot.locked_until, now=now)
+            try:
+                person, evidence = recognise(matches, snapshot.person, snapshot.settings)
+            except (NotRecognised, AmbiguousMatch):
+                _note_failure(rate_limits, check, matches, snapshot.settings)
+                raise
+            return _record(attendance_store, check, snapshot, person, evidence, None)
+
+    return retry(attempt)
 
 
 def first_today(attendance_store: AttendanceStore, person_id: str, *, now: datetime) -> TimeEvent | None:

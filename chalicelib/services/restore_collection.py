@@ -5,9 +5,9 @@ import msgspec
 from chalicelib.aws.bucket import Bucket
 from chalicelib.aws.collection import FaceCollection
 from chalicelib.aws.directory import Directory
-from chalicelib.domain.errors import Busy, InvalidPhoto, NoFaceFound, PersonNotFound, PoorPhoto, WriteConflict
+from chalicelib.domain.errors import InvalidPhoto, NoFaceFound, PersonNotFound, PoorPhoto, WriteConflict
 from chalicelib.domain.face import Face, FaceState
-from chalicelib.services.enrolment import TRIES
+from chalicelib.services.retries import retry
 
 
 class Reindexed(msgspec.Struct, frozen=True):
@@ -45,15 +45,18 @@ def _restore(directory: Directory, collection: FaceCollection, bucket: Bucket, f
         indexed = collection.index(photo, face.person_id)
     except (InvalidPhoto, NoFaceFound, PoorPhoto) as error:
         return Reindexed(lost=(f"{face.person_id} {face.photo_key}: {type(error).__name__}",))
-    for _ in range(TRIES):
+
+    def attempt() -> Reindexed:
         try:
             directory.move_face(face, indexed.face_id, indexed.model)
         except (PersonNotFound, WriteConflict):
             current = directory.face(face.person_id, face.digest)
-            if current != face:  # it is removed or being removed, or another run was here first
-                if current is None or current.face_id != indexed.face_id:
-                    collection.remove([indexed.face_id])
-                return Reindexed()
-        else:
-            return Reindexed(restored=1)
-    raise Busy
+            if current == face:  # only the person changed
+                raise WriteConflict from None
+            # The face is removed or being removed, or another run was first.
+            if current is None or current.face_id != indexed.face_id:
+                collection.remove([indexed.face_id])
+            return Reindexed()
+        return Reindexed(restored=1)
+
+    return retry(attempt)

@@ -5,7 +5,7 @@ the bucket for a day and the answer sends the caller there.
 """
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -15,6 +15,9 @@ from chalicelib.domain.ids import new_id
 from chalicelib.domain.reports import P, Report
 from chalicelib.domain.spreadsheets import csv_chunks, xlsx
 from chalicelib.web.request import Reply, Request, quality
+
+T = TypeVar("T")
+
 
 Format = Literal["json", "csv", "xlsx"]
 
@@ -73,7 +76,7 @@ def reply(bucket: Bucket, report: Report[P], form: Format, *, bom: bool, now: da
     return Reply(200, content.decode(), headers)
 
 
-def reply_json(bucket: Bucket, body: Any, filename: str, *, now: datetime) -> Any:
+def reply_json(bucket: Bucket, body: T, filename: str, *, now: datetime) -> T | Reply:
     """Return a body as it is if an answer has room for it; otherwise store it and answer 303 with a link."""
     content = msgspec.json.encode(body)
     if len(content) <= INLINE_BYTES:
