@@ -269,6 +269,19 @@ class Directory:
         item = self._table.get(f"PERSON#{person_id}", f"FACE#{digest}")
         return struct(item, Face) if item else None
 
+    def enrolment_state(self, person_id: str, digest: str) -> tuple[Settings, Person, Face | None]:
+        """Read in one call what an enrolment depends on: settings, person, and the face of the photo.
+
+        Raises PersonNotFound.
+        """
+        profile, place = (f"PERSON#{person_id}", "PROFILE"), (f"PERSON#{person_id}", f"FACE#{digest}")
+        found = self._table.get_many([SETTINGS, profile, place])
+        person = items.read_person(found.get(profile))
+        if person is None:
+            raise PersonNotFound(person_id)
+        settings = items.read_settings(found.get(SETTINGS), self._defaults)
+        return settings, person, struct(found[place], Face) if place in found else None
+
     def faces(self, person_id: str) -> list[Face]:
         """Read all faces of a person, finished or not."""
         return [struct(item, Face) for item in self._table.walk(f"PERSON#{person_id}", prefix="FACE#")]

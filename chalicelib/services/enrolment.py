@@ -14,7 +14,6 @@ from chalicelib.aws.bucket import Bucket, key_of
 from chalicelib.aws.collection import FaceCollection
 from chalicelib.aws.directory import Directory
 from chalicelib.domain.errors import (
-    Busy,
     ConsentMissing,
     ConsentNotFound,
     EnrolmentInProgress,
@@ -33,7 +32,9 @@ from chalicelib.domain.face import MAX_FACES, Face, FaceState, Match
 from chalicelib.domain.ids import new_id
 from chalicelib.domain.person import Consent, Person, PersonView
 from chalicelib.domain.photo import Photo
+from chalicelib.domain.settings import Settings
 from chalicelib.domain.text import clean, fold
+from chalicelib.services.retries import retry
 
 SAME_PERSON = 80.0
 """Least similarity (percent) of a new photo with the faces of a namesake to be taken for the same
@@ -42,10 +43,6 @@ person; the calibration's point for a one-to-one comparison."""
 
 ABANDONED_AFTER = timedelta(seconds=40)
 """A Lambda is stopped at 29 s: what is older and unfinished has no one left to finish it."""
-
-
-TRIES = 5
-"""How often a write that lost against another on the same person is tried again."""
 
 
 def register(
@@ -72,10 +69,15 @@ def register(
         except PersonNotFound:
             continue  # a face that an unfinished enrolment left in the collection
         if match.face_id in person.face_ids and fold(person.name) == fold(name):
-            return _enrol(directory, collection, bucket, person, photo, now=now)
+            settings, person, known = directory.enrolment_state(person.person_id, photo.digest)
+            if enrolled := _enrolled(directory, collection, bucket, person, known, now):
+                return enrolled
+            return _enrol(directory, collection, bucket, person, photo, settings, now=now)
     person = Person(person_id=new_id(), name=name, created_at=now, updated_at=now, consent=consent)
-    _refuse_another(directory, matches, person)
-    return _enrol(directory, collection, bucket, person, photo, now=now)
+    _require_consent(person)
+    settings = directory.settings()
+    _refuse_another(directory, matches, person, settings)
+    return _enrol(directory, collection, bucket, person, photo, settings, now=now)
 
 
 def add(
@@ -93,17 +95,15 @@ def add(
     Raises PersonNotFound, ConsentMissing, NoFaceFound, SeveralFaces, PoorPhoto, FaceBelongsToAnother,
     TooManyFaces, and (unless `allow_different`) FaceDiffers when it does not look like their other faces.
     """
-    person = directory.person(person_id)
-    _require_consent(person)
-    known = directory.face(person_id, photo.digest)
-    if known and known.state is FaceState.ACTIVE:
-        return known, False
+    settings, person, known = directory.enrolment_state(person_id, photo.digest)
+    if enrolled := _enrolled(directory, collection, bucket, person, known, now):
+        return enrolled, False
     collection.require_one_face(photo)
     matches = collection.search(photo, floor=SAME_PERSON)
-    _refuse_another(directory, matches, person)
+    _refuse_another(directory, matches, person, settings)
     if person.face_ids and not allow_different and person_id not in {match.person_id for match in matches}:
         raise FaceDiffers
-    return _enrol(directory, collection, bucket, person, photo, now=now), True
+    return _enrol(directory, collection, bucket, person, photo, settings, now=now), True
 
 
 def listed(directory: Directory, person_id: str) -> list[Face]:
@@ -126,26 +126,52 @@ def _require_consent(person: Person) -> None:
         raise ConsentMissing
 
 
-def _refuse_another(directory: Directory, matches: list[Match], person: Person) -> None:
-    """Raise FaceBelongsToAnother if a match is an active face of somebody else."""
-    threshold = directory.settings().similarity_threshold
-    for match in matches:
-        if match.person_id == person.person_id or match.similarity < threshold:
-            continue
-        try:
-            other = directory.person(match.person_id)
-        except PersonNotFound:
-            continue
-        if match.face_id in other.face_ids:
-            raise FaceBelongsToAnother(other.person_id)
+def _enrolled(
+    directory: Directory,
+    collection: FaceCollection,
+    bucket: Bucket,
+    person: Person,
+    known: Face | None,
+    now: datetime,
+) -> Face | None:
+    """Return the face of a photo if it is enrolled already; otherwise check that it may be enrolled.
+
+    `known` is the stored face of the photo; if its enrolment was abandoned, that is undone. Raises
+    ConsentMissing, TooManyFaces or EnrolmentInProgress.
+    """
+    _require_consent(person)
+    if known and known.state is FaceState.ACTIVE:
+        return known
+    if person.faces >= MAX_FACES:
+        raise TooManyFaces(MAX_FACES)
+    if known:
+        if now - known.since < ABANDONED_AFTER:
+            raise EnrolmentInProgress
+        discard(directory, collection, bucket, known)
+    return None
 
 
-def _refuse_unfinished(directory: Directory, matches: list[Match], person: Person) -> None:
-    """Raise EnrolmentInProgress if a match may be a face that somebody else is just enrolling."""
-    others = [match for match in matches if match.person_id != person.person_id]
-    threshold = directory.settings().similarity_threshold if others else 0.0
-    for other in {match.person_id for match in others if match.similarity >= threshold}:
-        if any(face.state is FaceState.PENDING for face in directory.faces(other)):
+def _of_others(matches: list[Match], person: Person, settings: Settings) -> list[Match]:
+    """Pick the matches by which a punch would take the photo for another person."""
+    least = settings.similarity_threshold
+    return [match for match in matches if match.person_id != person.person_id and match.similarity >= least]
+
+
+def _refuse_another(directory: Directory, matches: list[Match], person: Person, settings: Settings) -> None:
+    """Raise FaceBelongsToAnother if a match is an active face of another person."""
+    others = _of_others(matches, person, settings)
+    people = directory.people({match.person_id for match in others}) if others else {}
+    for match in others:
+        if match.person_id in people and match.face_id in people[match.person_id].face_ids:
+            raise FaceBelongsToAnother(match.person_id)
+
+
+def _refuse_unfinished(
+    directory: Directory, matches: list[Match], person: Person, settings: Settings
+) -> None:
+    """Raise EnrolmentInProgress if a match may be a face that is being enrolled for another person."""
+    for person_id in {match.person_id for match in _of_others(matches, person, settings)}:
+        if any(face.state is FaceState.PENDING for face in directory.faces(person_id)):
             raise EnrolmentInProgress
 
 
@@ -155,20 +181,11 @@ def _enrol(
     bucket: Bucket,
     person: Person,
     photo: Photo,
+    settings: Settings,
     *,
     now: datetime,
 ) -> Face:
-    """Take a one-face photo in for a person; the same photo again is the same face."""
-    _require_consent(person)
-    known = directory.face(person.person_id, photo.digest)
-    if known and known.state is FaceState.ACTIVE:
-        return known
-    if person.faces >= MAX_FACES:
-        raise TooManyFaces(MAX_FACES)
-    if known:
-        if now - known.since < ABANDONED_AFTER:
-            raise EnrolmentInProgress
-        discard(directory, collection, bucket, known)
+    """Enrol a photo that may be enrolled; raises EnrolmentInProgress or FaceBelongsToAnother."""
     face = Face(
         person_id=person.person_id,
         digest=photo.digest,
@@ -196,8 +213,8 @@ def _enrol(
         # Two people enrolling one face at the same moment both found nobody before. Now that each is in
         # the collection, whoever looks last sees the other: first as unfinished, for then it may be active.
         resembling = collection.resembling(indexed.face_id, floor=SAME_PERSON)
-        _refuse_unfinished(directory, resembling, person)
-        _refuse_another(directory, resembling, person)
+        _refuse_unfinished(directory, resembling, person, settings)
+        _refuse_another(directory, resembling, person, settings)
         _activate(directory, face, person)
     except RollcallError:
         discard(directory, collection, bucket, face)
@@ -206,15 +223,18 @@ def _enrol(
 
 
 def _activate(directory: Directory, face: Face, person: Person) -> None:
-    for _ in range(TRIES):
+    def attempt() -> None:
+        nonlocal person
         try:
-            return directory.activate_face(face, person)
+            directory.activate_face(face, person)
         except WriteConflict:
-            person = directory.person(person.person_id)  # another of the person's faces came or went
+            person = directory.person(person.person_id)  # another face of theirs was added or removed
             _require_consent(person)
             if person.faces >= MAX_FACES:
                 raise TooManyFaces(MAX_FACES) from None
-    raise Busy
+            raise
+
+    retry(attempt)
 
 
 def remove(
@@ -230,14 +250,12 @@ def remove(
 
     The photo's key comes from the table: nothing that a caller says about it is used.
     """
-    for _ in range(TRIES):
+
+    def attempt() -> Face:
         face = find(directory, person_id, face_id)
-        try:
-            removing = directory.begin_removal(face, directory.person(person_id), now)
-        except WriteConflict:
-            continue  # another of the person's faces came or went
-        return discard(directory, collection, bucket, removing)
-    raise Busy
+        return directory.begin_removal(face, directory.person(person_id), now)
+
+    discard(directory, collection, bucket, retry(attempt))
 
 
 def withdraw_consent(
@@ -247,20 +265,19 @@ def withdraw_consent(
 
     What a crash leaves of them is the sweep's. Raises PersonNotFound or ConsentNotFound.
     """
-    for _ in range(TRIES):
+
+    def attempt() -> list[Face]:
         person = directory.person(person_id)
         if person.consent is None:
             raise ConsentNotFound
         active = [face for face in directory.faces(person_id) if face.state is FaceState.ACTIVE]
         withdrawn = msgspec.structs.replace(person.consent, withdrawn_at=now)
-        try:
-            directory.withdraw_consent(person, withdrawn, active, now)
-        except WriteConflict:
-            continue  # a face came or went
-        for face in active:
-            discard(directory, collection, bucket, face)
-        return PersonView.of(directory.person(person_id))
-    raise Busy
+        directory.withdraw_consent(person, withdrawn, active, now)
+        return active
+
+    for face in retry(attempt):
+        discard(directory, collection, bucket, face)
+    return PersonView.of(directory.person(person_id))
 
 
 def sweep(directory: Directory, collection: FaceCollection, bucket: Bucket, *, now: datetime) -> int:
