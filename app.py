@@ -425,7 +425,9 @@ def withdraw_consent(person_id: PersonId) -> PersonView:
 def add_face(caller: Caller, person_id: PersonId, body: PhotoBody, allow_different: bool = False) -> Reply:
     """Enrol a photo of a person; 200 and the face as it is when the photo is there already."""
     limits.count_request(directory(), rate_limits(), "enrolment", caller, now=now())
-    with uploads.photo_of(directory(), bucket(), body.photo, body.upload_id, person_id=person_id) as photo:
+    with uploads.requested_photo(
+        directory(), bucket(), body.photo, body.upload_id, person_id=person_id
+    ) as photo:
         face, new = enrolment.add(
             directory(), collection(), bucket(), person_id, photo, allow_different=allow_different, now=now()
         )
@@ -436,7 +438,7 @@ def add_face(caller: Caller, person_id: PersonId, body: PhotoBody, allow_differe
 @endpoint(scope="manager", raises=(PersonNotFound,))
 def list_faces(person_id: PersonId) -> Page[FaceView]:
     """List a person's enrolled faces, oldest first."""
-    return Page([FaceView.of(face) for face in enrolment.listed(directory(), person_id)], None)
+    return Page([FaceView.of(face) for face in enrolment.list_faces(directory(), person_id)], None)
 
 
 @app.route("/v1/people/{person_id}/faces/{face_id}", methods=["DELETE"])
@@ -450,7 +452,7 @@ def remove_face(person_id: PersonId, face_id: FaceId) -> None:
 @endpoint(scope="manager", raises=(PersonNotFound, FaceNotFound), audit=True)
 def show_photo(person_id: PersonId, face_id: FaceId) -> Link:
     """Give a link to an enrolled photo that works for a minute."""
-    return bucket().link(enrolment.find(directory(), person_id, face_id).photo_key, now=now())
+    return bucket().link(enrolment.find_face(directory(), person_id, face_id).photo_key, now=now())
 
 
 @app.route("/v1/imports", methods=["POST"], content_types=ANY)
@@ -464,14 +466,14 @@ def import_people(body: Sheet, dry_run: bool = False, mode: Mode = "all") -> Imp
 @endpoint(scope="manager", status=201)
 def begin_upload() -> Upload:
     """Give a form with which to upload a photo of up to 15 MB."""
-    return uploads.begin(directory(), bucket(), now=now())
+    return uploads.create(directory(), bucket(), now=now())
 
 
 @app.route("/v1/identify", methods=["POST"], content_types=ANY)
 @endpoint(consumes=PHOTO_TYPES, scope="manager", raises=PHOTO_REFUSALS)
 def identify(body: PhotoBody) -> Identification:
     """Find whom a photo shows; no attendance is recorded."""
-    with uploads.photo_of(directory(), bucket(), body.photo, body.upload_id) as photo:
+    with uploads.requested_photo(directory(), bucket(), body.photo, body.upload_id) as photo:
         return recognition.identify(directory(), collection(), photo)
 
 
@@ -479,7 +481,9 @@ def identify(body: PhotoBody) -> Identification:
 @endpoint(consumes=PHOTO_TYPES, scope="manager", raises=(PersonNotFound, *PHOTO_REFUSALS))
 def verify(person_id: PersonId, body: PhotoBody) -> Verification:
     """Compare a photo with a person's faces; no attendance is recorded."""
-    with uploads.photo_of(directory(), bucket(), body.photo, body.upload_id, person_id=person_id) as photo:
+    with uploads.requested_photo(
+        directory(), bucket(), body.photo, body.upload_id, person_id=person_id
+    ) as photo:
         return recognition.verify(directory(), collection(), person_id, photo)
 
 
@@ -501,7 +505,7 @@ def remove_leave(person_id: PersonId, leave_id: PersonId) -> None:
 @endpoint(scope="viewer")
 def list_leaves(from_: date, to: date, person_id: PersonId | None = None) -> Page[LeaveRecord]:
     """List the leave that touches some days, both ends included."""
-    return Page(leaves.leaves(directory(), from_, to, person_id), None)
+    return Page(leaves.list_leaves(directory(), from_, to, person_id), None)
 
 
 # --- punches ------------------------------------------------------------------------------------
@@ -563,7 +567,7 @@ def list_punches(
     cursor: Cursor | None = None,
 ) -> Page[PunchView]:
     """List punches of some work days, oldest first, corrected ones too; their evidence for managers only."""
-    return corrections.log(
+    return corrections.list_punches(
         attendance_store(),
         person_id=person_id,
         since=from_,
@@ -697,7 +701,7 @@ def create_token(body: NewToken) -> TokenMade:
 @endpoint(scope="admin")
 def list_tokens() -> Page[TokenView]:
     """List the tokens that hold, oldest first."""
-    return tokens.listed(token_store(), now=now())
+    return tokens.list_active(token_store(), now=now())
 
 
 @app.route("/v1/tokens/{token_id}", methods=["DELETE"])

@@ -27,7 +27,7 @@ def rebuild_days(options: argparse.Namespace) -> None:
     except InvalidRequest as error:
         raise Failure(str(error).replace("`", "")) from None
     ledger = wiring.attendance_store()
-    people = sorted(person.person_id for person in wiring.directory().everybody())
+    people = sorted(person.person_id for person in wiring.directory().all_people())
     say(f"{len(people)} people, {days} days each")
 
     def rebuild(person_id: str) -> int:
@@ -81,8 +81,8 @@ def reindex(options: argparse.Namespace) -> None:
     from chalicelib.services import restore_collection
 
     store, faces, photos = wiring.directory(), wiring.collection(), wiring.bucket()
-    faces.make_collection()
-    people = [person for person in store.everybody() if person.face_ids]
+    faces.create_collection()
+    people = [person for person in store.all_people() if person.face_ids]
     say(f"{len(people)} people with faces")
 
     def of_one(person_id: str) -> restore_collection.Reindexed:

@@ -1,4 +1,4 @@
-"""Putting faces back into a collection that lost them, from the photos that were enrolled."""
+"""Restoring faces that the collection lost, from the enrolled photos."""
 
 import msgspec
 
@@ -11,7 +11,7 @@ from chalicelib.services.retries import retry
 
 
 class Reindexed(msgspec.Struct, frozen=True):
-    """How many faces were in the collection, how many are back, and which cannot be (person and photo)."""
+    """How many faces were there, how many were restored, and which are lost (person and photo)."""
 
     kept: int = 0
     restored: int = 0
@@ -22,10 +22,9 @@ class Reindexed(msgspec.Struct, frozen=True):
 
 
 def reindex(directory: Directory, collection: FaceCollection, bucket: Bucket, person_id: str) -> Reindexed:
-    """Put a person's active faces that the collection lacks back into it.
+    """Restore the active faces of a person that the collection lacks; raises Busy.
 
-    Safe to repeat: what is there stays as it is, and a face that a crash left indexed but unnoted is found
-    again, for the same photo of the same person gives the same face. Raises Busy.
+    Safe to repeat: indexing the same photo of the same person again returns the same face id.
     """
     total = Reindexed()
     for face in directory.faces(person_id):
@@ -38,7 +37,7 @@ def _restore(directory: Directory, collection: FaceCollection, bucket: Bucket, f
     assert face.face_id is not None  # noqa: S101 - an active face has one
     if collection.owner(face.face_id) == face.person_id:
         return Reindexed(kept=1)
-    photo = bucket.find(face.photo_key)
+    photo = bucket.get_photo(face.photo_key)
     if photo is None:
         return Reindexed(lost=(f"{face.person_id} {face.photo_key}: no photo",))
     try:
@@ -55,7 +54,7 @@ def _restore(directory: Directory, collection: FaceCollection, bucket: Bucket, f
                 raise WriteConflict from None
             # The face is removed or being removed, or another run was first.
             if current is None or current.face_id != indexed.face_id:
-                collection.remove([indexed.face_id])
+                collection.delete_faces([indexed.face_id])
             return Reindexed()
         return Reindexed(restored=1)
 

@@ -1,4 +1,4 @@
-"""Everything that is held on a person, gathered for them to see."""
+"""The right of access: everything that is stored about a person."""
 
 from datetime import date, datetime
 
@@ -49,19 +49,21 @@ class Held(Struct, frozen=True, kw_only=True):
 def person_data(
     directory: Directory, personal_data: PersonalData, bucket: Bucket, person_id: str, *, now: datetime
 ) -> Held:
-    """Gather everything that is held on a person; raises PersonNotFound."""
+    """Collect everything that is stored about a person; raises PersonNotFound."""
     person = directory.person(person_id)
     return Held(
         person=PersonView.of(person),
         consents=directory.consents(person_id),
         faces=[
             FaceHeld(**asdict(FaceView.of(face)), photo=bucket.link(face.photo_key, now=now))
-            for face in enrolment.listed(directory, person_id)
+            for face in enrolment.list_faces(directory, person_id)
         ],
         leaves=directory.leaves(date.min, date.max, person_id),
         punches=[PunchView.of(punch) for punch in personal_data.punches(person_id)],
         sessions=[
-            _session(item) for item in personal_data.kept(person_id) if item["pk"].startswith("SESSION#")
+            _session(item)
+            for item in personal_data.temporary_items(person_id)
+            if item["pk"].startswith("SESSION#")
         ],
     )
 

@@ -1,4 +1,4 @@
-"""Photos too large for a request: uploaded to S3 with a form of ours, used once."""
+"""Uploads: photos too large for a request, posted to S3 with a presigned form and used once."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from chalicelib.domain.ids import new_id
 from chalicelib.domain.photo import UPLOAD_LIMIT_BYTES, Photo
 
 LATEST = timedelta(minutes=2)
-"""How long after its form ended an upload may still be under way or in use."""
+"""How long after its form expired an upload may still be in progress or in use."""
 
 
 class Upload(Struct, frozen=True):
@@ -26,16 +26,16 @@ class Upload(Struct, frozen=True):
     expires_at: datetime
 
 
-def begin(directory: Directory, bucket: Bucket, *, now: datetime) -> Upload:
-    """Make a form for one upload."""
+def create(directory: Directory, bucket: Bucket, *, now: datetime) -> Upload:
+    """Create an upload and its presigned form."""
     upload_id, expires = new_id(), now + UPLOAD_LIFE
     directory.add_upload(upload_id, expires)
-    url, fields = bucket.form(upload_id)
+    url, fields = bucket.upload_form(upload_id)
     return Upload(upload_id, url, fields, UPLOAD_LIMIT_BYTES, expires)
 
 
 @contextmanager
-def photo_of(
+def requested_photo(
     directory: Directory,
     bucket: Bucket,
     photo: Photo | None,
@@ -51,23 +51,23 @@ def photo_of(
     if photo is not None:
         yield photo
         return
-    if upload_id is None or not directory.take_upload(upload_id, person_id):
+    if upload_id is None or not directory.use_upload(upload_id, person_id):
         raise UploadNotFound
     try:
-        yield bucket.uploaded(upload_id)
+        yield bucket.get_upload(upload_id)
     finally:
         discard(directory, bucket, upload_id)
 
 
 def discard(directory: Directory, bucket: Bucket, upload_id: str) -> None:
-    """Remove what was uploaded, then the note of it; safe to repeat from any point."""
-    bucket.remove(upload_key(upload_id))
-    directory.forget_upload(upload_id)
+    """Delete the uploaded file, then its item; safe to repeat."""
+    bucket.delete(upload_key(upload_id))
+    directory.delete_upload(upload_id)
 
 
 def sweep(directory: Directory, bucket: Bucket, *, now: datetime) -> int:
-    """Remove the uploads whose time is over, used or not; says how many."""
-    old = directory.old_uploads(now - LATEST)
-    for upload_id in old:
+    """Delete expired uploads, used or not; returns how many."""
+    expired = directory.expired_uploads(now - LATEST)
+    for upload_id in expired:
         discard(directory, bucket, upload_id)
-    return len(old)
+    return len(expired)

@@ -87,6 +87,6 @@ def reply_json(bucket: Bucket, body: T, filename: str, *, now: datetime) -> T | 
 def reply_with_link(bucket: Bucket, content: bytes, content_type: str, filename: str, now: datetime) -> Reply:
     """Store a file and answer with 303 to a link to it; the sweep removes it when the link is dead."""
     key = f"exports/{new_id()}"
-    bucket.keep_export(key, content, content_type=content_type, filename=filename)
+    bucket.store_export(key, content, content_type=content_type, filename=filename)
     link = bucket.link(key, now=now)
     return Reply(303, link, {"Location": link.url})

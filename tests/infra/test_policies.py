@@ -186,8 +186,8 @@ def leave_half_done(person_id: str) -> None:
             since=datetime.now(UTC) - timedelta(hours=1),
             face_id="11111111-2222-3333-4444-555555555555" if number else None,
         )
-        wiring.bucket().keep(face.photo_key, taken)
-        wiring.directory().begin_face(face, wiring.directory().person(person_id))
+        wiring.bucket().put_photo(face.photo_key, taken)
+        wiring.directory().add_pending_face(face, wiring.directory().person(person_id))
 
 
 def test_the_sweep_asks_for_what_its_policy_allows_and_for_all_of_it(

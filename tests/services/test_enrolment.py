@@ -324,7 +324,7 @@ def give_faces(directory: Directory, person_id: str, count: int) -> None:
             since=now,
             face_id=face_id,
         )
-        directory.begin_face(face, directory.person(person_id))
+        directory.add_pending_face(face, directory.person(person_id))
         directory.activate_face(face, directory.person(person_id))
 
 

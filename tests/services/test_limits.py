@@ -229,7 +229,7 @@ def test_asking_twice_at_once_for_one_failure_is_one_failure(
             meet.wait(30)
         return found
 
-    monkeypatch.setattr(AttendanceStore, "turn", lambda *_: threading.Lock())
+    monkeypatch.setattr(AttendanceStore, "person_lock", lambda *_: threading.Lock())
     monkeypatch.setattr(AttendanceStore, "snapshot", snapshot)
     session_id = finish(door.session(), photos_of_a()[1], confidence=5.0)
     with ThreadPoolExecutor(2) as pool:

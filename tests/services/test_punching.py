@@ -62,7 +62,7 @@ def todays(http: Http, **query: Any) -> list[Json]:
 @pytest.fixture
 def processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make threads race as if each were a process of its own: none takes turns with another."""
-    monkeypatch.setattr(AttendanceStore, "turn", lambda *_: threading.Lock())
+    monkeypatch.setattr(AttendanceStore, "person_lock", lambda *_: threading.Lock())
 
 
 @pytest.fixture

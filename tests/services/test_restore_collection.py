@@ -56,7 +56,7 @@ class Site:
         """Whether table and collection know the same faces, each of the same person."""
         vectors = self.aws.client("rekognition").list_faces(CollectionId=COLLECTION)["Faces"]
         indexed = {face["FaceId"]: face["ExternalImageId"] for face in vectors}
-        everybody = self.store.everybody()
+        everybody = self.store.all_people()
         noted = {
             face.face_id: person.person_id
             for person in everybody

@@ -150,7 +150,7 @@ def test_a_token_that_is_over_lets_nobody_in_and_is_not_listed(http: Http) -> No
     assert gate.authenticate(f"Bearer {made['token']}", "viewer", "", now=last).token_id == made["token_id"]
     with pytest.raises(InvalidToken):  # also from memory: it was read five seconds before
         gate.authenticate(f"Bearer {made['token']}", "viewer", "", now=at + timedelta(hours=1, seconds=1))
-    later = tokens.listed(wiring.token_store(), now=at + timedelta(hours=1, seconds=1))
+    later = tokens.list_active(wiring.token_store(), now=at + timedelta(hours=1, seconds=1))
     assert made["token_id"] not in [one.token_id for one in later.items]
 
 
@@ -215,7 +215,7 @@ def test_using_a_token_does_not_bring_it_back(http: Http, scan: Scan) -> None:
     gate = process()
     gate.authenticate(f"Bearer {made['token']}", "viewer", "", now=at)
     found = remove(made)
-    wiring.token_store().touch(found, at)  # as another process does that had read it
+    wiring.token_store().set_last_used(found, at)  # as another process does that had read it
     assert found.digest not in scan()
 
 
@@ -250,10 +250,10 @@ def test_admins_who_revoke_one_another_at_once_leave_one(directory: Directory) -
     for _ in range(10):
         for _ in range(4):
             tokens.create(token_store, NewToken(role=Role.ADMIN, label="one of them"), now=now)
-        everyone = [one.token_id for one in tokens.listed(token_store, now=now).items]
+        everyone = [one.token_id for one in tokens.list_active(token_store, now=now).items]
         with ThreadPoolExecutor(len(everyone)) as pool:
             done = sum(pool.map(revoke, everyone))
-        assert len(tokens.listed(token_store, now=now).items) == len(everyone) - done >= 1
+        assert len(tokens.list_active(token_store, now=now).items) == len(everyone) - done >= 1
 
 
 # --- nobody has one -------------------------------------------------------------------------------
@@ -263,7 +263,7 @@ def test_there_is_no_default_secret(http: Http, scan: Scan) -> None:
     found = wiring.token_store().find(token_digest(http.token("admin")))
     assert found
     wiring.token_store().remove(found)
-    wiring.authenticator().forget()
+    wiring.authenticator().clear_cache()
     assert "TOKEN#" not in scan()
     for path, methods in app.routes.items():
         for method, entry in methods.items():
