@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from chalicelib import wiring
 from tests.conftest import CONSENT, Finish, Http
 from tests.support.builders import add_person, stamped
+from tests.support.faces import JPEG
 from tests.support.photos import photos_of_a
 
-JPEG = {"Content-Type": "image/jpeg"}
 DAYS = {"from_": "2026-08-10", "to": "2026-08-11"}
 
 CALLS = {

@@ -16,12 +16,12 @@ from chalicelib.domain.text import fold
 from chalicelib.services import retention
 from chalicelib.services.sweep import sweep as run_sweep
 from tests.conftest import CONSENT, Finish, Http
-from tests.services.test_enrolment import JPEG, Crash, crash_at, kept
-from tests.services.test_punching import punch, session, todays
-from tests.services.test_uploads import begin as begin_upload
-from tests.services.test_uploads import post as post_upload
 from tests.support.builders import add_person, change_settings, set_calendar, stamp, stamped
+from tests.support.crashes import Crash, crash_at
+from tests.support.faces import JPEG, enrolled, stored_faces
 from tests.support.photos import photo_of_b, photo_of_c, photos_of_a
+from tests.support.punches import create_session, punch, todays_punches
+from tests.support.uploads import create_upload, post_upload
 
 Boto = Callable[[str], Any]
 Json = dict[str, Any]
@@ -52,13 +52,6 @@ def traces_of(boto: Boto, *words: str) -> list[str]:
     return [word for word in words if word in text or fold(word) in fold(text)]
 
 
-def enrol(http: Http, person_id: str, content: bytes) -> str:
-    answer = http.post(f"/v1/people/{person_id}/faces", content, JPEG)
-    assert answer.status_code == 201, answer.json_body
-    face_id: str = answer.json_body["face_id"]
-    return face_id
-
-
 def erase(http: Http, person_id: str, **query: Any) -> HTTPResponse:
     path = f"/v1/people/{person_id}"
     return http.call("DELETE", path, **query)
@@ -78,8 +71,8 @@ class Someone:
         key = {"Idempotency-Key": "someone"}
         body = {"name": NAME, "code": CODE, "email": EMAIL, "since": "2020-01-01", "consent": CONSENT}
         self.id: str = http.post("/v1/people", body, key).json_body["person_id"]
-        self.face_ids = [enrol(http, self.id, photo) for photo in photos_of_a()[:2]]
-        self.session_ids = [finish(session(http), photos_of_a()[2]) for _ in range(2)]
+        self.face_ids = [enrolled(http, self.id, photo) for photo in photos_of_a()[:2]]
+        self.session_ids = [finish(create_session(http), photos_of_a()[2]) for _ in range(2)]
         for session_id in self.session_ids:  # the second repeats the first
             assert punch(http, session_id).status_code in (200, 201)
         stamped(http, self.id, "2026-03-02T08:00:00+07:00", reason="her badge was lost")
@@ -88,12 +81,12 @@ class Someone:
         leave = {"since": "2026-03-04", "until": "2026-03-05", "kind": "sick"}
         assert http.post(f"/v1/people/{self.id}/leaves", leave, {"Idempotency-Key": "l"}).status_code == 201
         assert http.get("/v1/attendance", format_="xlsx").status_code == 303
-        upload = begin_upload(http)
+        upload = create_upload(http)
         post_upload(upload, photo_of_b())
         with pytest.raises(Crash), crash_at("DeleteObject"):  # the upload is used, but not yet removed
             http.post(f"/v1/people/{self.id}/verify", {"upload_id": upload["upload_id"]})
         self.upload_id: str = upload["upload_id"]
-        failed = finish(session(http), photos_of_a()[2], confidence=10.0)
+        failed = finish(create_session(http), photos_of_a()[2], confidence=10.0)
         assert punch(http, failed).json_body["Code"] == "NotLive"
         self.words = [NAME, CODE, EMAIL, self.id, *self.face_ids, self.upload_id, "her badge was lost"]
 
@@ -111,13 +104,13 @@ def test_a_face_is_enrolled_only_with_consent(http: Http, boto: Boto) -> None:
     person_id = http.post("/v1/people", {"name": "A"}).json_body["person_id"]
     refused = http.post(f"/v1/people/{person_id}/faces", photo_of_c(), JPEG)
     assert (refused.status_code, refused.json_body["Code"]) == (403, "ConsentMissing")
-    assert kept(boto) == ([], [], [])
+    assert stored_faces(boto) == ([], [], [])
     given = {**CONSENT, "given_at": "2026-01-05T10:00:00+07:00"}
     shown = http.call("PUT", f"/v1/people/{person_id}/consent", given).json_body["consent"]
     assert shown["given_at"] == "2026-01-05T03:00:00Z"
     assert {name: shown[name] for name in CONSENT} == CONSENT
     assert shown["recorded_by"] == http.token_id("admin")
-    enrol(http, person_id, photo_of_c())
+    enrolled(http, person_id, photo_of_c())
 
 
 @pytest.mark.parametrize(
@@ -141,15 +134,15 @@ def test_withdrawing_consent_erases_faces_and_keeps_attendance(
     http: Http, boto: Boto, finish: Finish
 ) -> None:
     person_id = add_person(http)
-    enrol(http, person_id, photos_of_a()[0])
-    enrol(http, person_id, photos_of_a()[1])
-    assert punch(http, finish(session(http), photos_of_a()[2])).status_code == 201
-    before = todays(http)
+    enrolled(http, person_id, photos_of_a()[0])
+    enrolled(http, person_id, photos_of_a()[1])
+    assert punch(http, finish(create_session(http), photos_of_a()[2])).status_code == 201
+    before = todays_punches(http)
     shown = http.delete(f"/v1/people/{person_id}/consent").json_body
     assert (shown["consent"], shown["faces"]) == (None, 0)
-    assert kept(boto) == ([], [], [])
-    assert todays(http) == before
-    assert punch(http, finish(session(http), photos_of_a()[2])).json_body["Code"] == "NotRecognised"
+    assert stored_faces(boto) == ([], [], [])
+    assert todays_punches(http) == before
+    assert punch(http, finish(create_session(http), photos_of_a()[2])).json_body["Code"] == "NotRecognised"
     again = http.delete(f"/v1/people/{person_id}/consent")
     assert (again.status_code, again.json_body["Code"]) == (404, "ConsentNotFound")
     assert (
@@ -163,7 +156,7 @@ def test_a_crash_anywhere_in_a_withdrawal_is_finished_by_the_sweep(http: Http, b
     person_id = add_person(http)
     for number in itertools.count():
         http.call("PUT", f"/v1/people/{person_id}/consent", CONSENT)
-        enrol(http, person_id, photo_of_c())
+        enrolled(http, person_id, photo_of_c())
         try:
             with crash_at(number) as calls:
                 http.delete(f"/v1/people/{person_id}/consent")
@@ -171,14 +164,14 @@ def test_a_crash_anywhere_in_a_withdrawal_is_finished_by_the_sweep(http: Http, b
             begun = "TransactWriteItems" in calls[:-1]
             sweep()
             if begun:
-                assert kept(boto) == ([], [], []), calls
+                assert stored_faces(boto) == ([], [], []), calls
                 assert http.get(f"/v1/people/{person_id}").json_body["consent"] is None
             else:
                 assert http.get(f"/v1/people/{person_id}").json_body["faces"] == 1
                 http.delete(f"/v1/people/{person_id}/consent")
         else:
             break
-    assert kept(boto) == ([], [], [])
+    assert stored_faces(boto) == ([], [], [])
 
 
 # --- erasure ------------------------------------------------------------------------------------
@@ -210,7 +203,10 @@ def test_an_erased_person_is_nowhere_and_their_attendance_has_no_name(
     assert traces_of(boto, *someone.words, *someone.session_ids) == []
     assert erase(http, someone.id).json_body["Code"] == "PersonNotFound"
     assert http.get(f"/v1/people/{someone.id}").status_code == 404
-    left = [*todays(http), *http.get("/v1/punches", from_="2026-03-01", to="2026-03-09").json_body["items"]]
+    left = [
+        *todays_punches(http),
+        *http.get("/v1/punches", from_="2026-03-01", to="2026-03-09").json_body["items"],
+    ]
     assert len(left) == 4
     [pseudonym] = {one["person_id"] for one in left}
     assert pseudonym != someone.id
@@ -224,7 +220,7 @@ def test_attendance_may_be_removed_too(http: Http, someone: Someone, boto: Boto)
     receipt = erase(http, someone.id, attendance="remove").json_body
     assert (receipt["complete"], receipt["removed"]["punches"]) == (True, 4)
     assert traces_of(boto, *someone.words) == []
-    assert todays(http) == []
+    assert todays_punches(http) == []
     left = boto("dynamodb").scan(TableName=TABLE)["Items"]
     assert not [item for item in left if item["pk"]["S"].startswith(("DAY#", "PERSON#"))]
 
@@ -234,12 +230,12 @@ def test_a_crash_anywhere_in_an_erasure_is_finished_by_the_sweep(
     http: Http, boto: Boto, finish: Finish, attendance: str
 ) -> None:
     other = add_person(http, "Bình")
-    enrol(http, other, photo_of_b())
+    enrolled(http, other, photo_of_b())
     stamped(http, other, "2026-03-02T08:00:00+07:00")
     seen = set()
     for number in itertools.count():
         person_id = add_person(http, NAME, code=f"{CODE}-{number}", email=EMAIL)
-        face_id = enrol(http, person_id, photo_of_c())
+        face_id = enrolled(http, person_id, photo_of_c())
         stamped(http, person_id, "2026-03-02T08:00:00+07:00")
         stamped(http, person_id, "2026-03-02T17:00:00+07:00")
         try:
@@ -284,7 +280,7 @@ def test_an_enrolment_under_way_is_waited_for(http: Http, boto: Boto) -> None:
     assert traces_of(boto, NAME) == [], "the name is gone at once"
     assert sweep()["erasures"] == 1
     assert traces_of(boto, NAME, person_id) == []
-    assert kept(boto) == ([], [], [])
+    assert stored_faces(boto) == ([], [], [])
 
 
 def test_erasing_while_punches_run_leaves_nothing_and_nobody_else_is_touched(
@@ -379,8 +375,8 @@ def aged(http: Http, boto: Boto) -> tuple[str, str, str]:
     retention = {"photos_days": 10, "liveness_days": 5, "punches_days": 100, "audit_days": 200}
     assert change_settings(http, retention=retention).status_code == 200
     stays, left, erased = (add_person(http, name) for name in ("Ở", "Đi", "Xóa"))
-    enrol(http, stays, photo_of_b())
-    enrol(http, left, photo_of_c())
+    enrolled(http, stays, photo_of_b())
+    enrolled(http, left, photo_of_c())
     for person_id in (stays, left, erased):
         for at in ("2020-03-02T08:00:00+07:00", "2020-03-03T08:00:00+07:00"):
             stamped(http, person_id, at)
@@ -404,17 +400,17 @@ def test_each_class_goes_in_its_time_and_a_dry_run_says_what_would(
     assert retain(timedelta(0), dry_run=True) == nothing | old
     assert retain(timedelta(0)) == nothing | old
     assert retain(timedelta(0)) == nothing, "nothing is left to go"
-    assert len(todays(http)) == 3, "what is young stays, also of who was erased"
+    assert len(todays_punches(http)) == 3, "what is young stays, also of who was erased"
 
     eleven = timedelta(days=12)
     assert retain(eleven, dry_run=True)["faces"] == 1
     assert retain(eleven) == nothing | {"people_without_faces": 1, "faces": 1, "liveness_images": 1}
     assert http.get(f"/v1/people/{left}").json_body["faces"] == 0
     assert http.get(f"/v1/people/{stays}").json_body["faces"] == 1
-    assert [key.split("/")[0] for key in kept(boto)[0]] == ["photos"]
+    assert [key.split("/")[0] for key in stored_faces(boto)[0]] == ["photos"]
 
     assert retain(timedelta(days=102))["punches"] == 3
-    assert todays(http) == []
+    assert todays_punches(http) == []
     assert retain(timedelta(days=202))["audit_entries"] > 5
     assert http.get("/v1/audit").json_body["items"] == []
 
@@ -422,9 +418,9 @@ def test_each_class_goes_in_its_time_and_a_dry_run_says_what_would(
 def test_files_that_have_served_are_swept(http: Http, boto: Boto) -> None:
     add_person(http)
     assert http.get("/v1/attendance", format_="xlsx").status_code == 303
-    upload = begin_upload(http)
+    upload = create_upload(http)
     post_upload(upload, photo_of_c())
     assert sweep(timedelta(minutes=1))["exports"] == 0
     assert sweep(timedelta(minutes=3)) == {"swept": 0, "erasures": 0, "uploads": 0, "exports": 1}
     assert sweep(timedelta(minutes=13))["uploads"] == 1
-    assert kept(boto)[0] == []
+    assert stored_faces(boto)[0] == []

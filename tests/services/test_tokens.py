@@ -25,9 +25,10 @@ from chalicelib.domain.token import Role, Token
 from chalicelib.services import tokens
 from chalicelib.services.tokens import Authenticator, NewToken, token_digest
 from tests.conftest import Finish, Http, Scan
-from tests.services.test_punching import enrol, session, todays
 from tests.support.builders import add_person
+from tests.support.faces import enrolled
 from tests.support.photos import photos_of_a
+from tests.support.punches import create_session, todays_punches
 from tests.test_local import ROOT, Service, ask, spawn
 
 FORM = re.compile("rc_[A-Za-z0-9_-]{43}")
@@ -162,13 +163,13 @@ def test_the_scheme_may_be_written_in_any_case(http: Http, scheme: str) -> None:
 
 def test_a_punch_carries_the_device_and_the_site_of_its_token(http: Http, finish: Finish) -> None:
     person_id = add_person(http)
-    enrol(http, person_id, photos_of_a()[0])
+    enrolled(http, person_id, photos_of_a()[0])
     door = make(http, "kiosk", label="front door", site="main building")["token"]
     headers = {"Authorization": f"Bearer {door}"}
     started = http.post("/v1/liveness-sessions", headers=headers).json_body["session_id"]
     body = {"liveness_session_id": finish(started, photos_of_a()[1])}
     assert http.post("/v1/punches", body, headers).status_code == 201
-    [shown] = todays(http)
+    [shown] = todays_punches(http)
     assert (shown["device"], shown["site"]) == ("front door", "main building")
 
 
@@ -346,5 +347,5 @@ def test_tokens_of_make_run_survive_a_restart_but_not_a_reset_and_infra_makes_ot
 def test_session_starts_are_by_token_not_by_role(http: Http) -> None:
     # Two kiosks are two devices: what one began is not the other's.
     other = make(http, "kiosk")["token"]
-    started = session(http.as_("kiosk"))
+    started = create_session(http.as_("kiosk"))
     assert status(http, other, f"/v1/liveness-sessions/{started}") == 404

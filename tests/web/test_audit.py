@@ -17,10 +17,11 @@ from chalicelib.aws.signing_key import SigningKey
 from chalicelib.domain.audit_entry import AuditEntry
 from chalicelib.services import people
 from tests.conftest import CONSENT, Clock, Finish, Http, Lab
-from tests.services.test_kiosk import Kiosk
-from tests.services.test_punching import enrol, session
 from tests.support.builders import add_person, change_settings, stamped
+from tests.support.faces import enrolled
+from tests.support.kiosk import Kiosk
 from tests.support.photos import photo_of_b, photo_of_c, photos_of_a
+from tests.support.punches import create_session
 from tests.web.test_roles import DOCUMENT
 
 JPEG = {"Content-Type": "image/jpeg"}
@@ -52,7 +53,7 @@ class Site:
     def __init__(self, http: Http, finish: Finish) -> None:
         self.http, self.finish = http, finish
         self.anh = add_person(http, NAME, code=CODE, email=EMAIL)
-        enrol(http, self.anh, photos_of_a()[0])
+        enrolled(http, self.anh, photos_of_a()[0])
         self.face = http.get(f"/v1/people/{self.anh}/faces").json_body["items"][0]["face_id"]
 
     def leave(self) -> str:
@@ -116,7 +117,7 @@ SOUND: dict[str, Callable[[Site], Call]] = {
     "POST /v1/liveness-sessions": lambda site: ("/v1/liveness-sessions", None, {}),
     "POST /v1/punches": lambda site: (
         "/v1/punches",
-        {"liveness_session_id": site.finish(session(site.http), photos_of_a()[1])},
+        {"liveness_session_id": site.finish(create_session(site.http), photos_of_a()[1])},
         {},
     ),
     "POST /v1/punches/manual": lambda site: (
