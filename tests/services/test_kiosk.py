@@ -11,9 +11,9 @@ from tests.conftest import Finish, Http, Lab, unknown_session
 from tests.support.builders import add_person, change_settings
 from tests.support.faces import enrolled
 from tests.support.kiosk import Kiosk
+from tests.support.openapi import DOCUMENT
 from tests.support.photos import no_face_photo, photo_of_b, photos_of_a
 from tests.support.punches import punch
-from tests.web.test_roles import DOCUMENT
 
 NAME = "Nguyễn Văn Ánh"
 

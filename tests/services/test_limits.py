@@ -21,7 +21,7 @@ from chalicelib.domain.settings import Limits
 from chalicelib.domain.token import Caller, Role
 from chalicelib.services import limits
 from chalicelib.services.tokens import Authenticator
-from local.embedded import Embedded
+from local.aws.embedded import Embedded
 from tests.conftest import Clock, Finish, Http, Lab
 from tests.support.builders import add_person, change_settings, stamp
 from tests.support.faces import JPEG, enrolled

@@ -20,7 +20,7 @@ from tests.support.builders import add_person, change_settings, set_calendar, st
 from tests.support.crashes import Crash, crash_at
 from tests.support.faces import JPEG, enrolled, stored_faces
 from tests.support.photos import photo_of_b, photo_of_c, photos_of_a
-from tests.support.punches import create_session, punch, todays_punches
+from tests.support.punches import create_session, list_punches, punch, todays_punches
 from tests.support.uploads import create_upload, post_upload
 
 Boto = Callable[[str], Any]
@@ -203,10 +203,7 @@ def test_an_erased_person_is_nowhere_and_their_attendance_has_no_name(
     assert traces_of(boto, *someone.words, *someone.session_ids) == []
     assert erase(http, someone.id).json_body["Code"] == "PersonNotFound"
     assert http.get(f"/v1/people/{someone.id}").status_code == 404
-    left = [
-        *todays_punches(http),
-        *http.get("/v1/punches", from_="2026-03-01", to="2026-03-09").json_body["items"],
-    ]
+    left = todays_punches(http) + list_punches(http, from_="2026-03-01", to="2026-03-09")
     assert len(left) == 4
     [pseudonym] = {one["person_id"] for one in left}
     assert pseudonym != someone.id

@@ -37,7 +37,5 @@ def list_punches(http: Http, **query: Any) -> list[Json]:
 
 def todays_punches(http: Http, **query: Any) -> list[Json]:
     """List the punches of yesterday, today and tomorrow in UTC."""
-    today = datetime.now(UTC).date()
-    return list_punches(
-        http, from_=str(today - timedelta(days=1)), to=str(today + timedelta(days=1)), **query
-    )
+    today, day = datetime.now(UTC).date(), timedelta(days=1)
+    return list_punches(http, from_=str(today - day), to=str(today + day), **query)
