@@ -126,7 +126,6 @@ from chalicelib.wiring import (
     origin,
     personal_data,
     rate_limits,
-    refuse_open_production,
     scheduled,
     signing_key,
     stored_replies,
@@ -134,7 +133,6 @@ from chalicelib.wiring import (
     token_store,
 )
 
-refuse_open_production()
 app = Chalice(app_name="rollcall")
 app.api.cors = CORSConfig(
     allow_origin=origin(),
