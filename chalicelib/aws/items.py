@@ -192,7 +192,7 @@ def punch(punch: Punch) -> Item:
 
 
 def day_key(person_id: str, work_day: date, shards: int) -> tuple[str, str]:
-    """Give the key of a person's work day."""
+    """Return the key of a person's work day."""
     return f"DAY#{work_day.isoformat()}#{shard(person_id, shards)}", f"PERSON#{person_id}"
 
 

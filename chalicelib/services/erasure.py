@@ -21,10 +21,10 @@ from chalicelib.services.retries import retry
 
 
 class Receipt(Struct, frozen=True, kw_only=True):
-    """What an erasure removed, counted when it began; work days and punches may only have lost their person.
+    """The data that an erasure removed, counted when it started; punches may only have been anonymised.
 
-    `complete`: each place was looked at again, and nothing is left. Otherwise something under way has yet to
-    go, and will within two minutes.
+    `complete`: every place was checked again and nothing is left. Otherwise an enrolment was running, and the
+    rest is removed within two minutes.
     """
 
     complete: bool

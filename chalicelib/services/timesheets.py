@@ -99,7 +99,7 @@ def roster(
     after: str | None,
     now: datetime,
 ) -> Report[RosterPage]:
-    """Say where everybody is on a date (None: today's work day); raises InvalidRequest or InvalidCursor.
+    """Return the roster of a date (None: today's work day); raises InvalidRequest or InvalidCursor.
 
     Whoever cannot be at work on it, being inactive or not with the site, is there only if they were.
     """
@@ -137,7 +137,7 @@ def of_person(
     *,
     now: datetime,
 ) -> Report[Timesheet]:
-    """Give a person's timesheet; raises PersonNotFound or InvalidRequest."""
+    """Return the timesheet of a person; raises PersonNotFound or InvalidRequest."""
     days = date_range(since, until)
     person = directory.person(person_id)
     history, records, leaves = directory.in_parallel(
@@ -163,7 +163,7 @@ def of_group(
     after: str | None,
     now: datetime,
 ) -> Report[Page[Timesheet]]:
-    """Give the timesheets of everybody or of a group; raises InvalidRequest or InvalidCursor.
+    """Return the timesheets of all people or a group; raises InvalidRequest or InvalidCursor.
 
     A page ends at `limit` people, or earlier where their days are many.
     """
@@ -191,7 +191,7 @@ def of_month(
     after: str | None,
     now: datetime,
 ) -> Report[MonthlySheet]:
-    """Give the sheet of a month, YYYY-MM: people down, days across; raises InvalidRequest, InvalidCursor."""
+    """Return the sheet of a month (YYYY-MM), a row per person; raises InvalidRequest or InvalidCursor."""
     days = month_dates(text)
     data = _Data(directory, attendance_store, group, days, now)
 
