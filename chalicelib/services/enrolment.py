@@ -73,9 +73,9 @@ def register(
                 return enrolled
             return _enrol(directory, collection, bucket, person, photo, settings, now=now)
     person = Person(person_id=new_id(), name=name, created_at=now, updated_at=now, consent=consent)
-    _require_consent(person)
     settings = directory.settings()
     _refuse_another(directory, matches, person, settings)
+    _require_consent(person)
     return _enrol(directory, collection, bucket, person, photo, settings, now=now)
 
 

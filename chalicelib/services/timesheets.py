@@ -52,9 +52,9 @@ Marks = dict[str, dict[date, tuple[TimeEvent, ...]]]
 
 
 class RosterPage(Struct, frozen=True):
-    """Where people are on a date, and how many are in each state.
+    """The roster of a date, and how many people are in each state.
 
-    The counts are of everybody in the group asked for, whatever `state`, `q` and the page leave out.
+    The counts are of the whole group; `state`, `q` and the page do not affect them.
     """
 
     date: date
@@ -64,10 +64,10 @@ class RosterPage(Struct, frozen=True):
 
 
 class MonthlySheet(Struct, frozen=True):
-    """A month at a glance: for each person a mark for each of `days`, and totals.
+    """A month: for each person a mark for each of `days`, and totals.
 
-    Marks: P present, L late, H half a day, A absent, V on leave, F public holiday, O day off, nothing
-    where the day is still to come or the person is not with the site; `?` after one: a punch is missing.
+    Marks: P present, L late, H half a day, A absent, V on leave, F public holiday, O day off, empty
+    if the day is in the future or the person is not employed; a `?` after a mark: a punch is missing.
     """
 
     month: str
@@ -101,7 +101,7 @@ def roster(
 ) -> Report[RosterPage]:
     """Return the roster of a date (None: today's work day); raises InvalidRequest or InvalidCursor.
 
-    Whoever cannot be at work on it, being inactive or not with the site, is there only if they were.
+    People who are inactive or not employed on that day are included only if they punched.
     """
     schedule = Schedule.of(directory.calendars())
     on = check_date(on or schedule.work_day(now))
@@ -168,7 +168,7 @@ def of_group(
     A page ends at `limit` people, or earlier where their days are many.
     """
     days = date_range(since, until)
-    data = _Data(directory, attendance_store, group, days, now)
+    data = _ReportData(directory, attendance_store, group, days, now)
 
     def page() -> Page[Timesheet]:
         size = min(limit, max(PAGE_DAYS // len(days), 1))
@@ -193,7 +193,7 @@ def of_month(
 ) -> Report[MonthlySheet]:
     """Return the sheet of a month (YYYY-MM), a row per person; raises InvalidRequest or InvalidCursor."""
     days = month_dates(text)
-    data = _Data(directory, attendance_store, group, days, now)
+    data = _ReportData(directory, attendance_store, group, days, now)
 
     def page() -> MonthlySheet:
         rows = list(islice(data.sheet(_after(data.people, after), limit + 1), limit + 1))
@@ -205,7 +205,7 @@ def of_month(
     return Report(f"monthly-{text}", page, table, data.person_days)
 
 
-class _Data:
+class _ReportData:
     """The people, schedule and leave of some days; the work days are read when they are needed."""
 
     def __init__(
