@@ -94,7 +94,7 @@ from chalicelib.services import (
 )
 from chalicelib.services.corrections import ManualPunch, PunchView
 from chalicelib.services.erasure import Receipt
-from chalicelib.services.imports import ImportResult, Mode, Sheet
+from chalicelib.services.imports import ImportResult, Mode
 from chalicelib.services.liveness_sessions import SessionStarted, SessionView
 from chalicelib.services.punching import NewPunch, PunchReceipt
 from chalicelib.services.recognition import Identification, Verification
@@ -106,7 +106,7 @@ from chalicelib.services.tokens import NewToken, TokenMade, TokenView
 from chalicelib.services.uploads import Upload
 from chalicelib.web import audit, cursors, exports, health
 from chalicelib.web.audit import AuditView
-from chalicelib.web.bodies import PhotoBody
+from chalicelib.web.bodies import PhotoBody, Sheet
 from chalicelib.web.endpoint import Endpoints, Hooks
 from chalicelib.web.exports import Format
 from chalicelib.web.health import Health
@@ -126,7 +126,6 @@ from chalicelib.wiring import (
     origin,
     personal_data,
     rate_limits,
-    refuse_open_production,
     scheduled,
     signing_key,
     stored_replies,
@@ -134,7 +133,6 @@ from chalicelib.wiring import (
     token_store,
 )
 
-refuse_open_production()
 app = Chalice(app_name="rollcall")
 app.api.cors = CORSConfig(
     allow_origin=origin(),
@@ -253,7 +251,7 @@ def lab_session(caller: Caller | None) -> LabSession:
 )
 def lab_result_without_session() -> NoReturn:
     """Ask for the session id that is missing."""
-    raise routes.MISSING_SESSION
+    routes.result_without_session()
 
 
 @app.route("/liveness-result/{session_id}", methods=["GET"])
@@ -396,7 +394,8 @@ def erase_person(person_id: PersonId, attendance: AttendanceOf = "anonymise") ->
 @endpoint(scope="manager", responses={200: Held, 303: Link}, raises=(PersonNotFound,), audit=True)
 def show_data(person_id: PersonId) -> Held | Reply:
     """Show everything that is held on a person, with links to the photos; 303 to a file when it is long."""
-    return subject_access.person_data(directory(), personal_data(), bucket(), person_id, now=now())
+    held = subject_access.person_data(directory(), personal_data(), bucket(), person_id, now=now())
+    return exports.reply_json(bucket(), held, f"person-{person_id}.json", now=now())
 
 
 @app.route("/v1/people/{person_id}/consent", methods=["PUT"])
@@ -424,7 +423,9 @@ def withdraw_consent(person_id: PersonId) -> PersonView:
 def add_face(caller: Caller, person_id: PersonId, body: PhotoBody, allow_different: bool = False) -> Reply:
     """Enrol a photo of a person; 200 and the face as it is when the photo is there already."""
     limits.count_request(directory(), rate_limits(), "enrolment", caller, now=now())
-    with uploads.photo_of(directory(), bucket(), body, about=person_id) as photo:
+    with uploads.requested_photo(
+        directory(), bucket(), body.photo, body.upload_id, person_id=person_id
+    ) as photo:
         face, new = enrolment.add(
             directory(), collection(), bucket(), person_id, photo, allow_different=allow_different, now=now()
         )
@@ -435,7 +436,7 @@ def add_face(caller: Caller, person_id: PersonId, body: PhotoBody, allow_differe
 @endpoint(scope="manager", raises=(PersonNotFound,))
 def list_faces(person_id: PersonId) -> Page[FaceView]:
     """List a person's enrolled faces, oldest first."""
-    return Page([FaceView.of(face) for face in enrolment.listed(directory(), person_id)], None)
+    return Page([FaceView.of(face) for face in enrolment.list_faces(directory(), person_id)], None)
 
 
 @app.route("/v1/people/{person_id}/faces/{face_id}", methods=["DELETE"])
@@ -449,28 +450,28 @@ def remove_face(person_id: PersonId, face_id: FaceId) -> None:
 @endpoint(scope="manager", raises=(PersonNotFound, FaceNotFound), audit=True)
 def show_photo(person_id: PersonId, face_id: FaceId) -> Link:
     """Give a link to an enrolled photo that works for a minute."""
-    return bucket().link(enrolment.find(directory(), person_id, face_id).photo_key, now=now())
+    return bucket().link(enrolment.find_face(directory(), person_id, face_id).photo_key, now=now())
 
 
 @app.route("/v1/imports", methods=["POST"], content_types=ANY)
 @endpoint(consumes=CSV_TYPES, scope="manager", raises=(InvalidImport, ImportTooLarge, ImportRefused))
 def import_people(body: Sheet, dry_run: bool = False, mode: Mode = "all") -> ImportResult:
     """Add the people of a CSV file: all rows or none, or with mode `good` those that are good."""
-    return imports.run(directory(), body, dry_run=dry_run, mode=mode, now=now())
+    return imports.run(directory(), body.rows, dry_run=dry_run, mode=mode, now=now())
 
 
 @app.route("/v1/uploads", methods=["POST"])
 @endpoint(scope="manager", status=201)
 def begin_upload() -> Upload:
     """Give a form with which to upload a photo of up to 15 MB."""
-    return uploads.begin(directory(), bucket(), now=now())
+    return uploads.create(directory(), bucket(), now=now())
 
 
 @app.route("/v1/identify", methods=["POST"], content_types=ANY)
 @endpoint(consumes=PHOTO_TYPES, scope="manager", raises=PHOTO_REFUSALS)
 def identify(body: PhotoBody) -> Identification:
     """Find whom a photo shows; no attendance is recorded."""
-    with uploads.photo_of(directory(), bucket(), body) as photo:
+    with uploads.requested_photo(directory(), bucket(), body.photo, body.upload_id) as photo:
         return recognition.identify(directory(), collection(), photo)
 
 
@@ -478,7 +479,9 @@ def identify(body: PhotoBody) -> Identification:
 @endpoint(consumes=PHOTO_TYPES, scope="manager", raises=(PersonNotFound, *PHOTO_REFUSALS))
 def verify(person_id: PersonId, body: PhotoBody) -> Verification:
     """Compare a photo with a person's faces; no attendance is recorded."""
-    with uploads.photo_of(directory(), bucket(), body, about=person_id) as photo:
+    with uploads.requested_photo(
+        directory(), bucket(), body.photo, body.upload_id, person_id=person_id
+    ) as photo:
         return recognition.verify(directory(), collection(), person_id, photo)
 
 
@@ -500,7 +503,7 @@ def remove_leave(person_id: PersonId, leave_id: PersonId) -> None:
 @endpoint(scope="viewer")
 def list_leaves(from_: date, to: date, person_id: PersonId | None = None) -> Page[LeaveRecord]:
     """List the leave that touches some days, both ends included."""
-    return Page(leaves.leaves(directory(), from_, to, person_id), None)
+    return Page(leaves.list_leaves(directory(), from_, to, person_id), None)
 
 
 # --- punches ------------------------------------------------------------------------------------
@@ -562,7 +565,7 @@ def list_punches(
     cursor: Cursor | None = None,
 ) -> Page[PunchView]:
     """List punches of some work days, oldest first, corrected ones too; their evidence for managers only."""
-    return corrections.log(
+    return corrections.list_punches(
         attendance_store(),
         person_id=person_id,
         since=from_,
@@ -696,7 +699,7 @@ def create_token(body: NewToken) -> TokenMade:
 @endpoint(scope="admin")
 def list_tokens() -> Page[TokenView]:
     """List the tokens that hold, oldest first."""
-    return tokens.listed(token_store(), now=now())
+    return tokens.list_active(token_store(), now=now())
 
 
 @app.route("/v1/tokens/{token_id}", methods=["DELETE"])

@@ -1,5 +1,6 @@
-"""What a deployment fixes: version, environment variables of a stage, limits of a request body."""
+"""Constants of a deployment: the version, the environment variables of a stage, limits of request bodies."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -39,3 +40,10 @@ class Environment(msgspec.Struct, frozen=True, rename=lambda name: f"ROLLCALL_{n
     lab: Literal["off", "on", "open"] = "off"
     challenge: Challenge = "FaceMovementAndLightChallenge"
     log: Literal["off", "json"] = "json"
+
+
+def refuse_open_production(variables: Mapping[str, str]) -> None:
+    """Raise ValueError for a production stage whose lab routes would need no token."""
+    stage = variables.get("ROLLCALL_STAGE", "").lower()
+    if stage.startswith("prod") and variables.get("ROLLCALL_LAB") == "open":
+        raise ValueError("ROLLCALL_LAB=open lets everybody in: it is not for a production stage")

@@ -175,7 +175,7 @@ def http(aws: Embedded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Http]:
     """The app, over the embedded AWS."""
     from app import app  # only now: the environment is the embedded one's
 
-    wiring.authenticator().forget()
+    wiring.authenticator().clear_cache()
     monkeypatch.setattr("chalicelib.web.endpoint.DEADLINE_S", 600.0)  # not the speed of the machine
     environ = os.environ
     with Client(app, stage_name="local") as client:
@@ -258,7 +258,7 @@ def clock(http: Http, monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     for module in (wiring, sys.modules["app"]):
         monkeypatch.setattr(module, "now", lambda: clock.now)
-    wiring.authenticator().forget()
+    wiring.authenticator().clear_cache()
     return clock
 
 

@@ -8,7 +8,7 @@ import base64
 import binascii
 import re
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -18,7 +18,7 @@ from chalicelib.aws.attendance_store import AttendanceStore
 from chalicelib.aws.bucket import Bucket
 from chalicelib.aws.collection import FaceCollection
 from chalicelib.aws.directory import Directory
-from chalicelib.aws.items import listed_name
+from chalicelib.aws.items import name_sort_key
 from chalicelib.aws.rate_limits import RateLimits
 from chalicelib.domain.errors import (
     FaceBelongsToAnother,
@@ -78,9 +78,6 @@ _UNKNOWN = "You are verified as a live person, but your face is not in our syste
 
 
 _NOT_LIVE = "Liveness verification failed. Please try again."
-
-
-MISSING_SESSION = InvalidRequest("Missing session ID")
 
 
 _DATA_URL = re.compile("\\Adata:[A-Za-z0-9/+.-]{0,100};base64,")
@@ -211,6 +208,11 @@ def start_session(
     return {"sessionId": session.session_id, "success": True}
 
 
+def result_without_session() -> NoReturn:
+    """Answer GET /liveness-result without a session id; raises InvalidRequest."""
+    raise InvalidRequest("Missing session ID")
+
+
 def session_result(
     attendance_store: AttendanceStore,
     rate_limits: RateLimits,
@@ -304,7 +306,7 @@ def register(
 
 def list_faces(directory: Directory) -> LabFaces:
     """Answer GET /list-collections: every face of everybody, names in order."""
-    people = sorted(directory.everybody(), key=listed_name)
+    people = sorted(directory.all_people(), key=name_sort_key)
     return {
         "success": True,
         "faces": [
@@ -335,7 +337,11 @@ def today(attendance_store: AttendanceStore, handle: str, *, now: datetime) -> L
     if not handle:
         raise InvalidRequest("Missing externalImageId")
     person_id = handle.partition("_")[0]
-    mark = punching.first_today(attendance_store, person_id, now=now) if _fits(person_id, PersonId) else None
+    mark = (
+        punching.first_event_today(attendance_store, person_id, now=now)
+        if _fits(person_id, PersonId)
+        else None
+    )
     items: list[LabPunch] = []
     if mark:
         at = mark.at.astimezone(ZoneInfo(mark.zone))
@@ -361,7 +367,7 @@ def check_in(
     """Answer POST /checkin: a punch by photo alone, where the site allows it."""
     captured = _captured(len(body.photo.content), body.photo.content_type.removeprefix("image/").upper())
     try:
-        settled = punching.check_in_photo(
+        settled = punching.punch_by_photo(
             attendance_store, rate_limits, collection, body.photo, caller=caller, now=now
         )
     except NoFaceFound:

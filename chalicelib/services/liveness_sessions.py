@@ -1,4 +1,4 @@
-"""Liveness sessions: one attempt at the camera, for three minutes, spent by one punch."""
+"""Liveness sessions: one attempt at the camera, valid for three minutes and for one punch."""
 
 from datetime import datetime, timedelta
 from typing import Literal
@@ -17,7 +17,7 @@ from chalicelib.domain.token import Caller
 from chalicelib.services.limits import count_request
 
 LIFE = timedelta(minutes=3)
-"""How long a session lives (Rekognition's rule)."""
+"""How long a session is valid (Rekognition's rule)."""
 
 
 class SessionStarted(Struct, frozen=True):
@@ -48,7 +48,7 @@ def start(
     idempotent_id: str | None = None,
     now: datetime,
 ) -> Session:
-    """Ask Rekognition for a session, once for each `seed`, and note whose it is; raises TooManyRequests."""
+    """Create a session of the caller; the same `idempotent_id` gives the same one. Raises TooManyRequests."""
     count_request(directory, rate_limits, "session", caller, now=now)
     by, session_id = caller.token_id if caller else None, collection.start_session(idempotent_id)
     session = Session(session_id=session_id, created_at=now, by=by, state=SessionState.ISSUED)
@@ -56,7 +56,7 @@ def start(
     try:
         attendance_store.add_session(session)
     except WriteConflict:
-        return attendance_store.session(session_id) or session  # begun before
+        return attendance_store.session(session_id) or session  # created before, by the same request
     return session
 
 
@@ -71,7 +71,7 @@ def create(
     idempotent_id: str | None = None,
     now: datetime,
 ) -> SessionStarted:
-    """Start a session, once for each `seed`, with all that the camera page needs; raises TooManyRequests."""
+    """Create a session (see `start`) with everything that the camera page needs; raises TooManyRequests."""
     session = start(
         directory,
         attendance_store,
@@ -97,7 +97,7 @@ _STATUS: dict[str, Literal["waiting", "running", "finished", "expired"]] = {
 def show(
     attendance_store: AttendanceStore, collection: FaceCollection, session_id: str, *, caller: Caller
 ) -> SessionView:
-    """Say where a session of the caller's stands, without any effect; raises SessionNotFound."""
+    """Return the status of a session of the caller, without side effects; raises SessionNotFound."""
     session = attendance_store.session(session_id)
     if session is None or session.by != caller.token_id:
         raise SessionNotFound

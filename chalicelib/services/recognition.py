@@ -1,4 +1,4 @@
-"""Who a face is, decided by our rules and not by "the closest wins"."""
+"""Identification (1:N) and verification (1:1) of a photo, by the rules of a punch."""
 
 from msgspec import Struct
 
@@ -34,7 +34,7 @@ class Verification(Struct, frozen=True):
 
 
 def identify(directory: Directory, collection: FaceCollection, photo: Photo) -> Identification:
-    """Find whom a photo shows (1:N), without any effect; raises NoFaceFound or InvalidPhoto."""
+    """Find whom a photo shows (1:N), without side effects; raises NoFaceFound or InvalidPhoto."""
     matches = collection.search(photo)
     people = directory.people({match.person_id for match in matches})
     best: dict[str, Candidate] = {}

@@ -1,8 +1,7 @@
-"""Everything that is held on a person, gathered for them to see."""
+"""The right of access: everything that is stored about a person."""
 
 from datetime import date, datetime
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
@@ -17,8 +16,6 @@ from chalicelib.domain.session import SessionState
 from chalicelib.domain.types import Link
 from chalicelib.services import enrolment
 from chalicelib.services.corrections import PunchView
-from chalicelib.web import exports
-from chalicelib.web.request import Reply
 
 
 class FaceHeld(FaceView, frozen=True, kw_only=True):
@@ -51,26 +48,24 @@ class Held(Struct, frozen=True, kw_only=True):
 
 def person_data(
     directory: Directory, personal_data: PersonalData, bucket: Bucket, person_id: str, *, now: datetime
-) -> Held | Reply:
-    """Gather everything that is held on a person; raises PersonNotFound."""
+) -> Held:
+    """Collect everything that is stored about a person; raises PersonNotFound."""
     person = directory.person(person_id)
-    held = Held(
+    return Held(
         person=PersonView.of(person),
         consents=directory.consents(person_id),
         faces=[
             FaceHeld(**asdict(FaceView.of(face)), photo=bucket.link(face.photo_key, now=now))
-            for face in enrolment.listed(directory, person_id)
+            for face in enrolment.list_faces(directory, person_id)
         ],
         leaves=directory.leaves(date.min, date.max, person_id),
         punches=[PunchView.of(punch) for punch in personal_data.punches(person_id)],
         sessions=[
-            _session(item) for item in personal_data.kept(person_id) if item["pk"].startswith("SESSION#")
+            _session(item)
+            for item in personal_data.temporary_items(person_id)
+            if item["pk"].startswith("SESSION#")
         ],
     )
-    content = msgspec.json.encode(held)
-    if len(content) <= exports.INLINE_BYTES:
-        return held
-    return exports.reply_with_link(bucket, content, "application/json", f"person-{person_id}.json", now)
 
 
 def _session(item: Item) -> SessionHeld:

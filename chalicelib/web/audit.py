@@ -75,7 +75,7 @@ def _entry(
 
 
 def _masked(signing_key: SigningKey, ids: Mapping[str, str]) -> dict[str, str]:
-    return {name: text if name in PLAIN else signing_key.masked(text) for name, text in ids.items()}
+    return {name: text if name in PLAIN else signing_key.mask(text) for name, text in ids.items()}
 
 
 def _conclude(
@@ -89,7 +89,7 @@ def _conclude(
     """Note what came of something. It is done: a note that fails does not change what the caller is told."""
     try:
         with without_deadline():
-            audit_log.conclude(entry, status=status, code=code, about=_masked(signing_key, ids))
+            audit_log.set_outcome(entry, status=status, code=code, about=_masked(signing_key, ids))
     except Exception as error:
         _log.error("audit %s stays without its end: %s", entry.entry_id, type(error).__name__)
 
@@ -106,7 +106,7 @@ def audited(
 ) -> Iterator[RecordOutcome]:
     """Note that something is about to be done, run it, and note what came of it."""
     entry = _entry(signing_key, request, what, ids, now)
-    audit_log.note(entry)
+    audit_log.add(entry)
 
     def done(reply: Reply) -> None:
         made = {name: getattr(reply.body, name, None) for name in ("person_id", "token_id")}
@@ -147,7 +147,7 @@ def refused(
         count, _ = rate_limits.count("noted", f"{what} {code} {who}", 60, now)
         if count == 1:
             entry = _entry(signing_key, request, what, {}, now)
-            audit_log.note(replace(entry, status=status_of(error), code=code))
+            audit_log.add(replace(entry, status=status_of(error), code=code))
     except Exception as failure:
         _log.error("a refusal could not be noted: %s", type(failure).__name__)
 
@@ -166,7 +166,7 @@ def listed(
     """List the audit of some days in UTC (left out: the last 31), newest first."""
     until = check_date(until or now.astimezone(UTC).date())
     days = date_range(since or until - SHOWN + timedelta(days=1), until)
-    wanted = signing_key.masked(person_id) if person_id else None
+    wanted = signing_key.mask(person_id) if person_id else None
     shown: list[tuple[str, AuditView]] = []
     for place, entry in audit_log.entries(days[0], days[-1], after):
         if wanted is None or wanted in entry.about.values():

@@ -1,4 +1,4 @@
-"""Photos in requests: as the raw body, as multipart/form-data, or as base64 in JSON."""
+"""Request bodies that are not plain JSON: photos (raw, multipart/form-data or base64), and CSV files."""
 
 import io
 from typing import Annotated, ClassVar
@@ -10,6 +10,7 @@ from chalicelib.config import BODY_BYTES, TEXT_BYTES
 from chalicelib.domain.errors import InvalidRequest, TooLarge
 from chalicelib.domain.photo import Photo, photo
 from chalicelib.domain.types import UploadId
+from chalicelib.services import imports
 from chalicelib.web.request import Request, decode
 
 
@@ -43,6 +44,18 @@ class PhotoBody(Struct, frozen=True):
         if (sent.photo is UNSET) == (sent.upload_id is UNSET):
             raise InvalidRequest("Send either `photo` (base64) or `upload_id`.")
         return cls(photo(sent.photo)) if sent.photo is not UNSET else cls(upload_id=sent.upload_id)
+
+
+class Sheet(Struct, frozen=True):
+    """A CSV of people, one a row under a header: UTF-8 or UTF-16, separated by comma, semicolon or tab."""
+
+    TAKES: ClassVar = {"text/csv": str}
+    rows: list[imports.Row]
+
+    @classmethod
+    def from_request(cls, request: Request) -> "Sheet":
+        """Read the body as CSV; raises InvalidImport or ImportTooLarge."""
+        return cls(imports.read(request.body))
 
 
 def form_fields(body: bytes, content_type: str) -> dict[str, bytes]:

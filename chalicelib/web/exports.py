@@ -5,7 +5,9 @@ the bucket for a day and the answer sends the caller there.
 """
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
+
+import msgspec
 
 from chalicelib.aws.bucket import Bucket
 from chalicelib.domain.errors import ExportTooLarge
@@ -13,6 +15,9 @@ from chalicelib.domain.ids import new_id
 from chalicelib.domain.reports import P, Report
 from chalicelib.domain.spreadsheets import csv_chunks, xlsx
 from chalicelib.web.request import Reply, Request, quality
+
+T = TypeVar("T")
+
 
 Format = Literal["json", "csv", "xlsx"]
 
@@ -71,9 +76,17 @@ def reply(bucket: Bucket, report: Report[P], form: Format, *, bom: bool, now: da
     return Reply(200, content.decode(), headers)
 
 
+def reply_json(bucket: Bucket, body: T, filename: str, *, now: datetime) -> T | Reply:
+    """Return a body as it is if an answer has room for it; otherwise store it and answer 303 with a link."""
+    content = msgspec.json.encode(body)
+    if len(content) <= INLINE_BYTES:
+        return body
+    return reply_with_link(bucket, content, "application/json", filename, now)
+
+
 def reply_with_link(bucket: Bucket, content: bytes, content_type: str, filename: str, now: datetime) -> Reply:
     """Store a file and answer with 303 to a link to it; the sweep removes it when the link is dead."""
     key = f"exports/{new_id()}"
-    bucket.keep_export(key, content, content_type=content_type, filename=filename)
+    bucket.store_export(key, content, content_type=content_type, filename=filename)
     link = bucket.link(key, now=now)
     return Reply(303, link, {"Location": link.url})

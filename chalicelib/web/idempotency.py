@@ -76,7 +76,7 @@ def run_once(
         reply = run()
     except BaseException:
         with without_deadline():
-            stored_replies().drop(place)
+            stored_replies().delete(place)
         raise
     text = msgspec.json.encode(reply.body) if on_replay == "replay" and reply.body is not None else b""
     body = zlib.compress(text)
@@ -85,11 +85,11 @@ def run_once(
         answer = msgspec.structs.replace(running, status=reply.status, body=body, about=about)
         try:
             with without_deadline():
-                stored_replies().keep(place, answer, now=now, kept=KEPT)
+                stored_replies().save(place, answer, now=now, kept=KEPT)
         except Exception as error:  # it is done: the caller is told so, and the key stays taken for a while
             _log.error("an answer could not be kept: %s", type(error).__name__)
     else:
-        stored_replies().drop(place)
+        stored_replies().delete(place)
     return reply
 
 

@@ -49,7 +49,7 @@ class Site:
     def fresh(self) -> None:
         """Forget everything and make it anew."""
         self._aws.reset()
-        wiring.authenticator().forget()
+        wiring.authenticator().clear_cache()
         for role in Role:
             body = NewToken(role=role, label=f"the {role} of the fuzzer")
             self.tokens[role] = create(wiring.token_store(), body, now=datetime.now(UTC)).token

@@ -136,9 +136,9 @@ IN_LAMBDA = """
     now = datetime.now(UTC)
     assert isinstance(wiring.directory().settings(), Settings)
     assert wiring.collection().owner("unknown-0000") is None
-    assert wiring.bucket().find("nothing") is None
+    assert wiring.bucket().get_photo("nothing") is None
     assert wiring.bucket().link("a.jpg", now=now).url.startswith("http")
-    assert wiring.bucket().form("0123")[1]["policy"]
+    assert wiring.bucket().upload_form("0123")[1]["policy"]
     assert wiring.streaming().issue().credentials.session_token
     try:
         wiring._session().client("ec2")

@@ -1,6 +1,5 @@
 """The lab's routes, by HTTP, in the lab's own shapes."""
 
-import base64
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,33 +8,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from chalice.test import HTTPResponse
 
 from chalicelib import wiring
 from chalicelib.aws.directory import Directory
 from chalicelib.domain.person import Person
 from local.aws.embedded import Embedded
 from tests.conftest import Finish, Http, unknown_session
+from tests.support.lab import index, list_faces, start_session, stored_punches
 from tests.support.photos import group_photo, no_face_photo, photo, photos_of_a
-
-
-def index(http: Http, name: str, content: bytes) -> HTTPResponse:
-    encoded = base64.b64encode(content).decode()
-    body = {"name": name, "fileBase64": encoded, "fileName": "p.jpg", "fileType": "image/jpeg"}
-    return http.post("/index-face", body)
-
-
-def session(http: Http) -> str:
-    started = http.get("/session")
-    assert started.status_code == 200
-    assert started.json_body["success"] is True
-    session_id: str = started.json_body["sessionId"]
-    return session_id
-
-
-def faces(http: Http) -> list[dict[str, str]]:
-    listed: list[dict[str, str]] = http.get("/list-collections").json_body["faces"]
-    return listed
 
 
 def test_a_person_is_enrolled_recognised_from_another_photo_and_present_today(
@@ -44,13 +24,13 @@ def test_a_person_is_enrolled_recognised_from_another_photo_and_present_today(
     enrolled, seen, _ = photos_of_a()
     created = index(http, "Nguyễn Văn Ánh", enrolled)
     assert (created.status_code, created.json_body) == (200, {"success": True, "name": "Nguyễn Văn Ánh"})
-    [face] = faces(http)
+    [face] = list_faces(http)
     assert face["ExternalImageId"].split("_")[1:] == ["Nguyễn Văn Ánh"]
     assert face["s3Key"] == f"faces/{face['ExternalImageId']}.jpg"
     handle = face["ExternalImageId"]
     assert http.get("/attendance", externalImageId=handle).json_body["count"] == 0
 
-    shown = http.get(f"/liveness-result/{finish(session(http), seen)}", preview="true").json_body
+    shown = http.get(f"/liveness-result/{finish(start_session(http), seen)}", preview="true").json_body
 
     assert shown["success"] is True
     assert shown["isLive"] is True
@@ -68,7 +48,7 @@ def test_a_person_is_enrolled_recognised_from_another_photo_and_present_today(
 
 def test_a_stranger_is_live_but_not_in_the_system(http: Http, finish: Finish) -> None:
     index(http, "A", photos_of_a()[0])
-    shown = http.get(f"/liveness-result/{finish(session(http), photo('biden'))}").json_body
+    shown = http.get(f"/liveness-result/{finish(start_session(http), photo('biden'))}").json_body
     assert shown["isLive"] is True
     assert shown["faceMatch"] == {"found": False}
     assert shown["message"].startswith("You are verified as a live person, but your face is not")
@@ -85,7 +65,7 @@ def test_a_stranger_is_live_but_not_in_the_system(http: Http, finish: Finish) ->
 def test_not_live_is_a_200_with_a_reason(
     http: Http, finish: Finish, how: dict[str, Any] | None, reason: str
 ) -> None:
-    session_id = session(http)
+    session_id = start_session(http)
     if how is not None:
         finish(session_id, photos_of_a()[0], **how)
     shown = http.get(f"/liveness-result/{session_id}")
@@ -98,7 +78,7 @@ def test_not_live_is_a_200_with_a_reason(
 
 def test_a_session_that_is_not_finished_is_not_spent_by_asking(http: Http, finish: Finish) -> None:
     index(http, "A", photos_of_a()[0])
-    session_id = session(http)
+    session_id = start_session(http)
     http.get(f"/liveness-result/{session_id}")
     finish(session_id, photos_of_a()[1])
     assert http.get(f"/liveness-result/{session_id}").json_body["faceMatch"]["found"] is True
@@ -170,7 +150,7 @@ def multipart(**fields: bytes) -> tuple[bytes, dict[str, str]]:
 def test_enrolment_takes_a_multipart_form_too(http: Http) -> None:
     answer = http.post("/index-face", *multipart(name="Ánh".encode(), photo=photo("astronaut")))
     assert answer.json_body == {"success": True, "name": "Ánh"}
-    assert len(faces(http)) == 1
+    assert len(list_faces(http)) == 1
 
 
 @pytest.mark.parametrize(
@@ -192,7 +172,7 @@ def test_a_photo_checks_in_where_the_site_allows_it(http: Http) -> None:
     index(http, "A", photos_of_a()[0])
     answer = http.post("/checkin", *multipart(photo=photos_of_a()[1])).json_body
     assert answer["success"] is True
-    assert answer["name"] == faces(http)[0]["ExternalImageId"]
+    assert answer["name"] == list_faces(http)[0]["ExternalImageId"]
     assert answer["similarity"] > 95
     assert answer["capturedImage"]["found"] is True
     raw = http.post("/checkin", photos_of_a()[2], {"Content-Type": "image/jpeg"}).json_body
@@ -212,10 +192,10 @@ def test_what_axios_makes_of_the_form_is_a_clear_400(http: Http) -> None:
 
 def test_deleting_a_face_takes_photo_and_vector_away(http: Http, boto: Callable[[str], Any]) -> None:
     index(http, "A", photos_of_a()[0])
-    [face] = faces(http)
+    [face] = list_faces(http)
     answer = http.delete("/delete-face", {"faceId": face["FaceId"], "s3Key": face["s3Key"]})
     assert answer.json_body == {"success": True, "message": "Face and image deleted successfully"}
-    assert faces(http) == []
+    assert list_faces(http) == []
     assert boto("s3").list_objects_v2(Bucket="rollcall-local")["KeyCount"] == 0
     assert boto("rekognition").list_faces(CollectionId="rollcall-local")["Faces"] == []
     again = http.delete("/delete-face", {"faceId": face["FaceId"], "s3Key": face["s3Key"]})
@@ -249,17 +229,12 @@ def test_fifty_calls_for_one_session_are_one_punch_and_one_answer(
     http: Http, finish: Finish, boto: Callable[[str], Any]
 ) -> None:
     index(http, "A", photos_of_a()[0])
-    session_id = finish(session(http), photos_of_a()[1])
+    session_id = finish(start_session(http), photos_of_a()[1])
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: http.get(f"/liveness-result/{session_id}"), range(50)))
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.body for answer in answers}) == 1
-    assert len(punches(boto)) == 1
-
-
-def punches(boto: Callable[[str], Any]) -> list[dict[str, Any]]:
-    items = boto("dynamodb").scan(TableName="rollcall-local")["Items"]
-    return [item for item in items if item["sk"]["S"].startswith("PUNCH#")]
+    assert len(stored_punches(boto)) == 1
 
 
 def test_every_answer_carries_cors_and_no_trace(http: Http) -> None:
@@ -285,8 +260,8 @@ def test_two_photos_of_one_person_under_one_name_are_one_person(http: Http) -> N
     index(http, "Ánh", first)
     index(http, "ánh", second)
     index(http, "Ánh", first)
-    handles = {face["ExternalImageId"] for face in faces(http)}
-    assert len(faces(http)) == 2
+    handles = {face["ExternalImageId"] for face in list_faces(http)}
+    assert len(list_faces(http)) == 2
     assert len(handles) == 1
 
 
@@ -297,7 +272,7 @@ def test_a_face_is_not_enrolled_under_a_second_name(http: Http) -> None:
     assert answer.status_code == 200
     assert answer.json_body["success"] is False
     assert answer.json_body["error"] == "This face is already enrolled for another person."
-    assert len(faces(http)) == 1
+    assert len(list_faces(http)) == 1
 
 
 def test_faces_are_listed_as_people_look_them_up(http: Http, directory: Directory) -> None:
@@ -307,7 +282,7 @@ def test_faces_are_listed_as_people_look_them_up(http: Http, directory: Director
             person_id=f"p{number}", name=name, created_at=now, updated_at=now, face_ids=(f"f{number}",)
         )
         directory.add_person(person)
-    names = [face["ExternalImageId"].partition("_")[2] for face in faces(http)]
+    names = [face["ExternalImageId"].partition("_")[2] for face in list_faces(http)]
     assert names == ["anh", "Ánh B", "Đặng", "Em", "Zoe"]
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from chalice.test import HTTPResponse
-
 from local.embedded import Embedded
+
 from tests.conftest import Finish, Http, Lab
 from tests.support.builders import add_person
 from tests.support.photos import photo_of_b, photos_of_a

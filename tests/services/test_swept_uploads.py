@@ -9,9 +9,9 @@ import pytest
 from chalicelib import wiring
 from chalicelib.services.sweep import sweep as run_sweep
 from tests.conftest import Clock, Http
-from tests.services.test_uploads import post
 from tests.support.builders import Json, add_person
 from tests.support.photos import photo_of_c
+from tests.support.uploads import post_upload
 
 FORM = timedelta(minutes=10)
 """How long a form works."""
@@ -42,7 +42,7 @@ def test_what_was_uploaded_in_the_last_minute_of_the_form_survives_the_sweep_and
     person_id = add_person(http)
     clock.forward(minutes=9, seconds=59)
     assert sweep(clock) == 0
-    assert post(upload, photo_of_c())[0] in (200, 201, 204)
+    assert post_upload(upload, photo_of_c())[0] in (200, 201, 204)
     clock.forward(seconds=1)
     assert sweep(clock) == 0, "the form has only just ended, and what it brought is not used yet"
     clock.forward(minutes=1, seconds=59)
@@ -54,7 +54,7 @@ def test_what_was_uploaded_in_the_last_minute_of_the_form_survives_the_sweep_and
 def test_an_upload_that_nobody_used_goes_two_minutes_after_its_form(
     http: Http, clock: Clock, upload: Json, boto: Callable[[str], Any]
 ) -> None:
-    post(upload, photo_of_c())
+    post_upload(upload, photo_of_c())
     clock.forward(minutes=11, seconds=59)
     assert sweep(clock) == 0
     assert len(objects(boto)) == 1
@@ -70,7 +70,7 @@ def test_a_sweep_takes_only_what_is_old(
 ) -> None:
     clock.forward(minutes=12)
     young: Json = http.post("/v1/uploads").json_body
-    post(young, photo_of_c())
+    post_upload(young, photo_of_c())
     clock.forward(seconds=1)
     assert sweep(clock) == 1
     assert objects(boto) == [f"uploads/{young['upload_id']}"]

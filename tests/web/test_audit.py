@@ -17,11 +17,12 @@ from chalicelib.aws.signing_key import SigningKey
 from chalicelib.domain.audit_entry import AuditEntry
 from chalicelib.services import people
 from tests.conftest import CONSENT, Clock, Finish, Http, Lab
-from tests.services.test_kiosk import Kiosk
-from tests.services.test_punching import enrol, session
 from tests.support.builders import add_person, change_settings, stamped
+from tests.support.faces import enrolled
+from tests.support.kiosk import Kiosk
+from tests.support.openapi import DOCUMENT
 from tests.support.photos import photo_of_b, photo_of_c, photos_of_a
-from tests.web.test_roles import DOCUMENT
+from tests.support.punches import create_session
 
 JPEG = {"Content-Type": "image/jpeg"}
 NAME = "Nguyễn Văn Ánh"
@@ -43,7 +44,7 @@ def entries(http: Http, **query: Any) -> list[dict[str, Any]]:
 
 
 def masked(identifier: str) -> str:
-    return wiring.signing_key().masked(identifier)
+    return wiring.signing_key().mask(identifier)
 
 
 class Site:
@@ -52,7 +53,7 @@ class Site:
     def __init__(self, http: Http, finish: Finish) -> None:
         self.http, self.finish = http, finish
         self.anh = add_person(http, NAME, code=CODE, email=EMAIL)
-        enrol(http, self.anh, photos_of_a()[0])
+        enrolled(http, self.anh, photos_of_a()[0])
         self.face = http.get(f"/v1/people/{self.anh}/faces").json_body["items"][0]["face_id"]
 
     def leave(self) -> str:
@@ -116,7 +117,7 @@ SOUND: dict[str, Callable[[Site], Call]] = {
     "POST /v1/liveness-sessions": lambda site: ("/v1/liveness-sessions", None, {}),
     "POST /v1/punches": lambda site: (
         "/v1/punches",
-        {"liveness_session_id": site.finish(session(site.http), photos_of_a()[1])},
+        {"liveness_session_id": site.finish(create_session(site.http), photos_of_a()[1])},
         {},
     ),
     "POST /v1/punches/manual": lambda site: (
@@ -270,7 +271,7 @@ def test_a_refusal_that_cannot_be_noted_is_still_a_refusal(
     def fail(*_: object) -> None:
         raise OSError
 
-    monkeypatch.setattr(AuditLog, "note", fail)
+    monkeypatch.setattr(AuditLog, "add", fail)
     assert door.post("/v1/liveness-sessions").status_code == 429
 
 
@@ -300,7 +301,7 @@ def test_what_cannot_be_noted_is_not_done(http: Http, monkeypatch: pytest.Monkey
         raise OSError
 
     with monkeypatch.context() as patched:
-        patched.setattr(AuditLog, "note", fail)
+        patched.setattr(AuditLog, "add", fail)
         assert http.post("/v1/people", {"name": "Somebody Else"}).status_code == 500
     assert http.get("/v1/people").json_body["items"] == []
 
@@ -312,8 +313,8 @@ def test_what_is_done_is_answered_though_its_end_cannot_be_noted(
         raise OSError("of " + NAME)
 
     with monkeypatch.context() as patched:
-        patched.setattr(AuditLog, "conclude", fail)
-        patched.setattr(SigningKey, "masked", fail)
+        patched.setattr(AuditLog, "set_outcome", fail)
+        patched.setattr(SigningKey, "mask", fail)
         assert http.post("/v1/people", {"name": "Somebody Else"}).status_code == 201
     assert [entry["status"] for entry in entries(http)] == [None]
 
@@ -321,7 +322,7 @@ def test_what_is_done_is_answered_though_its_end_cannot_be_noted(
 def test_the_end_of_what_was_swept_away_meanwhile_does_not_bring_it_back(http: Http) -> None:
     audit_log, now = wiring.audit_log(), datetime.now(UTC)
     gone = AuditEntry(entry_id="1", at=now, what="POST /v1/people", request_id="r", address="a")
-    audit_log.conclude(gone, status=201, code=None, about={})
+    audit_log.set_outcome(gone, status=201, code=None, about={})
     assert entries(http) == []
 
 
@@ -376,7 +377,7 @@ def test_it_is_found_by_days_over_the_ends_of_months_and_years(http: Http, direc
     days = [datetime(2026, 12, 31, 23, 59, tzinfo=UTC), datetime(2027, 1, 1, 0, 1, tzinfo=UTC)]
     days += [datetime(2027, 1, 31, 12, tzinfo=UTC), datetime(2027, 2, 1, tzinfo=UTC)]
     for number, at in enumerate(days):
-        audit_log.note(AuditEntry(entry_id=str(number), at=at, what="x", request_id="r", address="a"))
+        audit_log.add(AuditEntry(entry_id=str(number), at=at, what="x", request_id="r", address="a"))
 
     def found(since: str, until: str) -> list[str]:
         return [entry["entry_id"] for entry in entries(http, from_=since, to=until, limit=1)]
@@ -388,7 +389,7 @@ def test_it_is_found_by_days_over_the_ends_of_months_and_years(http: Http, direc
     for since, until in (("2027-02-02", "2027-02-01"), ("2025-01-01", "2027-01-01"), ("x", "2027-01-01")):
         assert http.get("/v1/audit", from_=since, to=until).status_code == 400
     for at in days:
-        assert audit_log.forget_entries(at.date(), dry_run=True) == len(
+        assert audit_log.delete_entries(at.date(), dry_run=True) == len(
             [one for one in days if one.date() < at.date()]
         )
 
@@ -397,7 +398,7 @@ def test_a_month_is_shown_when_no_days_are_given(http: Http, clock: Clock) -> No
     for ago in (0, 30, 31, 400):
         at = clock.now - timedelta(days=ago)
         entry = AuditEntry(entry_id=str(ago), at=at, what="x", request_id="r", address="a")
-        wiring.audit_log().note(entry)
+        wiring.audit_log().add(entry)
     assert [entry["entry_id"] for entry in entries(http)] == ["0", "30"]
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.conftest import Clock, Finish, Http, Lab
-from tests.services.test_kiosk import Kiosk
 from tests.support.builders import Json, change_settings
+from tests.support.kiosk import Kiosk
 from tests.support.photos import photo_of_b
 
 

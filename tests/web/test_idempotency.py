@@ -153,8 +153,8 @@ def test_a_request_that_died_may_be_made_again_after_the_gateways_patience(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as dying:
-        dying.setattr(StoredReplies, "keep", killed)
-        dying.setattr(StoredReplies, "drop", killed)
+        dying.setattr(StoredReplies, "save", killed)
+        dying.setattr(StoredReplies, "delete", killed)
         with pytest.raises(KeyboardInterrupt):
             http.post("/v1/people", {"name": "A", "code": "1"}, KEY)
     at_once = http.post("/v1/people", {"name": "A", "code": "1"}, KEY)

@@ -19,12 +19,11 @@ from chalicelib import wiring
 from chalicelib.domain.token import SCOPES, Role
 from chalicelib.services.tokens import NewToken, create, token_digest
 from chalicelib.web.endpoint import Endpoint, Endpoints
-from chalicelib.web.openapi import document
 from tests.conftest import Http, Lab
 from tests.support.builders import change_settings
+from tests.support.openapi import DOCUMENT
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENT = document.document(application.app)
 OPERATIONS = [
     pytest.param(path, method.upper(), operation, id=f"{method.upper()} {path}")
     for path, item in DOCUMENT["paths"].items()

@@ -13,9 +13,9 @@ from chalicelib import wiring
 from chalicelib.aws import deadline, metrics
 from chalicelib.aws.collection import FaceCollection
 from tests.conftest import CONSENT, Finish, Http
-from tests.services.test_enrolment import JPEG
-from tests.services.test_punching import punch, session
+from tests.support.faces import JPEG
 from tests.support.photos import photos_of_a
+from tests.support.punches import create_session, punch
 
 Lines = Callable[[], list[dict[str, Any]]]
 
@@ -64,7 +64,7 @@ def test_a_punch_is_measured_and_names_nobody(http: Http, lines: Lines, finish: 
     person_id = http.post("/v1/people", body).json_body["person_id"]
     http.post(f"/v1/people/{person_id}/faces", photos_of_a()[0], JPEG)
     kiosk = http.as_("kiosk")
-    session_id = session(kiosk)
+    session_id = create_session(kiosk)
     begun = lines()[-1]
     finish(session_id, photos_of_a()[1])
     assert punch(kiosk, session_id).status_code == 201
@@ -74,7 +74,7 @@ def test_a_punch_is_measured_and_names_nobody(http: Http, lines: Lines, finish: 
     assert line["session"] == begun["session"]
     text = json.dumps(line, ensure_ascii=False)
     assert not [word for word in ("Ánh", person_id, session_id, kiosk.token("kiosk")) if word in text]
-    finish(refused := session(kiosk), photos_of_a()[1], confidence=5.0)
+    finish(refused := create_session(kiosk), photos_of_a()[1], confidence=5.0)
     lines()
     punch(kiosk, refused)
     assert lines()[0]["NotLive"] == 1
@@ -150,7 +150,7 @@ def test_a_reply_that_broke_off_is_asked_for_again_and_never_read(
     http: Http, service: str, finish: Finish
 ) -> None:
     http.get("/v1/people", limit=1)
-    session_ids = [finish(session(http), photos_of_a()[0]) for _ in range(2)]
+    session_ids = [finish(create_session(http), photos_of_a()[0]) for _ in range(2)]
     client = wiring.table()._client if service == "dynamodb" else wiring.collection()._client
     operation = "BatchGetItem" if service == "dynamodb" else "GetFaceLivenessSessionResults"
     headers: Any = HeadersDict({"content-type": "application/x-amz-json-1.1"})
