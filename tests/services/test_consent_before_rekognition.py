@@ -7,6 +7,7 @@ import pytest
 
 from chalicelib import wiring
 from tests.conftest import CONSENT, Http, Lab
+from tests.support.answers import check_refused
 from tests.support.builders import add_person
 from tests.support.photos import photo_of_c, photos_of_a
 
@@ -30,7 +31,7 @@ def asked(http: Http) -> Iterator[list[str]]:
 def test_ConsentMissing_before_a_photo_is_shown_to_Rekognition(http: Http, asked: list[str]) -> None:
     person_id = http.post("/v1/people", {"name": "Ann"}).json_body["person_id"]
     answer = http.post(f"/v1/people/{person_id}/faces", photo_of_c(), JPEG)
-    assert (answer.status_code, answer.json_body["Code"]) == (403, "ConsentMissing")
+    check_refused(answer, 403, "ConsentMissing")
     assert asked == []
 
 
@@ -41,7 +42,7 @@ def test_ConsentMissing_after_it_was_withdrawn_before_a_photo_is_shown_to_Rekogn
     assert http.delete(f"/v1/people/{person_id}/consent").status_code == 200
     asked.clear()
     answer = http.post(f"/v1/people/{person_id}/faces", photo_of_c(), JPEG)
-    assert (answer.status_code, answer.json_body["Code"]) == (403, "ConsentMissing")
+    check_refused(answer, 403, "ConsentMissing")
     assert asked == []
     assert http.call("PUT", f"/v1/people/{person_id}/consent", CONSENT).status_code == 200
     assert http.post(f"/v1/people/{person_id}/faces", photo_of_c(), JPEG).status_code == 201
@@ -50,7 +51,7 @@ def test_ConsentMissing_after_it_was_withdrawn_before_a_photo_is_shown_to_Rekogn
 
 def test_PersonNotFound_before_a_photo_is_shown_to_Rekognition(http: Http, asked: list[str]) -> None:
     answer = http.post("/v1/people/0a1b/faces", photo_of_c(), JPEG)
-    assert (answer.status_code, answer.json_body["Code"]) == (404, "PersonNotFound")
+    check_refused(answer, 404, "PersonNotFound")
     assert asked == []
 
 

@@ -8,7 +8,9 @@ from chalice.test import HTTPResponse
 
 from tests.conftest import Clock, Finish, Http
 from tests.support.builders import add_person, change_settings, set_calendar, stamped
+from tests.support.faces import enrolled
 from tests.support.photos import photos_of_a
+from tests.support.punches import create_session, list_punches, punch
 
 START = "2098-03-10T01:00:00Z"
 
@@ -19,19 +21,16 @@ def ann(http: Http, clock: Clock) -> str:
     set_calendar(http)
     clock.now = datetime.fromisoformat(START)
     person_id = add_person(http)
-    answer = http.post(f"/v1/people/{person_id}/faces", photos_of_a()[0], {"Content-Type": "image/jpeg"})
-    assert answer.status_code == 201, answer.json_body
+    enrolled(http, person_id, photos_of_a()[0])
     return person_id
 
 
-def punch(http: Http, finish: Finish, **fields: Any) -> HTTPResponse:
-    session_id = http.post("/v1/liveness-sessions").json_body["session_id"]
-    return http.post("/v1/punches", {"liveness_session_id": finish(session_id, photos_of_a()[1]), **fields})
+def punch_now(http: Http, finish: Finish, **fields: Any) -> HTTPResponse:
+    return punch(http, finish(create_session(http), photos_of_a()[1]), **fields)
 
 
 def ids(http: Http) -> list[str]:
-    shown = http.get("/v1/punches", from_="2098-03-09", to="2098-03-12").json_body["items"]
-    return [one["punch_id"] for one in shown]
+    return [one["punch_id"] for one in list_punches(http, from_="2098-03-09", to="2098-03-12")]
 
 
 @pytest.mark.parametrize(
@@ -56,9 +55,9 @@ def test_a_punch_inside_the_window_is_a_duplicate(
     duplicate: bool,
 ) -> None:
     change_settings(http, duplicate_window_s=window_s)
-    first = punch(http, finish)
+    first = punch_now(http, finish)
     clock.forward(seconds=after_s)
-    second = punch(http, finish)
+    second = punch_now(http, finish)
     assert (first.status_code, first.json_body["duplicate"]) == (201, False)
     assert second.json_body["duplicate"] is duplicate
     assert second.status_code == (200 if duplicate else 201)
@@ -73,25 +72,25 @@ def test_a_punch_inside_the_window_is_a_duplicate(
 def test_the_window_does_not_grow_with_each_duplicate(
     http: Http, finish: Finish, clock: Clock, ann: str
 ) -> None:
-    first = punch(http, finish)
+    first = punch_now(http, finish)
     clock.forward(seconds=40)
-    assert punch(http, finish).json_body["duplicate"] is True
+    assert punch_now(http, finish).json_body["duplicate"] is True
     clock.forward(seconds=40)
-    third = punch(http, finish)
+    third = punch_now(http, finish)
     assert (third.status_code, third.json_body["duplicate"]) == (201, False)
     assert ids(http) == [first.json_body["punch_id"], third.json_body["punch_id"]]
 
 
 def test_a_duplicate_of_a_manual_punch_just_ahead_of_the_camera(http: Http, finish: Finish, ann: str) -> None:
     by_hand = stamped(http, ann, "2098-03-10T01:00:59.999Z", direction="in")
-    receipt = punch(http, finish).json_body
+    receipt = punch_now(http, finish).json_body
     assert (receipt["duplicate"], receipt["punch_id"]) == (True, by_hand)
 
 
 def test_no_duplicate_of_a_punch_that_a_correction_took_out(http: Http, finish: Finish, ann: str) -> None:
-    first = punch(http, finish).json_body["punch_id"]
+    first = punch_now(http, finish).json_body["punch_id"]
     stamped(http, ann, supersedes=first, void=True)
-    again = punch(http, finish)
+    again = punch_now(http, finish)
     assert (again.status_code, again.json_body["duplicate"]) == (201, False)
     assert again.json_body["direction"] == "in"
 
@@ -99,14 +98,14 @@ def test_no_duplicate_of_a_punch_that_a_correction_took_out(http: Http, finish: 
 def test_a_duplicate_tells_the_direction_and_time_of_the_first(
     http: Http, finish: Finish, clock: Clock, ann: str
 ) -> None:
-    first = punch(http, finish, direction="out").json_body
+    first = punch_now(http, finish, direction="out").json_body
     clock.forward(seconds=30)
-    again = punch(http, finish, direction="in").json_body
+    again = punch_now(http, finish, direction="in").json_body
     assert (again["direction"], again["at"]) == ("out", first["at"]) == ("out", "2098-03-10T08:00:00+07:00")
 
 
 def test_two_people_in_one_moment_are_no_duplicate(http: Http, finish: Finish, ann: str) -> None:
     other = add_person(http, "Bob")
     stamped(http, other, START)
-    receipt = punch(http, finish)
+    receipt = punch_now(http, finish)
     assert (receipt.status_code, receipt.json_body["duplicate"]) == (201, False)

@@ -1,41 +1,13 @@
 """Erasure leaves no export: whatever a file may hide, zipped or not, the person's name is nowhere."""
 
-import io
-import zipfile
-from collections.abc import Callable, Iterator
-from typing import Any
-
 import pytest
 
-from tests.conftest import Http, Scan
+from tests.conftest import Http
 from tests.support.builders import add_person, set_calendar, stamped
-
-Boto = Callable[[str], Any]
+from tests.support.traces import Boto, in_bucket, traces_of
 
 NAME, CODE, EMAIL = "Trịnh Thị Ngọc Quyên", "QX-7731", "quyen.trinh@example.com"
 OTHER = "Somebody Else"
-
-
-def unpacked(content: bytes) -> Iterator[str]:
-    """Give the text of a file and, where it is a zip as every workbook is, of all that is in it."""
-    if zipfile.is_zipfile(io.BytesIO(content)):
-        with zipfile.ZipFile(io.BytesIO(content)) as files:
-            for name in files.namelist():
-                yield from unpacked(files.read(name))
-    else:
-        yield content.decode(errors="replace")
-
-
-def stored(boto: Boto) -> str:
-    """Give all that the bucket holds as one text, every version of it, unpacked."""
-    versions = boto("s3").list_object_versions(Bucket="rollcall-local")
-    found = []
-    for entry in versions.get("Versions", []):
-        content = boto("s3").get_object(
-            Bucket="rollcall-local", Key=entry["Key"], VersionId=entry["VersionId"]
-        )
-        found += [entry["Key"], *unpacked(content["Body"].read())]
-    return "\n".join(found)
 
 
 @pytest.fixture
@@ -57,15 +29,14 @@ EXPORTS = [
 @pytest.mark.parametrize("attendance", ["anonymise", "remove"])
 @pytest.mark.parametrize("path", EXPORTS)
 def test_an_erased_persons_name_is_in_no_workbook_that_was_made_before(
-    http: Http, boto: Boto, scan: Scan, quyen: str, path: str, attendance: str
+    http: Http, boto: Boto, quyen: str, path: str, attendance: str
 ) -> None:
     assert http.get(path).status_code == 303
-    assert NAME in stored(boto), "the search must see into a workbook, or it proves nothing"
+    assert NAME in in_bucket(boto), "the search must see into a workbook, or it proves nothing"
     receipt = http.call("DELETE", f"/v1/people/{quyen}", attendance=attendance).json_body
     assert receipt["complete"] is True
     assert receipt["removed"]["exports"] == 1
-    left = stored(boto) + scan()
-    assert [word for word in (NAME, CODE, EMAIL, quyen) if word in left] == []
+    assert traces_of(boto, NAME, CODE, EMAIL, quyen) == []
 
 
 def test_an_export_made_after_the_erasure_names_nobody_erased(http: Http, boto: Boto, quyen: str) -> None:
@@ -73,7 +44,7 @@ def test_an_export_made_after_the_erasure_names_nobody_erased(http: Http, boto: 
     assert http.delete(f"/v1/people/{quyen}").json_body["complete"] is True
     for path in [one.values[0] for one in EXPORTS]:
         assert http.get(str(path)).status_code == 303
-    left = stored(boto)
+    left = in_bucket(boto)
     assert OTHER in left
     assert [word for word in (NAME, CODE, quyen) if word in left] == []
 
@@ -83,6 +54,6 @@ def test_a_large_csv_of_before_goes_as_well(
 ) -> None:
     monkeypatch.setattr("chalicelib.web.exports.INLINE_BYTES", 10)
     assert http.get("/v1/attendance", date_="2026-08-11", format_="csv").status_code == 303
-    assert NAME in stored(boto)
+    assert NAME in in_bucket(boto)
     assert http.delete(f"/v1/people/{quyen}").json_body["removed"]["exports"] == 1
-    assert stored(boto) == ""
+    assert in_bucket(boto) == ""

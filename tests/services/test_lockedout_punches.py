@@ -10,8 +10,11 @@ from chalice.test import HTTPResponse
 from chalicelib import wiring
 from chalicelib.domain.photo import Photo
 from tests.conftest import Clock, Finish, Http
+from tests.support.answers import check_refused
 from tests.support.builders import add_person, change_settings
+from tests.support.faces import enrolled
 from tests.support.photos import jpeg, photos_of_a, pixels
+from tests.support.punches import create_session, punch
 
 Punch = Callable[[], HTTPResponse]
 
@@ -20,23 +23,20 @@ Punch = Callable[[], HTTPResponse]
 def ann(http: Http, clock: Clock) -> str:
     """A person with a face; gives the id."""
     person_id = add_person(http)
-    answer = http.post(f"/v1/people/{person_id}/faces", photos_of_a()[0], {"Content-Type": "image/jpeg"})
-    assert answer.status_code == 201, answer.json_body
+    enrolled(http, person_id, photos_of_a()[0])
     return person_id
 
 
 @pytest.fixture
 def by_session(http: Http, finish: Finish) -> Punch:
-    def punch() -> HTTPResponse:
-        session_id = http.post("/v1/liveness-sessions").json_body["session_id"]
-        body = {"liveness_session_id": finish(session_id, photos_of_a()[1])}
-        return http.post("/v1/punches", body)
+    def by_session() -> HTTPResponse:
+        return punch(http, finish(create_session(http), photos_of_a()[1]))
 
-    return punch
+    return by_session
 
 
 def check_locked(answer: HTTPResponse, retry_after_s: int) -> None:
-    assert (answer.status_code, answer.json_body["Code"]) == (429, "LockedOut")
+    check_refused(answer, 429, "LockedOut")
     assert answer.headers["Retry-After"] == str(retry_after_s)
 
 
@@ -104,7 +104,6 @@ def test_LockedOut_only_for_whom_a_NotRecognised_face_looked_like(
     [match] = wiring.collection().search(Photo(blurred, "image/jpeg"))
     assert low <= match.similarity < high, "the photo must resemble the person so much, and no more"
     assert change_settings(http, limits={"person_failures": 1}).status_code == 200
-    session_id = http.post("/v1/liveness-sessions").json_body["session_id"]
-    refused = http.post("/v1/punches", {"liveness_session_id": finish(session_id, blurred)})
+    refused = punch(http, finish(create_session(http), blurred))
     assert refused.json_body["Code"] == "NotRecognised"
     assert by_session().status_code == status

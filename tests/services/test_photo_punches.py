@@ -1,7 +1,6 @@
 """Punches by a mere photo: `PhotoPunchOff` unless the site allows them, and the rules of every punch else."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,8 +8,10 @@ from chalice.test import HTTPResponse
 
 from chalicelib import wiring
 from tests.conftest import Http, Lab
-from tests.support.builders import Json, add_person, change_settings
+from tests.support.builders import add_person, change_settings
+from tests.support.faces import enrolled
 from tests.support.photos import no_face_photo, photo_of_b, photos_of_a
+from tests.support.punches import todays_punches
 
 JPEG = {"Content-Type": "image/jpeg"}
 
@@ -20,8 +21,7 @@ def ann(http: Http, lab: Lab) -> str:
     """A person with a face; gives the id."""
     lab("on")
     person_id = add_person(http, "Ann Lee")
-    answer = http.post(f"/v1/people/{person_id}/faces", photos_of_a()[0], JPEG)
-    assert answer.status_code == 201, answer.json_body
+    enrolled(http, person_id, photos_of_a()[0])
     return person_id
 
 
@@ -39,25 +39,18 @@ def check_in(http: Http, photo: bytes) -> HTTPResponse:
     return http.post("/checkin", photo, JPEG)
 
 
-def log(http: Http) -> list[Json]:
-    today = datetime.now(UTC).date()
-    days = {"from_": str(today - timedelta(days=1)), "to": str(today + timedelta(days=1))}
-    found: list[Json] = http.get("/v1/punches", **days).json_body["items"]
-    return found
-
-
 def test_PhotoPunchOff_where_the_site_does_not_allow_it(http: Http, ann: str, asked: list[str]) -> None:
     assert change_settings(http, photo_punch=False).status_code == 200
     answer = check_in(http, photos_of_a()[1])
     assert (answer.status_code, answer.json_body["success"]) == (403, False)
-    assert log(http) == []
+    assert todays_punches(http) == []
     assert asked == [], "a photo that may not count is not looked at"
 
 
 def test_a_photo_is_a_punch_without_liveness_where_the_site_allows_it(http: Http, ann: str) -> None:
     assert change_settings(http, photo_punch=True).status_code == 200
     assert check_in(http, photos_of_a()[1]).status_code == 200
-    [kept] = log(http)
+    [kept] = todays_punches(http)
     assert (kept["person_id"], kept["source"], kept["direction"]) == (ann, "photo", "auto")
     assert not {"liveness", "session_id"} & set(kept["evidence"]), "nobody has seen whether it was alive"
     assert kept["evidence"]["similarity"] >= kept["evidence"]["similarity_threshold"] == 95
@@ -70,7 +63,7 @@ def test_a_photo_is_a_punch_without_liveness_where_the_site_allows_it(http: Http
 def test_a_photo_of_who_is_not_known_is_no_punch(http: Http, ann: str, photo: Callable[[], bytes]) -> None:
     answer = check_in(http, photo())
     assert answer.json_body["success"] is False
-    assert log(http) == []
+    assert todays_punches(http) == []
 
 
 def test_AmbiguousMatch_for_a_photo_that_fits_two_people(
@@ -82,11 +75,11 @@ def test_AmbiguousMatch_for_a_photo_that_fits_two_people(
         ExternalImageId=add_person(http, "Twin"),
     )
     assert check_in(http, photos_of_a()[1]).json_body["success"] is False
-    assert log(http) == []
+    assert todays_punches(http) == []
 
 
 def test_a_second_photo_at_once_is_a_duplicate(http: Http, ann: str) -> None:
     assert change_settings(http, duplicate_window_s=3600).status_code == 200
     for photo in photos_of_a()[1:]:
         assert check_in(http, photo).json_body["success"] is True
-    assert len(log(http)) == 1
+    assert len(todays_punches(http)) == 1

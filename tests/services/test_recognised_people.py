@@ -11,27 +11,17 @@ from chalicelib import wiring
 from chalicelib.domain.face import Face, FaceState
 from chalicelib.domain.photo import Photo
 from tests.conftest import Finish, Http
+from tests.support.answers import check_refused
 from tests.support.builders import add_person, change_settings
+from tests.support.faces import enrolled
 from tests.support.photos import jpeg, photo_of_b, photos_of_a, pixels
+from tests.support.punches import create_session, punch, todays_punches
 
 COLLECTION = "rollcall-local"
 
 
-def enrol(http: Http, person_id: str, content: bytes) -> None:
-    answer = http.post(f"/v1/people/{person_id}/faces", content, {"Content-Type": "image/jpeg"})
-    assert answer.status_code == 201, answer.json_body
-
-
-def punch(http: Http, finish: Finish, photo: bytes, **how: Any) -> HTTPResponse:
-    session_id = http.post("/v1/liveness-sessions").json_body["session_id"]
-    return http.post("/v1/punches", {"liveness_session_id": finish(session_id, photo, **how)})
-
-
-def log(http: Http) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = http.get(
-        "/v1/punches", from_="2026-01-01", to=str(datetime.now(UTC).date()), limit=100
-    ).json_body["items"]
-    return found
+def punch_with(http: Http, finish: Finish, photo: bytes, **how: Any) -> HTTPResponse:
+    return punch(http, finish(create_session(http), photo, **how))
 
 
 def nearly(photo: bytes, quality: int) -> bytes:
@@ -44,7 +34,7 @@ def ann(http: Http) -> str:
     """A person with two faces that resemble one another most; gives the id."""
     person_id = add_person(http, "Ann")
     for quality in (95, 90):
-        enrol(http, person_id, nearly(photos_of_a()[0], quality))
+        enrolled(http, person_id, nearly(photos_of_a()[0], quality))
     return person_id
 
 
@@ -59,16 +49,16 @@ def test_AmbiguousMatch_though_the_second_best_face_is_the_persons_own(
     )
     found = wiring.collection().search(Photo(photos_of_a()[0], "image/jpeg"))
     assert [one.person_id for one in found] == [ann, ann, twin], "the twin must hide behind Ann's own face"
-    answer = punch(http, finish, photos_of_a()[0])
-    assert (answer.status_code, answer.json_body["Code"]) == (422, "AmbiguousMatch")
-    assert log(http) == []
+    answer = punch_with(http, finish, photos_of_a()[0])
+    check_refused(answer, 422, "AmbiguousMatch")
+    assert todays_punches(http) == []
 
 
 def test_several_faces_of_one_person_are_no_AmbiguousMatch(http: Http, finish: Finish, ann: str) -> None:
-    enrol(http, add_person(http, "Bob"), photo_of_b())
-    answer = punch(http, finish, photos_of_a()[0])
+    enrolled(http, add_person(http, "Bob"), photo_of_b())
+    answer = punch_with(http, finish, photos_of_a()[0])
     assert (answer.status_code, answer.json_body["person_id"]) == (201, ann)
-    bob = punch(http, finish, photo_of_b())
+    bob = punch_with(http, finish, photo_of_b())
     assert (bob.status_code, bob.json_body["name"]) == (201, "Bob")
 
 
@@ -88,19 +78,19 @@ def test_NotRecognised_by_a_face_that_is_pending(
         face_id=reply["FaceRecords"][0]["Face"]["FaceId"],
     )
     wiring.directory().begin_face(face, wiring.directory().person(person_id))
-    answer = punch(http, finish, photos_of_a()[0])
-    assert (answer.status_code, answer.json_body["Code"]) == (422, "NotRecognised")
-    assert log(http) == []
+    answer = punch_with(http, finish, photos_of_a()[0])
+    check_refused(answer, 422, "NotRecognised")
+    assert todays_punches(http) == []
 
 
 def test_NotRecognised_once_the_person_is_inactive_though_another_resembles_them(
     http: Http, finish: Finish, ann: str
 ) -> None:
-    enrol(http, add_person(http, "Bob"), photo_of_b())
+    enrolled(http, add_person(http, "Bob"), photo_of_b())
     assert http.call("PATCH", f"/v1/people/{ann}", {"status": "inactive"}).status_code == 200
-    assert punch(http, finish, photos_of_a()[0]).json_body["Code"] == "NotRecognised"
+    assert punch_with(http, finish, photos_of_a()[0]).json_body["Code"] == "NotRecognised"
     assert http.call("PATCH", f"/v1/people/{ann}", {"status": "active"}).status_code == 200
-    assert punch(http, finish, photos_of_a()[0]).status_code == 201
+    assert punch_with(http, finish, photos_of_a()[0]).status_code == 201
 
 
 @pytest.mark.parametrize(
@@ -113,7 +103,7 @@ def test_NotRecognised_once_the_person_is_inactive_though_another_resembles_them
 def test_NotLive_under_the_liveness_threshold_only(
     http: Http, finish: Finish, ann: str, confidence: float, status: int
 ) -> None:
-    answer = punch(http, finish, photos_of_a()[0], confidence=confidence)
+    answer = punch_with(http, finish, photos_of_a()[0], confidence=confidence)
     assert answer.status_code == status, answer.json_body
     if status == 422:
         assert answer.json_body["Code"] == "NotLive"
@@ -121,5 +111,5 @@ def test_NotLive_under_the_liveness_threshold_only(
 
 def test_NotLive_by_a_threshold_that_was_just_raised(http: Http, finish: Finish, ann: str) -> None:
     assert change_settings(http, liveness_threshold=99.5).status_code == 200
-    assert punch(http, finish, photos_of_a()[0], confidence=99.4).json_body["Code"] == "NotLive"
-    assert punch(http, finish, photos_of_a()[0], confidence=99.5).status_code == 201
+    assert punch_with(http, finish, photos_of_a()[0], confidence=99.4).json_body["Code"] == "NotLive"
+    assert punch_with(http, finish, photos_of_a()[0], confidence=99.5).status_code == 201

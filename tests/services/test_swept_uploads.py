@@ -9,6 +9,7 @@ import pytest
 from chalicelib import wiring
 from chalicelib.services.sweep import sweep as run_sweep
 from tests.conftest import Clock, Http
+from tests.support.answers import check_refused
 from tests.support.builders import Json, add_person
 from tests.support.photos import photo_of_c
 from tests.support.uploads import post_upload
@@ -62,7 +63,7 @@ def test_an_upload_that_nobody_used_goes_two_minutes_after_its_form(
     assert sweep(clock) == 1
     assert objects(boto) == []
     answer = http.post("/v1/identify", {"upload_id": upload["upload_id"]})
-    assert (answer.status_code, answer.json_body["Code"]) == (404, "UploadNotFound")
+    check_refused(answer, 404, "UploadNotFound")
 
 
 def test_a_sweep_takes_only_what_is_old(

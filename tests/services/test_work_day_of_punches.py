@@ -12,37 +12,28 @@ from chalice.test import HTTPResponse
 
 from tests.conftest import Clock, Finish, Http
 from tests.support.builders import DAY, NIGHT, Json, add_person, change_settings, set_calendar
+from tests.support.faces import enrolled
 from tests.support.photos import photos_of_a
+from tests.support.punches import create_session, list_punches, punch
 
 
 @pytest.fixture
 def ann(http: Http) -> str:
     """A person with a face; gives the id."""
     person_id = add_person(http)
-    answer = http.post(f"/v1/people/{person_id}/faces", photos_of_a()[0], {"Content-Type": "image/jpeg"})
-    assert answer.status_code == 201, answer.json_body
+    enrolled(http, person_id, photos_of_a()[0])
     return person_id
 
 
-def punch(http: Http, finish: Finish, clock: Clock, at: str, **fields: Any) -> HTTPResponse:
+def punch_at(http: Http, finish: Finish, clock: Clock, at: str) -> HTTPResponse:
     """Punch at a camera at an instant."""
     clock.now = datetime.fromisoformat(at)
-    session_id = http.post("/v1/liveness-sessions").json_body["session_id"]
-    body = {"liveness_session_id": finish(session_id, photos_of_a()[1]), **fields}
-    return http.post("/v1/punches", body)
+    return punch(http, finish(create_session(http), photos_of_a()[1]))
 
 
 def log(http: Http, since: str, until: str, **query: Any) -> list[Json]:
     """Read the log of some work days, two to a page."""
-    shown: list[Json] = []
-    cursor = None
-    while True:
-        answer = http.get("/v1/punches", from_=since, to=until, limit=2, cursor=cursor, **query)
-        assert answer.status_code == 200, answer.json_body
-        shown += answer.json_body["items"]
-        cursor = answer.json_body["next_cursor"]
-        if cursor is None:
-            return shown
+    return list_punches(http, from_=since, to=until, limit=2, **query)
 
 
 LATE = {**DAY, "cutoff": "22:00"}  # a work day begins on the evening before
@@ -86,12 +77,12 @@ def test_the_work_day_of_a_punch_is_the_sites(
 ) -> None:
     set_calendar(http, zone=zone, shifts={"day": shift})
     change_settings(http, duplicate_window_s=0)
-    first = punch(http, finish, clock, at)
+    first = punch_at(http, finish, clock, at)
     assert first.status_code == 201, first.json_body
     assert (first.json_body["work_day"], first.json_body["at"]) == (work_day, wall)
     assert first.json_body["direction"] == "in"
     clock.forward(microseconds=1)
-    second = punch(http, finish, clock, clock.now.isoformat())
+    second = punch_at(http, finish, clock, clock.now.isoformat())
     assert second.status_code == 201, second.json_body
     assert second.json_body["work_day"] == work_day
     assert second.json_body["direction"] == "out", "the first punch of the work day was not found"
@@ -108,7 +99,7 @@ def test_a_night_at_a_camera_is_one_work_day(http: Http, finish: Finish, clock: 
     assert http.call("PATCH", f"/v1/people/{ann}", {"shift": "night"}).status_code == 200
     # In Saigon (UTC+7): 21:55, 02:00 and 02:30 for the break, 06:05; then the next evening at 21:50.
     times = ["10T14:55:00Z", "10T19:00:00Z", "10T19:30:00Z", "10T23:05:00Z", "11T14:50:00Z"]
-    found = [punch(http, finish, clock, f"2098-03-{at}").json_body for at in times]
+    found = [punch_at(http, finish, clock, f"2098-03-{at}").json_body for at in times]
     assert [(one["work_day"], one["direction"]) for one in found] == [
         ("2098-03-10", "in"),
         ("2098-03-10", "out"),
@@ -128,8 +119,8 @@ def test_a_night_ends_half_way_to_the_next(http: Http, finish: Finish, clock: Cl
     change_settings(http, duplicate_window_s=0)
     assert http.call("PATCH", f"/v1/people/{ann}", {"shift": "night"}).status_code == 200
     # From 06:00, when the night ends, to 22:00, when the next begins: half-way is 14:00, 07:00 in UTC.
-    before = punch(http, finish, clock, "2098-03-11T06:59:59Z").json_body
-    after = punch(http, finish, clock, "2098-03-11T07:00:00Z").json_body
+    before = punch_at(http, finish, clock, "2098-03-11T06:59:59Z").json_body
+    after = punch_at(http, finish, clock, "2098-03-11T07:00:00Z").json_body
     assert (before["work_day"], before["direction"]) == ("2098-03-10", "in")
     assert (after["work_day"], after["direction"]) == ("2098-03-11", "in")
 
@@ -146,7 +137,7 @@ def test_the_log_of_a_far_zone_has_each_punch_once_and_in_order(
         ):  # the site moves to the other end of the world
             set_calendar(http, zone=zone)
             hour = 6 if zone == "Pacific/Kiritimati" else 13
-            answer = punch(http, finish, clock, f"2098-03-{day:02}T{hour:02}:30:00Z")
+            answer = punch_at(http, finish, clock, f"2098-03-{day:02}T{hour:02}:30:00Z")
             assert answer.status_code == 201, answer.json_body
             made.append(answer.json_body["punch_id"])
     assert [one["punch_id"] for one in log(http, "2098-03-01", "2098-03-31")] == made
