@@ -93,6 +93,7 @@ def test_recognised_by_the_best_enrolled_face_with_the_runner_up_as_evidence(
             [match("ann-1", 99), match("bob-1", 97.01)], ANN, AmbiguousMatch, id="inside the margin"
         ),
         pytest.param([match("ann-1", 99), match("bob-1", 99)], ANN, AmbiguousMatch, id="two people alike"),
+        pytest.param([match("ann-1", 99), match("abe-1", 99)], ANN, AmbiguousMatch, id="whatever their ids"),
         pytest.param(
             [match("ann-1", 99), match("ann-2", 98.8), match("bob-1", 98.5)],
             ANN,

@@ -77,7 +77,7 @@ def test_NotRecognised_by_a_face_that_is_pending(
         since=datetime.now(UTC),
         face_id=reply["FaceRecords"][0]["Face"]["FaceId"],
     )
-    wiring.directory().begin_face(face, wiring.directory().person(person_id))
+    wiring.directory().add_pending_face(face, wiring.directory().person(person_id))
     answer = punch_with(http, finish, photos_of_a()[0])
     check_refused(answer, 422, "NotRecognised")
     assert todays_punches(http) == []
