@@ -42,8 +42,8 @@ def day(person: Person, on: date) -> DayRecord:
     """Make a work day of four punches."""
     begins = datetime(on.year, on.month, on.day, 1, tzinfo=UTC)
     times = [begins + timedelta(minutes=minutes) for minutes in PUNCHES]
-    marks = tuple(TimeEvent(new_punch_id(at), at, on, ZONE) for at in times)
-    return DayRecord(person_id=person.person_id, work_day=on, marks=marks, version=len(marks))
+    events = tuple(TimeEvent(new_punch_id(at), at, on, ZONE) for at in times)
+    return DayRecord(person_id=person.person_id, work_day=on, events=events, version=len(events))
 
 
 def seed(client: Any, table: str, site: Sequence[Person], days: Iterable[date], shards: int) -> None:

@@ -26,12 +26,12 @@ def rebuild_days(options: argparse.Namespace) -> None:
         days = len(date_range(options.since, options.until))
     except InvalidRequest as error:
         raise Failure(str(error).replace("`", "")) from None
-    ledger = wiring.attendance_store()
+    attendance_store = wiring.attendance_store()
     people = sorted(person.person_id for person in wiring.directory().everybody())
     say(f"{len(people)} people, {days} days each")
 
     def rebuild(person_id: str) -> int:
-        return corrections.rebuild(ledger, person_id, options.since, options.until)
+        return corrections.rebuild(attendance_store, person_id, options.since, options.until)
 
     changed = 0
     with ThreadPoolExecutor(PARALLEL) as pool:

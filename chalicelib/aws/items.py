@@ -198,12 +198,12 @@ def day_key(person_id: str, work_day: date, shards: int) -> tuple[str, str]:
 
 
 def day(day: DayRecord, shards: int) -> Item:
-    """Lay out a work day. The marks are one attribute: a month of everybody's is read at once."""
-    marks = msgspec.json.encode(day.marks).decode()
-    return key(*day_key(day.person_id, day.work_day, shards)) | {"version": day.version, "marks": marks}
+    """Lay out a work day. The events are one attribute: a month of everybody's is read at once."""
+    events = msgspec.json.encode(day.events).decode()
+    return key(*day_key(day.person_id, day.work_day, shards)) | {"version": day.version, "marks": events}
 
 
-_marks = msgspec.json.Decoder(tuple[TimeEvent, ...])
+_events = msgspec.json.Decoder(tuple[TimeEvent, ...])
 
 
 def read_day(item: Item) -> DayRecord:
@@ -211,7 +211,7 @@ def read_day(item: Item) -> DayRecord:
     return DayRecord(
         person_id=item["sk"].removeprefix("PERSON#"),
         work_day=date.fromisoformat(item["pk"].split("#")[1]),
-        marks=_marks.decode(item["marks"]),
+        events=_events.decode(item["marks"]),
         version=item["version"],
     )
 

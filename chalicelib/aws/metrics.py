@@ -13,7 +13,7 @@ UNITS = {"MatchMargin": "Percent", "Similarity": "Percent", "Ms": "Milliseconds"
 
 
 class Meter(msgspec.Struct):
-    """What is measured of one request or run of a schedule: AWS calls, marks and metrics by name.
+    """What is measured of one request or run of a schedule: AWS calls, subjects and metrics by name.
 
     `deadline_s` is after how many seconds no more calls to AWS are begun; None for a schedule, which may take
     its time.
@@ -23,7 +23,7 @@ class Meter(msgspec.Struct):
     deadline_s: float | None = None
     aws_calls: int = 0
     aws_ms: float = 0.0
-    marks: dict[str, str] = {}
+    subjects: dict[str, str] = {}
     metrics: dict[str, float] = {}
 
 
@@ -58,4 +58,4 @@ def record_subject(**ids: str) -> None:
     """Note what the request is about, hashed."""
     if meter := _current.get():
         for name, identifier in ids.items():
-            meter.marks[name] = hashlib.sha256(identifier.encode()).hexdigest()[:16]
+            meter.subjects[name] = hashlib.sha256(identifier.encode()).hexdigest()[:16]

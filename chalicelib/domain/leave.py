@@ -1,4 +1,4 @@
-"""Leave: days on which a person is excused."""
+"""Leave, as requested and as stored."""
 
 from datetime import date
 from typing import Annotated
@@ -29,5 +29,5 @@ class LeaveRecord(Struct, frozen=True, kw_only=True):
     half: Half | None = None
 
     def leave(self) -> Leave:
-        """The leave as the work-day rules see it."""
+        """Return the leave in the form that the work-day rules use."""
         return Leave(self.person_id, self.since, self.until, self.kind, self.half)

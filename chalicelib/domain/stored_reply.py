@@ -1,4 +1,4 @@
-"""A request with an Idempotency-Key, and the reply stored for it."""
+"""The stored reply to a request with an Idempotency-Key."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class StoredReply(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A request under way (no status yet), or what it was answered; `about` is the person it concerns."""
+    """A request in progress (without a status) or its reply; `about` is the id of the person it concerns."""
 
     fingerprint: str
     started_at: datetime

@@ -229,17 +229,17 @@ def session_result(
     if not _fits(session_id, SessionId):
         raise InvalidRequest("Invalid session ID format")
     try:
-        settled = punching.use_session(
+        result = punching.use_session(
             attendance_store, rate_limits, collection, session_id, caller=caller, now=now
         )
     except SessionPending:
         return _not_live(None, "Liveness check failed")
-    outcome = settled.outcome
+    outcome = result.outcome
     liveness = outcome.liveness if scores else None
     if outcome.code == "NotLive":
         low = f"Low confidence score: {liveness:g}%" if liveness else "Liveness check failed"
         return _not_live(liveness, low)
-    match, message = _match(settled, scores)
+    match, message = _match(result, scores)
     return {
         "success": True,
         "isLive": True,
@@ -262,12 +262,12 @@ def _not_live(liveness: float | None, reason: str) -> LabNotLive:
     }
 
 
-def _match(settled: SessionResult, scores: bool) -> tuple[LabMatch, str]:
-    outcome, person = settled.outcome, settled.person
+def _match(result: SessionResult, scores: bool) -> tuple[LabMatch, str]:
+    outcome, person = result.outcome, result.person
     if person is None:
         return {"found": False}, _UNKNOWN
     if not scores or outcome.similarity is None:
-        shown = settled.greeting
+        shown = result.greeting
         return {"found": True, "name": shown, "faceId": None, "allMatches": []}, f"Welcome {shown}!"
     name = external_id(person)
     one: LabCandidate = {"name": name, "similarity": outcome.similarity, "faceId": outcome.face_id}
@@ -335,14 +335,14 @@ def today(attendance_store: AttendanceStore, handle: str, *, now: datetime) -> L
     if not handle:
         raise InvalidRequest("Missing externalImageId")
     person_id = handle.partition("_")[0]
-    mark = punching.first_today(attendance_store, person_id, now=now) if _fits(person_id, PersonId) else None
+    event = punching.first_today(attendance_store, person_id, now=now) if _fits(person_id, PersonId) else None
     items: list[LabPunch] = []
-    if mark:
-        at = mark.at.astimezone(ZoneInfo(mark.zone))
+    if event:
+        at = event.at.astimezone(ZoneInfo(event.zone))
         items = [
             {
                 "externalImageId": handle,
-                "checkinDay": mark.work_day.isoformat(),
+                "checkinDay": event.work_day.isoformat(),
                 "checkinTime": at.strftime("%H:%M:%S"),
             }
         ]
@@ -361,18 +361,18 @@ def check_in(
     """Answer POST /checkin: a punch by photo alone, where the site allows it."""
     captured = _captured(len(body.photo.content), body.photo.content_type.removeprefix("image/").upper())
     try:
-        settled = punching.check_in_photo(
+        result = punching.check_in_photo(
             attendance_store, rate_limits, collection, body.photo, caller=caller, now=now
         )
     except NoFaceFound:
         return {"success": False, "message": _NO_FACES, "capturedImage": captured}
     except Refused:
         return {"success": False, "message": _NO_MATCH, "capturedImage": captured}
-    assert settled.person is not None  # noqa: S101 - recognised
+    assert result.person is not None  # noqa: S101 - recognised
     return {
         "success": True,
-        "name": settled.greeting if caller else external_id(settled.person),
-        "similarity": None if caller else settled.outcome.similarity,
+        "name": result.greeting if caller else external_id(result.person),
+        "similarity": None if caller else result.outcome.similarity,
         "capturedImage": captured,
     }
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from chalicelib.aws.attendance_store import AttendanceStore, WorkDayChanged
 from chalicelib.aws.directory import Directory
-from chalicelib.domain.dates import EARLIEST, FUTURE, date_range
+from chalicelib.domain.dates import EARLIEST_INSTANT, MAX_CLOCK_SKEW, date_range
 from chalicelib.domain.errors import Busy, InvalidCursor, InvalidRequest, PunchNotFound, PunchSuperseded
 from chalicelib.domain.ids import new_punch_id, punch_instant
 from chalicelib.domain.person import PersonId
@@ -20,7 +20,7 @@ from chalicelib.domain.punch import Evidence, Punch, PunchId, Reason
 from chalicelib.domain.schedule import Schedule
 from chalicelib.domain.text import clean
 from chalicelib.domain.types import Instant, Page
-from chalicelib.domain.workday import Asked, Source, by_day
+from chalicelib.domain.workday import RequestedDirection, Source, events_by_day
 from chalicelib.services.retries import pause
 
 TRIES = 30
@@ -45,7 +45,7 @@ class ManualPunch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     person_id: PersonId
     reason: Reason
     at: Instant | None = None
-    direction: Asked = "auto"
+    direction: RequestedDirection = "auto"
     supersedes: PunchId | None = None
     void: bool = False
 
@@ -58,7 +58,7 @@ class PunchView(Struct, frozen=True, kw_only=True):
     at: datetime
     recorded_at: datetime
     work_day: date
-    direction: Asked
+    direction: RequestedDirection
     source: Source
     device: str | None
     site: str | None
@@ -89,7 +89,7 @@ def record(
     Raises PersonNotFound, PunchNotFound, PunchSuperseded, InvalidRequest.
     """
     _check(body, now)
-    person, rota = directory.person(body.person_id), Schedule.of(directory.calendars())
+    person, schedule = directory.person(body.person_id), Schedule.of(directory.calendars())
     old = attendance_store.punch(person.person_id, body.supersedes) if body.supersedes else None
     if body.supersedes and old is None:
         raise PunchNotFound(body.supersedes)
@@ -97,8 +97,8 @@ def record(
     if body.void and old:
         work_day, zone = old.work_day, old.zone
     else:
-        work_day = rota.work_day(at, person.shift)
-        zone = rota.calendar_on(work_day).zone
+        work_day = schedule.work_day(at, person.shift)
+        zone = schedule.calendar_in_force(work_day).zone
     if old and abs(work_day - old.work_day) > NEAR:
         raise InvalidRequest("A correction is within 31 days of the punch that it corrects.")
     punch = Punch(
@@ -121,7 +121,7 @@ def record(
         try:
             with attendance_store.turn(person.person_id):
                 days = attendance_store.days(person.person_id, {work_day, old.work_day if old else work_day})
-                if old and any(mark.supersedes == old.punch_id for day in days for mark in day.marks):
+                if old and any(event.supersedes == old.punch_id for day in days for event in day.events):
                     raise PunchSuperseded(old.punch_id)
                 attendance_store.add_punch(punch, days)
         except WorkDayChanged:
@@ -137,9 +137,9 @@ def _check(body: ManualPunch, now: datetime) -> None:
         raise InvalidRequest("`void` needs `supersedes`: the punch that it takes out.")
     if body.at is None and not body.void:
         raise InvalidRequest("`at` is missing.")
-    if body.at and body.at > now + FUTURE:
+    if body.at and body.at > now + MAX_CLOCK_SKEW:
         raise InvalidRequest("`at` is in the future.")
-    if body.at and body.at < EARLIEST:
+    if body.at and body.at < EARLIEST_INSTANT:
         raise InvalidRequest("`at` is before 2000.")
 
 
@@ -193,8 +193,8 @@ def _everybodys(attendance_store: AttendanceStore, days: list[date], start: str)
         some = days[begin : begin + size]
         begin, size = begin + size, min(size * 2, 32)  # where little happened, more days at once
         for record in attendance_store.everybodys_days(some):
-            own = (mark for mark in record.marks if mark.work_day == record.work_day and mark.id > start)
-            waiting |= {mark.id: record.person_id for mark in own}
+            own = (event for event in record.events if event.work_day == record.work_day and event.id > start)
+            waiting |= {event.id: record.person_id for event in own}
         horizon = new_punch_id(datetime.combine(some[-1] - OVERLAP, time(), UTC))
         yield from _read(attendance_store, waiting, [punch_id for punch_id in waiting if punch_id < horizon])
     yield from _read(attendance_store, waiting, list(waiting))
@@ -227,11 +227,11 @@ def _rebuild(attendance_store: AttendanceStore, person_id: str, work_days: list[
         # The days first: a punch that comes after them moves its day on, and that is noticed below.
         records = attendance_store.days(person_id, work_days)
         punches = attendance_store.punches(person_id, work_days[0] - NEAR, work_days[-1] + NEAR)
-        marks = by_day(punch.mark() for punch in punches)
+        events = events_by_day(punch.event() for punch in punches)
         differing = [
-            replace(record, marks=marks.get(record.work_day, ()))
+            replace(record, events=events.get(record.work_day, ()))
             for record in records
-            if record.marks != marks.get(record.work_day, ())
+            if record.events != events.get(record.work_day, ())
         ]
         try:
             for record in differing:

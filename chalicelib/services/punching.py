@@ -38,7 +38,14 @@ from chalicelib.domain.session import Outcome, Session, SessionId, SessionState
 from chalicelib.domain.settings import Settings
 from chalicelib.domain.text import first_name
 from chalicelib.domain.token import Caller
-from chalicelib.domain.workday import Asked, Direction, Source, TimeEvent, direction, recent
+from chalicelib.domain.workday import (
+    Direction,
+    RequestedDirection,
+    Source,
+    TimeEvent,
+    recent_event,
+    resolve_direction,
+)
 from chalicelib.services.limits import note_failure, require_unlocked
 from chalicelib.services.retries import pause
 
@@ -57,7 +64,7 @@ class NewPunch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A finished liveness session to be spent; `auto`: the day's first punch is an in, then in turn."""
 
     liveness_session_id: SessionId
-    direction: Asked = "auto"
+    direction: RequestedDirection = "auto"
 
 
 class PunchReceipt(Struct, frozen=True, kw_only=True):
@@ -78,7 +85,7 @@ class PunchReceipt(Struct, frozen=True, kw_only=True):
 class SessionResult(Struct, frozen=True):
     """What came of a session or photo. A retry (`first` is False) changed nothing.
 
-    `mark` is the punch with its settled `direction`, for who punched just now; `greeting` their first name.
+    `event` is the punch with its resolved `direction`, for who punched just now; `greeting` their first name.
     """
 
     outcome: Outcome
@@ -93,7 +100,7 @@ class _Attempt(Struct, frozen=True):
     """One try to check in: what was asked for, and what the camera saw."""
 
     source: Source
-    asked: Asked
+    requested_direction: RequestedDirection
     now: datetime
     image_bytes: int | None
     caller: Caller | None
@@ -119,27 +126,27 @@ def punch(
     Raises SessionNotFound, SessionPending, SessionExpired, SessionUsed, NoReferenceImage, LockedOut,
     NotLive, NotRecognised or AmbiguousMatch; the last three spend the session.
     """
-    settled = use_session(
+    result = use_session(
         attendance_store,
         rate_limits,
         collection,
         body.liveness_session_id,
-        asked=body.direction,
+        requested_direction=body.direction,
         caller=caller,
         now=now,
     )
-    if not settled.first:
+    if not result.first:
         raise SessionUsed
-    if settled.event is None or settled.person is None or settled.direction is None:
-        raise _REFUSALS[settled.outcome.code]
+    if result.event is None or result.person is None or result.direction is None:
+        raise _REFUSALS[result.outcome.code]
     return PunchReceipt(
-        punch_id=settled.event.id,
-        person_id=settled.person.person_id if caller.may("manager") else None,
-        name=settled.person.name if caller.may("manager") else settled.greeting,
-        direction=settled.direction,
-        at=settled.event.at.astimezone(ZoneInfo(settled.event.zone)),
-        work_day=settled.event.work_day,
-        duplicate=settled.outcome.duplicate,
+        punch_id=result.event.id,
+        person_id=result.person.person_id if caller.may("manager") else None,
+        name=result.person.name if caller.may("manager") else result.greeting,
+        direction=result.direction,
+        at=result.event.at.astimezone(ZoneInfo(result.event.zone)),
+        work_day=result.event.work_day,
+        duplicate=result.outcome.duplicate,
     )
 
 
@@ -152,7 +159,7 @@ def use_session(
     collection: FaceCollection,
     session_id: str,
     *,
-    asked: Asked = "auto",
+    requested_direction: RequestedDirection = "auto",
     caller: Caller | None,
     now: datetime,
 ) -> SessionResult:
@@ -177,7 +184,7 @@ def use_session(
         raise NoReferenceImage
     matches = _candidates(collection, result.image) if result.status == "SUCCEEDED" and result.image else []
     size = len(result.image.content) if result.image else None
-    check = _Attempt("face", asked, now, size, caller, result)
+    check = _Attempt("face", requested_direction, now, size, caller, result)
     for attempt in range(TRIES):
         try:
             with attendance_store.turn(_first(matches)):
@@ -327,12 +334,13 @@ def _record(
         face_id=evidence.face_id,
         similarity=evidence.similarity,
     )
-    if repeated := recent(day.marks, check.now, snapshot.settings.duplicate_window_s):
+    if repeated := recent_event(day.events, check.now, snapshot.settings.duplicate_window_s):
         outcome = replace(outcome, punch_id=repeated.id, duplicate=True)
         if session:
             attendance_store.use_session(_used(session, outcome))
         record_metric("Duplicate")
-        return SessionResult(outcome, True, greeting, person, repeated, direction(day.marks, repeated))
+        direction = resolve_direction(day.events, repeated)
+        return SessionResult(outcome, True, greeting, person, repeated, direction)
     if check.liveness and session:
         evidence = replace(
             evidence,
@@ -347,7 +355,7 @@ def _record(
         recorded_at=check.now,
         work_day=day.work_day,
         zone=calendar.zone,
-        direction=check.asked,
+        direction=check.requested_direction,
         source=check.source,
         device=check.caller.label if check.caller else None,
         site=check.caller.site if check.caller else None,
@@ -358,7 +366,8 @@ def _record(
     record_subject(person=person.person_id)
     record_metric("Punched")
     record_metric("MatchMargin", evidence.similarity - (evidence.runner_up or SEARCH_FLOOR))
-    return SessionResult(outcome, True, greeting, person, made.mark(), direction(day.marks, made.mark()))
+    direction = resolve_direction(day.events, made.event())
+    return SessionResult(outcome, True, greeting, person, made.event(), direction)
 
 
 def _outcome(check: _Attempt) -> Outcome:

@@ -23,7 +23,7 @@ def replace_settings(
     The calendar is in force from today's work day on, so that days past stay as they were judged;
     an earlier `effective_from` judges them anew. Raises InvalidSettings, SettingsChanged, InvalidRequest.
     """
-    if problems := _texts(body.calendar) + schedule.check(body.calendar):
+    if problems := _texts(body.calendar) + schedule.calendar_problems(body.calendar):
         raise InvalidSettings(problems)
     if len(msgspec.json.encode(body)) > LARGEST:
         raise InvalidRequest(f"The settings are larger than {LARGEST} bytes.")

@@ -48,7 +48,7 @@ RosterLimit = Annotated[int, Meta(ge=1, le=5000)]
 """A roster fits into one answer at any headcount that Lambda's 6 MB have room for."""
 
 
-Marks = dict[str, dict[date, tuple[TimeEvent, ...]]]
+EventsByPersonAndDate = dict[str, dict[date, tuple[TimeEvent, ...]]]
 
 
 class RosterPage(Struct, frozen=True):
@@ -103,18 +103,18 @@ def roster(
 
     Whoever cannot be at work on it, being inactive or not with the site, is there only if they were.
     """
-    rota = Schedule.of(directory.calendars())
-    on = check_date(on or rota.work_day(now))
+    schedule = Schedule.of(directory.calendars())
+    on = check_date(on or schedule.work_day(now))
     people, days, leaves = directory.together(
         directory.everybody,
         partial(attendance_store.everybodys_days, [on]),
         partial(directory.leaves, on, on),
     )
     found = reports.roster(
-        rota,
+        schedule,
         [person.member() for person in _among(people, chosen.group)],
         on,
-        {day.person_id: day.marks for day in days},
+        {day.person_id: day.events for day in days},
         leaves=_by_person(leaves),
         now=now,
     )
@@ -145,9 +145,9 @@ def of_person(
         partial(attendance_store.days, person_id, days),
         partial(directory.leaves, since, until, person_id),
     )
-    marks = {record.work_day: record.marks for record in records}
+    events = {record.work_day: record.events for record in records}
     own = [leave.leave() for leave in leaves]
-    made = reports.timesheet(Schedule.of(history), person.member(), since, until, marks, leaves=own, now=now)
+    made = reports.timesheet(Schedule.of(history), person.member(), since, until, events, leaves=own, now=now)
     name = f"timesheet-{person_id}-{since}-{until}"
     return Report(name, lambda: made, lambda: reports.timesheet_table([made]), len(days))
 
@@ -200,7 +200,7 @@ def of_month(
         return MonthlySheet(text, days, rows[:limit], _next(rows, limit))
 
     def table() -> Iterable[Row]:
-        return reports.sheet_table(days[0], days[-1], site.sheet(site.people, len(site.people)))
+        return reports.monthly_sheet_table(days[0], days[-1], site.sheet(site.people, len(site.people)))
 
     return Report(f"monthly-{text}", page, table, site.person_days)
 
@@ -216,7 +216,7 @@ class _Site:
         days: list[date],
         now: datetime,
     ) -> None:
-        self._ledger, self._days, self._now = attendance_store, days, now
+        self._attendance_store, self._days, self._now = attendance_store, days, now
         self._since, self._until = days[0], days[-1]
         everybody, history, leaves = directory.together(
             directory.everybody, directory.calendars, partial(directory.leaves, self._since, self._until)
@@ -225,44 +225,46 @@ class _Site:
         self._few = max(FEW, len(everybody) // SHARE)
         read = self.people if len(self.people) <= self._few else everybody
         self.person_days = len(read) * len(days)
-        self._rota = Schedule.of(history)
+        self._schedule = Schedule.of(history)
         self._leaves = _by_person(leaves)
 
     def timesheets(self, people: Sequence[Person], size: int) -> Iterator[Timesheet]:
         """Yield timesheets, reading `size` people's days at once."""
-        for members, marks in self._read(people, size):
+        for members, events in self._read(people, size):
             for member in members:
                 yield reports.timesheet(
-                    self._rota,
+                    self._schedule,
                     member,
                     self._since,
                     self._until,
-                    marks.get(member.person_id, {}),
+                    events.get(member.person_id, {}),
                     leaves=self._leaves.get(member.person_id, ()),
                     now=self._now,
                 )
 
     def sheet(self, people: Sequence[Person], size: int) -> Iterator[SheetRow]:
         """Yield lines of the monthly sheet, reading `size` people's days at once."""
-        for members, marks in self._read(people, size):
-            yield from reports.sheet(
-                self._rota, members, self._since, self._until, marks, leaves=self._leaves, now=self._now
+        for members, events in self._read(people, size):
+            yield from reports.monthly_sheet(
+                self._schedule, members, self._since, self._until, events, leaves=self._leaves, now=self._now
             )
 
-    def _read(self, people: Sequence[Person], size: int) -> Iterator[tuple[list[Member], Marks]]:
+    def _read(
+        self, people: Sequence[Person], size: int
+    ) -> Iterator[tuple[list[Member], EventsByPersonAndDate]]:
         """Read days; whoever could not be at work on any of them is there only if they were."""
         for start in range(0, len(people), max(size, 1)):
             some = people[start : start + size]
-            marks: Marks = {}
+            events: EventsByPersonAndDate = {}
             for record in self._records(some):
-                marks.setdefault(record.person_id, {})[record.work_day] = record.marks
+                events.setdefault(record.person_id, {})[record.work_day] = record.events
             members = [person.member() for person in some]
-            yield [one for one in members if one.person_id in marks or self._there(one)], marks
+            yield [one for one in members if one.person_id in events or self._there(one)], events
 
     def _records(self, people: Sequence[Person]) -> list[DayRecord]:
         if len(people) > self._few:
-            return self._ledger.everybodys_days(self._days)
-        return self._ledger.days_of((person.person_id for person in people), self._days)
+            return self._attendance_store.everybodys_days(self._days)
+        return self._attendance_store.days_of((person.person_id for person in people), self._days)
 
     def _there(self, member: Member) -> bool:
         first = max(self._since, member.since or self._since)

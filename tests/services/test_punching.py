@@ -15,7 +15,7 @@ from chalice.test import HTTPResponse
 from chalicelib.aws.attendance_store import AttendanceStore
 from chalicelib.aws.directory import Directory
 from chalicelib.domain.person import Person
-from chalicelib.domain.workday import by_day
+from chalicelib.domain.workday import events_by_day
 from chalicelib.services import corrections
 from tests.conftest import Finish, Http, unknown_session
 from tests.support.builders import Json, add_person, change_settings, set_calendar, stamp, stamped
@@ -285,7 +285,7 @@ def test_of_many_corrections_of_one_punch_at_once_one_counts(
     records = attendance_store.days(
         person, [date(2026, 8, 11), date(2026, 8, 11) + timedelta(days=days_apart)]
     )
-    counted = {mark.id for record in records for mark in record.counted()}
+    counted = {event.id for record in records for event in record.counted()}
     assert counted == {a.json_body["punch_id"] for a in answers if a.status_code == 201}
     assert corrections.rebuild(attendance_store, person, date(2026, 8, 1), date(2026, 9, 30)) == 0
 
@@ -339,9 +339,10 @@ def assert_rebuilt_is_the_same(
     """What the days say is what the punches say."""
     days = [since + timedelta(days=n) for n in range((until - since).days + 1)]
     records = {
-        record.work_day: record.marks for record in attendance_store.days(person_id, days) if record.marks
+        record.work_day: record.events for record in attendance_store.days(person_id, days) if record.events
     }
-    assert records == by_day(kept.mark() for kept in attendance_store.punches(person_id, since, until))
+    punches = attendance_store.punches(person_id, since, until)
+    assert records == events_by_day(kept.event() for kept in punches)
     assert corrections.rebuild(attendance_store, person_id, since, until) == 0
 
 
