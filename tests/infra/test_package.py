@@ -131,7 +131,7 @@ IN_LAMBDA = """
     assert wiring.bucket().find("nothing") is None
     assert wiring.bucket().link("a.jpg", now=now).url.startswith("http")
     assert wiring.bucket().form("0123")[1]["policy"]
-    assert wiring.streaming().lend().credentials.session_token
+    assert wiring.streaming().issue().credentials.session_token
     try:
         wiring._session().client("ec2")
     except UnknownServiceError:
