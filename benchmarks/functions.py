@@ -1,7 +1,7 @@
-"""Rollcall and its rivals as Lambda functions, each a folder like /var/task.
+"""Rollcall and its rivals as Lambda functions, each in a folder like /var/task.
 
 A folder is `plain` (sources and all of boto3, as `pip install --target` and a zip make it) or `lean` (as
-`make package` makes it). Nothing outside it can be imported but the standard library.
+`make package` makes it). Functions can import nothing from outside it except the standard library.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import os
 import platform
 import shutil
 import signal
+import site
 import subprocess
 import sys
 import time
@@ -48,17 +49,28 @@ FUNCTIONS = {
 """The baseline comes first."""
 
 
+INSTALLED = [Path(path) for path in site.getsitepackages()]
+"""Where the packages of this environment are, for functions without packages of their own."""
+
+
 def plain(name: str, folder: Path) -> Path:
     """Make a function's folder as pip and a zip make it."""
     install(folder, ARCHITECTURE, *_PINS, *FUNCTIONS[name].requirements)
-    ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copy(ROOT / "app.py", folder)
-    shutil.copytree(ROOT / "chalicelib", folder / "chalicelib", ignore=ignore)
-    shutil.copytree(ROOT / "benchmarks" / "rivals", folder / "benchmarks" / "rivals", ignore=ignore)
+    sources(folder)
     router = Path(chalice.app.__file__)
     (folder / "chalice").mkdir()
     for source in (router, router.with_name("__init__.py")):
         shutil.copy(source, folder / "chalice")
+    return folder
+
+
+def sources(folder: Path) -> Path:
+    """Make a function's folder without the packages that it needs."""
+    folder.mkdir(exist_ok=True)
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copy(ROOT / "app.py", folder)
+    shutil.copytree(ROOT / "chalicelib", folder / "chalicelib", ignore=ignore)
+    shutil.copytree(ROOT / "benchmarks" / "rivals", folder / "benchmarks" / "rivals", ignore=ignore)
     return folder
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import feeds, takes
+from benchmarks.liveness import feeds, takes
 from local.rekognition.engine import decode
 from local.rekognition.liveness import Recording, Signal, Verdict, judge, signals
 from local.rekognition.liveness.challenge import LIGHT, MOVEMENT

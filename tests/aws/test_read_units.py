@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks import seeding
-from benchmarks.units import Meter, size
+from benchmarks.read_units import Meter, size
 from chalicelib.aws.attendance_store import AttendanceStore
 from chalicelib.aws.directory import Directory
 from chalicelib.aws.dynamodb import Table, key, put, to_attributes
