@@ -22,7 +22,7 @@ import chalice.app
 
 from infra.package import ROOT, compile_all, install, package, trim
 from local.appserver import stage_settings
-from local.embedded import ACCESS_KEY, SECRET_KEY
+from local.embedded import ACCESS_KEY, REGION, SECRET_KEY
 
 ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
 """This machine's, in Lambda's words."""
@@ -77,6 +77,7 @@ def sources(folder: Path) -> Path:
 def lean(name: str, folder: Path, like: Path) -> Path:
     """Make a function's folder as `make package` does: Rollcall's is the zip, others are made of `like`."""
     if name == "Rollcall":
+        os.environ.setdefault("AWS_DEFAULT_REGION", REGION)  # Chalice packages for a Region
         out = folder.with_name(f"{folder.name}-package")
         shutil.unpack_archive(package("dev", out, architecture=ARCHITECTURE), folder)
         return folder
