@@ -6,6 +6,7 @@ benchmarks `cold_start` and `handler` install packages with pip.
 
 import argparse
 import importlib
+import inspect
 import os
 import platform
 from datetime import UTC, datetime
@@ -35,7 +36,7 @@ def section(name: str, *, short: bool) -> str:
     """Run a benchmark, and return its section of the document."""
     module = importlib.import_module(f"benchmarks.{name}")
     tables = "\n\n".join(table.markdown() for table in module.measure(short=short))
-    return f"## {TITLES[name]}\n\n{module.__doc__.strip()}\n\n{tables}\n"
+    return f"## {TITLES[name]}\n\n{inspect.getdoc(module)}\n\n{tables}\n"
 
 
 def header() -> str:

@@ -20,31 +20,26 @@ from typing import Any, NamedTuple
 
 import chalice.app
 
-from infra.package import ROOT, compile_all, install, package, trim
-from local.appserver import stage_settings
-from local.embedded import ACCESS_KEY, REGION, SECRET_KEY
+from infra.package import LOCK, ROOT, compile_all, install, package, trim
+from local.app.appserver import stage_settings
+from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY
 
 ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
-"""This machine's, in Lambda's words."""
-
-_PINS = ("--constraint", str(ROOT / "requirements-bench.txt"))
-_OURS = ("--requirement", str(ROOT / "requirements.txt"))
+"""This machine's architecture by Lambda's name."""
 
 
 class Function(NamedTuple):
-    """Something to measure: the handler, and what pip installs for it."""
+    """A function to measure: its handler, and the file in requirements/ with its packages."""
 
     handler: str
-    requirements: tuple[str, ...]
+    requirements: str
 
 
 FUNCTIONS = {
-    "Chalice hello": Function("benchmarks.rivals.hello.app", ("boto3",)),
-    "Rollcall": Function("app.app", _OURS),
-    "FastAPI + Mangum": Function("benchmarks.rivals.fastapi_mangum.handler", ("fastapi", "mangum", *_OURS)),
-    "Powertools": Function(
-        "benchmarks.rivals.powertools.handler", ("aws-lambda-powertools", "pydantic", *_OURS)
-    ),
+    "Chalice hello": Function("benchmarks.rivals.hello.app", "bench-hello.txt"),
+    "Rollcall": Function("app.app", "app.txt"),
+    "FastAPI + Mangum": Function("benchmarks.rivals.fastapi_mangum.handler", "bench-fastapi.txt"),
+    "Powertools": Function("benchmarks.rivals.powertools.handler", "bench-powertools.txt"),
 }
 """The baseline comes first."""
 
@@ -55,7 +50,7 @@ INSTALLED = [Path(path) for path in site.getsitepackages()]
 
 def plain(name: str, folder: Path) -> Path:
     """Make a function's folder as pip and a zip make it."""
-    install(folder, ARCHITECTURE, *_PINS, *FUNCTIONS[name].requirements)
+    _install(folder, FUNCTIONS[name].requirements)
     sources(folder)
     router = Path(chalice.app.__file__)
     (folder / "chalice").mkdir()
@@ -75,7 +70,7 @@ def sources(folder: Path) -> Path:
 
 
 def lean(name: str, folder: Path, like: Path) -> Path:
-    """Make a function's folder as `make package` does: Rollcall's is the zip, others are made of `like`."""
+    """Make a function's folder as `make package` does: Rollcall's from the zip, the others from `like`."""
     if name == "Rollcall":
         os.environ.setdefault("AWS_DEFAULT_REGION", REGION)  # Chalice packages for a Region
         out = folder.with_name(f"{folder.name}-package")
@@ -89,14 +84,14 @@ def lean(name: str, folder: Path, like: Path) -> Path:
 
 def runtime_client(folder: Path) -> Path:
     """Install AWS's runtime client into a folder."""
-    install(folder, ARCHITECTURE, *_PINS, "awslambdaric")
+    _install(folder, "lambda.txt")
     compile_all(folder)
     return folder
 
 
 @contextlib.contextmanager
 def service(state: Path) -> Iterator[dict[str, Any]]:
-    """Run the embedded AWS in a process of its own; gives the content of its run.json."""
+    """Run the embedded AWS in a process of its own; yields the content of its run.json."""
     ports = ["--port", "0", "--aws-port", "0", "--stream-port", "0"]
     command = [sys.executable, "-m", "local", "--state", str(state), *ports]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
@@ -112,9 +107,9 @@ def service(state: Path) -> Iterator[dict[str, Any]]:
 
 
 def environment(run: dict[str, Any], *path: Path) -> dict[str, str]:
-    """Give the environment of a function; `path` is what can be imported besides its folder.
+    """Return the environment of a function; `path` are folders to import from besides its own.
 
-    No bytecode is written, because /var/task cannot be written to.
+    No bytecode is written, because /var/task is read-only.
     """
     return {
         "PATH": os.environ["PATH"],
@@ -134,7 +129,7 @@ def environment(run: dict[str, Any], *path: Path) -> dict[str, str]:
 
 
 def event(run: dict[str, Any], method: str, path: str, body: Any = None, **query: str) -> dict[str, Any]:
-    """Make an event as a REST API of API Gateway sends it, with a manager's token where there are tokens."""
+    """Make an event as a REST API of API Gateway sends it, with a manager's token."""
     headers = {"Accept": "*/*", "Content-Type": "application/json", "Host": "api.example.com"}
     if token := run["tokens"].get("manager"):
         headers["Authorization"] = f"Bearer {token}"
@@ -161,3 +156,7 @@ def event(run: dict[str, Any], method: str, path: str, body: Any = None, **query
         "body": None if body is None else json.dumps(body),
         "isBase64Encoded": False,
     }
+
+
+def _install(folder: Path, requirements: str) -> None:
+    install(folder, ARCHITECTURE, "--require-hashes", "-r", str(LOCK.with_name(requirements)))

@@ -16,7 +16,7 @@ from benchmarks.embedded import TABLE, embedded_aws
 from benchmarks.tables import Table
 from chalicelib import wiring
 from chalicelib.services.imports import Sheet, read, run
-from local.embedded import Embedded
+from local.aws.embedded import Embedded
 
 
 class _Times(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Any
 from infra import build, gateway, stack, tokens
 from infra.progress import Steps, say, until
 from infra.stage import LIVENESS_REGIONS, Failure, Stage, find
-from local.resources import TEMPLATE
+from local.aws.resources import TEMPLATE
 
 DEPLOYED_KEY = "deploy/deployed.json"
 """Where in the bucket Chalice's note of what it deployed is kept, so that any machine can go on."""

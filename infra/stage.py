@@ -99,8 +99,8 @@ def use(name: str, state: Path) -> None:
         use_cloud(find(name))
         return
     own = variables(name)
-    from local.appserver import set_environment
-    from local.embedded import ACCESS_KEY, SECRET_KEY
+    from local.app.appserver import set_environment
+    from local.aws.embedded import ACCESS_KEY, SECRET_KEY
 
     try:
         run = json.loads((state / "run.json").read_text(encoding="utf-8"))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.stage import ROOT, variables
-from local.resources import TEMPLATE, read
+from local.aws.resources import TEMPLATE, read
 
 MERGE = ROOT / "infra" / "merge.yaml"
 

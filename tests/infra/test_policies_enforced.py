@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from infra import build
 from infra.stage import Stage
-from local.embedded import ACCOUNT, REGION
+from local.aws.embedded import ACCOUNT, REGION
 from tests.support import policies, recorder
 
 TABLE = "rollcall-dev"

@@ -11,7 +11,7 @@ from botocore.stub import ANY, Stubber
 
 from infra import progress, stack
 from infra.stage import Failure, Stage
-from local.embedded import ACCOUNT, REGION
+from local.aws.embedded import ACCOUNT, REGION
 
 NAME = "rollcall-dev"
 STACK_ID = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{NAME}/1"

@@ -15,10 +15,10 @@ from chalicelib.services.tokens import NewToken, create, token_digest
 from infra import build, deploy, down, gateway, progress, stack
 from infra.__main__ import main
 from infra.stage import ROOT, Failure, Stage, find
-from local.appserver import AppServer, refuse
-from local.embedded import Embedded
-from local.httpserver import Answer, Request, Server
-from local.resources import TEMPLATE, read
+from local.app.appserver import AppServer, error_response
+from local.aws.embedded import Embedded
+from local.aws.resources import TEMPLATE, read
+from local.httpserver import Request, Response, Server
 from tests.support.chalice_stand_in import Chalice, PowerLost
 
 ACCOUNT = "123456789012"
@@ -326,13 +326,13 @@ def test_the_smoke_test_asks_the_real_api(embedded: Embedded, capsys: pytest.Cap
 
 
 def test_a_smoke_test_that_is_refused_says_what_was_answered() -> None:
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> Response:
         if request.target == "/health":
-            return Answer(200, [], b'{"status": "ok", "stage": "dev", "version": "1"}')
+            return Response(200, [], b'{"status": "ok", "stage": "dev", "version": "1"}')
         assert request.headers["Authorization"] == "Bearer rc_wrong"
-        return refuse(401, "There is no such token.")
+        return error_response(401, "There is no such token.")
 
-    server = Server("127.0.0.1", 0, answer, refuse, limit=1000)
+    server = Server("127.0.0.1", 0, answer, error_response, limit=1000)
     server.start()
     try:
         with pytest.raises(Failure, match=r"answers 401: .*no such token"):

@@ -14,7 +14,7 @@ from chalicelib import wiring
 from chalicelib.aws.attendance_store import AttendanceStore
 from chalicelib.aws.items import day_key
 from infra.__main__ import main
-from local.embedded import REGION, Embedded
+from local.aws.embedded import REGION, Embedded
 from tests.conftest import Http
 from tests.support.builders import add_person, set_calendar, stamped
 

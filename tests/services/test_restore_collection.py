@@ -13,7 +13,7 @@ from chalicelib.aws.directory import Directory
 from chalicelib.domain.face import Face
 from chalicelib.services import enrolment
 from infra.__main__ import main
-from local.embedded import REGION, Embedded
+from local.aws.embedded import REGION, Embedded
 from tests.conftest import Http
 from tests.services.test_enrolment import JPEG, create, enrol, listed
 from tests.support import recorder

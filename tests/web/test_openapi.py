@@ -67,7 +67,7 @@ def test_the_committed_document_is_what_the_code_says_and_needs_no_aws_to_be_mad
     if made != committed:
         pytest.fail(
             "docs/openapi.json is not what the code says: run\n"
-            "    .venv/bin/python -m chalicelib.web.openapi > docs/openapi.json\n"
+            "    make openapi\n"
             "look at what changed for callers, and commit it."
         )
 
