@@ -10,9 +10,10 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 
 from chalicelib.domain.dates import date_range
+from chalicelib.domain.leave import Leave
 from chalicelib.domain.schedule import Half, Schedule
 from chalicelib.domain.spreadsheets import Row
-from chalicelib.domain.workday import STATES, Day, Entry, Leave, Member, State, TimeEvent, evaluate_person_day
+from chalicelib.domain.workday import STATES, Day, Entry, Member, State, TimeEvent, evaluate_person_day
 
 STATE_LETTERS: dict[State, str] = {
     "present": "P",

@@ -10,10 +10,11 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 from itertools import chain, pairwise
 from operator import attrgetter
-from typing import Annotated, Literal, get_args
+from typing import Literal, get_args
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
+from chalicelib.domain.leave import Leave, leave_on
 from chalicelib.domain.schedule import Half, Schedule, ShiftDay, with_half_day_leave
 
 Direction = Literal["in", "out"]
@@ -64,16 +65,6 @@ class TimeEvent(Struct, frozen=True, omit_defaults=True):
     source: Source = "face"
     supersedes: str | None = None
     void: bool = False
-
-
-class Leave(Struct, frozen=True, forbid_unknown_fields=True):
-    """Days a person is excused, `since` to `until` inclusive, or one `half` of each of them."""
-
-    person_id: str
-    since: date
-    until: date
-    kind: Annotated[str, Meta(min_length=1, max_length=40, examples=["annual", "sick"])]
-    half: Half | None = None
 
 
 class Member(Struct, frozen=True):
@@ -282,25 +273,6 @@ def events_by_day(events: Iterable[TimeEvent]) -> dict[date, tuple[TimeEvent, ..
         for home in {event.work_day, homes.get(event.supersedes or "", event.work_day)}:
             days.setdefault(home, []).append(event)
     return {home: tuple(found) for home, found in sorted(days.items())}
-
-
-def leave_on(leaves: Iterable[Leave], on: date) -> Leave | None:
-    """Find one person's leave on a date; a first and a second half together are a whole day."""
-    found = [leave for leave in leaves if leave.since <= on <= leave.until]
-    whole = next((leave for leave in found if leave.half is None), None)
-    if whole is not None or not found:
-        return whole
-    if len({leave.half for leave in found}) == 2:
-        return Leave(found[0].person_id, on, on, found[0].kind)
-    return found[0]
-
-
-def leaves_by_person(leaves: Iterable[Leave]) -> dict[str, list[Leave]]:
-    """Group leave by person id."""
-    people: dict[str, list[Leave]] = {}
-    for leave in leaves:
-        people.setdefault(leave.person_id, []).append(leave)
-    return people
 
 
 def employed(member: Member, on: date) -> bool:

@@ -17,7 +17,7 @@ from chalicelib.aws.attendance_store import AttendanceStore
 from chalicelib.aws.directory import Directory
 from chalicelib.domain import reports
 from chalicelib.domain.dates import check_date, date_range, month_dates
-from chalicelib.domain.leave import LeaveRecord
+from chalicelib.domain.leave import Leave, LeaveRecord, leaves_by_person
 from chalicelib.domain.person import Person
 from chalicelib.domain.punch import DayRecord
 from chalicelib.domain.reports import Counts, Report, RosterRow, SheetRow, Timesheet
@@ -25,7 +25,7 @@ from chalicelib.domain.schedule import PATTERN_END, Schedule
 from chalicelib.domain.spreadsheets import Row
 from chalicelib.domain.text import fold
 from chalicelib.domain.types import Page
-from chalicelib.domain.workday import Leave, Member, State, TimeEvent, employed, leaves_by_person
+from chalicelib.domain.workday import Member, State, TimeEvent, employed
 
 PAGE_DAYS = 2000
 """Most days of people on a page of timesheets: some 3 MB, of the 6 that Lambda may answer with."""

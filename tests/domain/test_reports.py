@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from chalicelib.domain import spreadsheets
 from chalicelib.domain.dates import date_range
 from chalicelib.domain.errors import InvalidRequest
+from chalicelib.domain.leave import Leave
 from chalicelib.domain.reports import (
     STATE_LETTERS,
     Timesheet,
@@ -27,7 +28,7 @@ from chalicelib.domain.reports import (
 )
 from chalicelib.domain.schedule import Calendar, Holiday, Schedule, Shift
 from chalicelib.domain.spreadsheets import Row, as_text, csv_chunks, xlsx
-from chalicelib.domain.workday import STATES, Leave, Member, TimeEvent, events_by_day
+from chalicelib.domain.workday import STATES, Member, TimeEvent, events_by_day
 
 SAIGON = "Asia/Ho_Chi_Minh"
 MONDAY = date(2026, 11, 23)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.domain.leave import Leave, leave_on, leaves_by_person
 from chalicelib.domain.schedule import (
     WEEK,
     Calendar,
@@ -24,7 +25,6 @@ from chalicelib.domain.schedule import (
 )
 from chalicelib.domain.workday import (
     Day,
-    Leave,
     Member,
     RequestedDirection,
     TimeEvent,
@@ -32,8 +32,6 @@ from chalicelib.domain.workday import (
     evaluate_day,
     evaluate_person_day,
     events_by_day,
-    leave_on,
-    leaves_by_person,
     merge_events,
     recent_event,
     resolve_direction,
