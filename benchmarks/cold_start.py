@@ -105,8 +105,8 @@ def start(folder: Path, handler: str, event: dict[str, Any], environment: dict[s
 
 
 def measure(*, short: bool = False) -> list[Table]:
-    """Measure all functions in seven runs (`short`: Rollcall once, with the packages installed here)."""
-    names, runs = (["Rollcall"], 1) if short else (list(functions.FUNCTIONS), 7)
+    """Measure all functions in five runs (`short`: Rollcall once, with the packages installed here)."""
+    names, runs = (["Rollcall"], 1) if short else (list(functions.FUNCTIONS), 5)
     with tempfile.TemporaryDirectory() as text, functions.service(Path(text) / "state") as run:
         tasks: dict[tuple[str, bool], Path] = {}
         for number, name in enumerate(names):
