@@ -6,52 +6,8 @@ from typing import Any, NoReturn
 from chalice.app import Chalice, CORSConfig, Cron, Rate
 
 from chalicelib.aws.client_events import is_busy
+from chalicelib.domain import errors
 from chalicelib.domain.erasure import AttendanceOf
-from chalicelib.domain.errors import (
-    AmbiguousMatch,
-    ConsentMissing,
-    ConsentNotFound,
-    EnrolmentInProgress,
-    ExportTooLarge,
-    FaceBelongsToAnother,
-    FaceDiffers,
-    FaceNotFound,
-    ImportRefused,
-    ImportTooLarge,
-    InvalidCursor,
-    InvalidImport,
-    InvalidPhoto,
-    InvalidSettings,
-    InvalidToken,
-    LabOff,
-    LastAdminToken,
-    LeaveNotFound,
-    LockedOut,
-    NoFaceFound,
-    NoReferenceImage,
-    NotLive,
-    NotRecognised,
-    PersonExists,
-    PersonNotFound,
-    PhotoPunchOff,
-    PhotoTooLarge,
-    PoorPhoto,
-    PunchNotFound,
-    PunchSuperseded,
-    RoleNotAllowed,
-    SessionExpired,
-    SessionNotFound,
-    SessionPending,
-    SessionUsed,
-    SettingsChanged,
-    SeveralFaces,
-    TokenMissing,
-    TokenNotFound,
-    TooManyFaces,
-    TooManyRequests,
-    UnknownShift,
-    UploadNotFound,
-)
 from chalicelib.domain.face import FaceId, FaceView
 from chalicelib.domain.leave import LeaveRecord, NewLeave
 from chalicelib.domain.person import Group, NewConsent, NewPerson, PersonChange, PersonId, PersonView, Status
@@ -62,19 +18,7 @@ from chalicelib.domain.settings import Settings
 from chalicelib.domain.token import Caller
 from chalicelib.domain.types import Cursor, Limit, Link, Page, Query
 from chalicelib.domain.workday import State
-from chalicelib.lab import routes
-from chalicelib.lab.shapes import (
-    LabCheckIn,
-    LabDeleted,
-    LabFaces,
-    LabLive,
-    LabNotCheckedIn,
-    LabNotLive,
-    LabRefusal,
-    LabRegistered,
-    LabSession,
-    LabToday,
-)
+from chalicelib.lab import routes, shapes
 from chalicelib.services import (
     corrections,
     enrolment,
@@ -92,25 +36,11 @@ from chalicelib.services import (
     tokens,
     uploads,
 )
-from chalicelib.services.corrections import ManualPunch, PunchView
-from chalicelib.services.erasure import Receipt
-from chalicelib.services.imports import ImportResult, Mode, Sheet
-from chalicelib.services.liveness_sessions import SessionStarted, SessionView
-from chalicelib.services.punching import NewPunch, PunchReceipt
-from chalicelib.services.recognition import Identification, Verification
 from chalicelib.services.retention import RetentionPlan, apply_retention
-from chalicelib.services.subject_access import Held
 from chalicelib.services.sweep import sweep as run_sweep
-from chalicelib.services.timesheets import MonthlySheet, MonthText, RosterFilter, RosterLimit, RosterPage
-from chalicelib.services.tokens import NewToken, TokenMade, TokenView
-from chalicelib.services.uploads import Upload
-from chalicelib.web import audit, cursors, exports, health
-from chalicelib.web.audit import AuditView
+from chalicelib.web import audit, cursors, exports, health, idempotency
 from chalicelib.web.bodies import PhotoBody
 from chalicelib.web.endpoint import Endpoints, Hooks
-from chalicelib.web.exports import Format
-from chalicelib.web.health import Health
-from chalicelib.web.idempotency import run_once
 from chalicelib.web.request import Reply, Request
 from chalicelib.wiring import (
     attendance_store,
@@ -154,36 +84,38 @@ FORM_TYPES = ["application/json", "multipart/form-data"]
 # Browsers name a CSV by what is installed; all but text/csv may also carry UTF-16.
 CSV_TYPES = ["text/csv", "application/vnd.ms-excel", "text/plain"]
 
-PHOTO_REFUSALS = (InvalidPhoto, PhotoTooLarge, UploadNotFound, NoFaceFound)
+PHOTO_REFUSALS = (errors.InvalidPhoto, errors.PhotoTooLarge, errors.UploadNotFound, errors.NoFaceFound)
 ENROLMENT_REFUSALS = (
-    PersonNotFound,
-    ConsentMissing,
-    TooManyRequests,
+    errors.PersonNotFound,
+    errors.ConsentMissing,
+    errors.TooManyRequests,
     *PHOTO_REFUSALS,
-    SeveralFaces,
-    PoorPhoto,
-    FaceBelongsToAnother,
-    FaceDiffers,
-    TooManyFaces,
-    EnrolmentInProgress,
+    errors.SeveralFaces,
+    errors.PoorPhoto,
+    errors.FaceBelongsToAnother,
+    errors.FaceDiffers,
+    errors.TooManyFaces,
+    errors.EnrolmentInProgress,
 )
 PUNCH_REFUSALS = (
-    LockedOut,
-    SessionNotFound,
-    SessionPending,
-    SessionExpired,
-    SessionUsed,
-    NoReferenceImage,
-    NotLive,
-    NotRecognised,
-    AmbiguousMatch,
+    errors.LockedOut,
+    errors.SessionNotFound,
+    errors.SessionPending,
+    errors.SessionExpired,
+    errors.SessionUsed,
+    errors.NoReferenceImage,
+    errors.NotLive,
+    errors.NotRecognised,
+    errors.AmbiguousMatch,
 )
 
 endpoint = Endpoints(
     app,
     Hooks(
         authenticate=authenticate,
-        once=lambda request, run, repeated: run_once(stored_replies, now(), request, run, repeated),
+        once=lambda request, run, repeated: idempotency.run_once(
+            stored_replies, now(), request, run, repeated
+        ),
         audited=lambda request, what, ids: audit.audited(
             audit_log(), signing_key(), request, what, ids, now=now()
         ),
@@ -201,9 +133,11 @@ endpoint = Endpoints(
 
 @app.route("/health", methods=["GET"])
 @endpoint(
-    scope="public", responses={200: Health, 503: Health}, raises=(TokenMissing, InvalidToken, RoleNotAllowed)
+    scope="public",
+    responses={200: health.Health, 503: health.Health},
+    raises=(errors.TokenMissing, errors.InvalidToken, errors.RoleNotAllowed),
 )
-def show_health(request: Request, deep: bool = False) -> Health | Reply:
+def show_health(request: Request, deep: bool = False) -> health.Health | Reply:
     """Say that the service is up, and how it is set up; `deep` (for admins) whether all it needs answers."""
     shallow = health.health(environment(), now=now())
     if not deep:
@@ -238,9 +172,9 @@ def show_docs() -> Reply:
     scope="kiosk",
     authenticate=authenticate_lab,
     error_format=routes.error_body,
-    raises=(LabOff, TooManyRequests),
+    raises=(errors.LabOff, errors.TooManyRequests),
 )
-def lab_session(caller: Caller | None) -> LabSession:
+def lab_session(caller: Caller | None) -> shapes.LabSession:
     """Start a liveness session."""
     return routes.start_session(
         directory(), attendance_store(), rate_limits(), collection(), caller=caller, now=now()
@@ -249,7 +183,10 @@ def lab_session(caller: Caller | None) -> LabSession:
 
 @app.route("/liveness-result", methods=["GET"])
 @endpoint(
-    scope="kiosk", authenticate=authenticate_lab, error_format=routes.result_error_body, raises=(LabOff,)
+    scope="kiosk",
+    authenticate=authenticate_lab,
+    error_format=routes.result_error_body,
+    raises=(errors.LabOff,),
 )
 def lab_result_without_session() -> NoReturn:
     """Ask for the session id that is missing."""
@@ -261,14 +198,20 @@ def lab_result_without_session() -> NoReturn:
     scope="kiosk",
     authenticate=authenticate_lab,
     error_format=routes.result_error_body,
-    raises=(LabOff, LockedOut, SessionNotFound, SessionExpired, NoReferenceImage),
+    raises=(
+        errors.LabOff,
+        errors.LockedOut,
+        errors.SessionNotFound,
+        errors.SessionExpired,
+        errors.NoReferenceImage,
+    ),
 )
 def lab_result(
     caller: Caller | None,
     session_id: str,
     preview: str = "",
     compareFaceId: str = "",  # noqa: N803
-) -> LabLive | LabNotLive:
+) -> shapes.LabLive | shapes.LabNotLive:
     """Check in with a finished session; the two query fields are taken and change nothing."""
     return routes.session_result(
         attendance_store(), rate_limits(), collection(), session_id, caller=caller, now=now()
@@ -282,34 +225,40 @@ def lab_result(
     authenticate=authenticate_lab,
     error_format=routes.error_body,
     raises=(
-        LabOff,
-        ConsentMissing,
-        TooManyRequests,
-        InvalidPhoto,
-        PhotoTooLarge,
-        SeveralFaces,
-        PoorPhoto,
-        FaceBelongsToAnother,
-        FaceDiffers,
-        TooManyFaces,
-        EnrolmentInProgress,
+        errors.LabOff,
+        errors.ConsentMissing,
+        errors.TooManyRequests,
+        errors.InvalidPhoto,
+        errors.PhotoTooLarge,
+        errors.SeveralFaces,
+        errors.PoorPhoto,
+        errors.FaceBelongsToAnother,
+        errors.FaceDiffers,
+        errors.TooManyFaces,
+        errors.EnrolmentInProgress,
     ),
 )
-def lab_index_face(caller: Caller | None, body: routes.Registration) -> LabRegistered | LabRefusal:
+def lab_index_face(
+    caller: Caller | None, body: routes.Registration
+) -> shapes.LabRegistered | shapes.LabRefusal:
     """Enrol a photo under a name."""
     return routes.register(directory(), rate_limits(), collection(), bucket(), body, caller=caller, now=now())
 
 
 @app.route("/list-collections", methods=["GET"])
-@endpoint(scope="manager", authenticate=authenticate_lab, error_format=routes.error_body, raises=(LabOff,))
-def lab_list_collections() -> LabFaces:
+@endpoint(
+    scope="manager", authenticate=authenticate_lab, error_format=routes.error_body, raises=(errors.LabOff,)
+)
+def lab_list_collections() -> shapes.LabFaces:
     """List every enrolled face."""
     return routes.list_faces(directory())
 
 
 @app.route("/attendance", methods=["GET"])
-@endpoint(scope="viewer", authenticate=authenticate_lab, error_format=routes.error_body, raises=(LabOff,))
-def lab_attendance(externalImageId: str = "") -> LabToday:  # noqa: N803
+@endpoint(
+    scope="viewer", authenticate=authenticate_lab, error_format=routes.error_body, raises=(errors.LabOff,)
+)
+def lab_attendance(externalImageId: str = "") -> shapes.LabToday:  # noqa: N803
     """Say whether a person has checked in today."""
     return routes.today(attendance_store(), externalImageId, now=now())
 
@@ -319,9 +268,9 @@ def lab_attendance(externalImageId: str = "") -> LabToday:  # noqa: N803
     scope="manager",
     authenticate=authenticate_lab,
     error_format=routes.error_body,
-    raises=(LabOff, FaceNotFound, PersonNotFound),
+    raises=(errors.LabOff, errors.FaceNotFound, errors.PersonNotFound),
 )
-def lab_delete_face(body: routes.Deletion) -> LabDeleted:
+def lab_delete_face(body: routes.Deletion) -> shapes.LabDeleted:
     """Remove an enrolled face and its photo."""
     return routes.delete_face(directory(), collection(), bucket(), body, now=now())
 
@@ -332,9 +281,9 @@ def lab_delete_face(body: routes.Deletion) -> LabDeleted:
     scope="kiosk",
     authenticate=authenticate_lab,
     error_format=routes.error_body,
-    raises=(LabOff, LockedOut, InvalidPhoto, PhotoTooLarge, PhotoPunchOff),
+    raises=(errors.LabOff, errors.LockedOut, errors.InvalidPhoto, errors.PhotoTooLarge, errors.PhotoPunchOff),
 )
-def lab_check_in(caller: Caller | None, body: routes.Upload) -> LabCheckIn | LabNotCheckedIn:
+def lab_check_in(caller: Caller | None, body: routes.Upload) -> shapes.LabCheckIn | shapes.LabNotCheckedIn:
     """Check in with a photo alone, where the site allows it."""
     return routes.check_in(attendance_store(), rate_limits(), collection(), body, caller=caller, now=now())
 
@@ -343,7 +292,7 @@ def lab_check_in(caller: Caller | None, body: routes.Upload) -> LabCheckIn | Lab
 
 
 @app.route("/v1/people", methods=["POST"])
-@endpoint(scope="manager", status=201, raises=(PersonExists, UnknownShift))
+@endpoint(scope="manager", status=201, raises=(errors.PersonExists, errors.UnknownShift))
 def create_person(caller: Caller, request: Request, body: NewPerson) -> PersonView:
     """Add a person."""
     return people.create(
@@ -352,7 +301,7 @@ def create_person(caller: Caller, request: Request, body: NewPerson) -> PersonVi
 
 
 @app.route("/v1/people", methods=["GET"])
-@endpoint(scope="manager", raises=(InvalidCursor,))
+@endpoint(scope="manager", raises=(errors.InvalidCursor,))
 def list_people(
     q: Query = "",
     group: Group | None = None,
@@ -365,21 +314,23 @@ def list_people(
 
 
 @app.route("/v1/people/{person_id}", methods=["GET"])
-@endpoint(scope="manager", raises=(PersonNotFound,))
+@endpoint(scope="manager", raises=(errors.PersonNotFound,))
 def show_person(person_id: PersonId) -> PersonView:
     """Show a person."""
     return people.show(directory(), person_id)
 
 
 @app.route("/v1/people/{person_id}", methods=["PATCH"])
-@endpoint(scope="manager", raises=(PersonNotFound, PersonExists, UnknownShift))
+@endpoint(scope="manager", raises=(errors.PersonNotFound, errors.PersonExists, errors.UnknownShift))
 def change_person(person_id: PersonId, body: PersonChange) -> PersonView:
     """Change what the body names of a person; null takes away."""
     return people.change(directory(), person_id, body, now=now())
 
 
 @app.route("/v1/people/{person_id}", methods=["DELETE"])
-@endpoint(scope="manager", responses={200: Receipt, 202: Receipt}, raises=(PersonNotFound,))
+@endpoint(
+    scope="manager", responses={200: erasure.Receipt, 202: erasure.Receipt}, raises=(errors.PersonNotFound,)
+)
 def erase_person(person_id: PersonId, attendance: AttendanceOf = "anonymise") -> Reply:
     """Erase a person: faces, photos, name and all; 202 when something under way has yet to go.
 
@@ -393,21 +344,26 @@ def erase_person(person_id: PersonId, attendance: AttendanceOf = "anonymise") ->
 
 
 @app.route("/v1/people/{person_id}/data", methods=["GET"])
-@endpoint(scope="manager", responses={200: Held, 303: Link}, raises=(PersonNotFound,), audit=True)
-def show_data(person_id: PersonId) -> Held | Reply:
+@endpoint(
+    scope="manager",
+    responses={200: subject_access.Held, 303: Link},
+    raises=(errors.PersonNotFound,),
+    audit=True,
+)
+def show_data(person_id: PersonId) -> subject_access.Held | Reply:
     """Show everything that is held on a person, with links to the photos; 303 to a file when it is long."""
     return subject_access.person_data(directory(), personal_data(), bucket(), person_id, now=now())
 
 
 @app.route("/v1/people/{person_id}/consent", methods=["PUT"])
-@endpoint(scope="manager", raises=(PersonNotFound,))
+@endpoint(scope="manager", raises=(errors.PersonNotFound,))
 def give_consent(caller: Caller, person_id: PersonId, body: NewConsent) -> PersonView:
     """Record that a person consents to be recognised by their face."""
     return people.give_consent(directory(), person_id, body, by=caller.token_id, now=now())
 
 
 @app.route("/v1/people/{person_id}/consent", methods=["DELETE"])
-@endpoint(scope="manager", raises=(PersonNotFound, ConsentNotFound))
+@endpoint(scope="manager", raises=(errors.PersonNotFound, errors.ConsentNotFound))
 def withdraw_consent(person_id: PersonId) -> PersonView:
     """End a person's consent: faces and photos are erased at once, attendance is kept."""
     return enrolment.withdraw_consent(directory(), collection(), bucket(), person_id, now=now())
@@ -432,65 +388,71 @@ def add_face(caller: Caller, person_id: PersonId, body: PhotoBody, allow_differe
 
 
 @app.route("/v1/people/{person_id}/faces", methods=["GET"])
-@endpoint(scope="manager", raises=(PersonNotFound,))
+@endpoint(scope="manager", raises=(errors.PersonNotFound,))
 def list_faces(person_id: PersonId) -> Page[FaceView]:
     """List a person's enrolled faces, oldest first."""
     return Page([FaceView.of(face) for face in enrolment.listed(directory(), person_id)], None)
 
 
 @app.route("/v1/people/{person_id}/faces/{face_id}", methods=["DELETE"])
-@endpoint(scope="manager", status=204, raises=(PersonNotFound, FaceNotFound))
+@endpoint(scope="manager", status=204, raises=(errors.PersonNotFound, errors.FaceNotFound))
 def remove_face(person_id: PersonId, face_id: FaceId) -> None:
     """Remove an enrolled face, its photo and its vector."""
     enrolment.remove(directory(), collection(), bucket(), person_id, face_id, now=now())
 
 
 @app.route("/v1/people/{person_id}/faces/{face_id}/photo", methods=["GET"])
-@endpoint(scope="manager", raises=(PersonNotFound, FaceNotFound), audit=True)
+@endpoint(scope="manager", raises=(errors.PersonNotFound, errors.FaceNotFound), audit=True)
 def show_photo(person_id: PersonId, face_id: FaceId) -> Link:
     """Give a link to an enrolled photo that works for a minute."""
     return bucket().link(enrolment.find(directory(), person_id, face_id).photo_key, now=now())
 
 
 @app.route("/v1/imports", methods=["POST"], content_types=ANY)
-@endpoint(consumes=CSV_TYPES, scope="manager", raises=(InvalidImport, ImportTooLarge, ImportRefused))
-def import_people(body: Sheet, dry_run: bool = False, mode: Mode = "all") -> ImportResult:
+@endpoint(
+    consumes=CSV_TYPES,
+    scope="manager",
+    raises=(errors.InvalidImport, errors.ImportTooLarge, errors.ImportRefused),
+)
+def import_people(
+    body: imports.Sheet, dry_run: bool = False, mode: imports.Mode = "all"
+) -> imports.ImportResult:
     """Add the people of a CSV file: all rows or none, or with mode `good` those that are good."""
     return imports.run(directory(), body, dry_run=dry_run, mode=mode, now=now())
 
 
 @app.route("/v1/uploads", methods=["POST"])
 @endpoint(scope="manager", status=201)
-def begin_upload() -> Upload:
+def begin_upload() -> uploads.Upload:
     """Give a form with which to upload a photo of up to 15 MB."""
     return uploads.begin(directory(), bucket(), now=now())
 
 
 @app.route("/v1/identify", methods=["POST"], content_types=ANY)
 @endpoint(consumes=PHOTO_TYPES, scope="manager", raises=PHOTO_REFUSALS)
-def identify(body: PhotoBody) -> Identification:
+def identify(body: PhotoBody) -> recognition.Identification:
     """Find whom a photo shows; no attendance is recorded."""
     with uploads.photo_of(directory(), bucket(), body) as photo:
         return recognition.identify(directory(), collection(), photo)
 
 
 @app.route("/v1/people/{person_id}/verify", methods=["POST"], content_types=ANY)
-@endpoint(consumes=PHOTO_TYPES, scope="manager", raises=(PersonNotFound, *PHOTO_REFUSALS))
-def verify(person_id: PersonId, body: PhotoBody) -> Verification:
+@endpoint(consumes=PHOTO_TYPES, scope="manager", raises=(errors.PersonNotFound, *PHOTO_REFUSALS))
+def verify(person_id: PersonId, body: PhotoBody) -> recognition.Verification:
     """Compare a photo with a person's faces; no attendance is recorded."""
     with uploads.photo_of(directory(), bucket(), body, about=person_id) as photo:
         return recognition.verify(directory(), collection(), person_id, photo)
 
 
 @app.route("/v1/people/{person_id}/leaves", methods=["POST"])
-@endpoint(scope="manager", status=201, raises=(PersonNotFound,))
+@endpoint(scope="manager", status=201, raises=(errors.PersonNotFound,))
 def add_leave(request: Request, person_id: PersonId, body: NewLeave) -> LeaveRecord:
     """Excuse a person for some days."""
     return leaves.add_leave(directory(), person_id, body, idempotent_id=request.idempotent_id)
 
 
 @app.route("/v1/people/{person_id}/leaves/{leave_id}", methods=["DELETE"])
-@endpoint(scope="manager", status=204, raises=(LeaveNotFound,))
+@endpoint(scope="manager", status=204, raises=(errors.LeaveNotFound,))
 def remove_leave(person_id: PersonId, leave_id: PersonId) -> None:
     """Take a leave away."""
     leaves.remove_leave(directory(), person_id, leave_id)
@@ -507,8 +469,8 @@ def list_leaves(from_: date, to: date, person_id: PersonId | None = None) -> Pag
 
 
 @app.route("/v1/liveness-sessions", methods=["POST"])
-@endpoint(scope="kiosk", status=201, raises=(TooManyRequests,), on_replay="redo")
-def begin_session(caller: Caller, request: Request) -> SessionStarted:
+@endpoint(scope="kiosk", status=201, raises=(errors.TooManyRequests,), on_replay="redo")
+def begin_session(caller: Caller, request: Request) -> liveness_sessions.SessionStarted:
     """Start a liveness session, with credentials that can do nothing but stream it.
 
     Sent again with its `Idempotency-Key`, it is the same session with fresh credentials.
@@ -518,8 +480,8 @@ def begin_session(caller: Caller, request: Request) -> SessionStarted:
 
 
 @app.route("/v1/liveness-sessions/{session_id}", methods=["GET"])
-@endpoint(scope="kiosk", raises=(SessionNotFound,))
-def show_session(caller: Caller, session_id: SessionId) -> SessionView:
+@endpoint(scope="kiosk", raises=(errors.SessionNotFound,))
+def show_session(caller: Caller, session_id: SessionId) -> liveness_sessions.SessionView:
     """Say where a liveness session of the caller's stands; no score, no effect."""
     return liveness_sessions.show(attendance_store(), collection(), session_id, caller=caller)
 
@@ -528,18 +490,22 @@ def show_session(caller: Caller, session_id: SessionId) -> SessionView:
 @endpoint(
     scope="kiosk",
     status=201,
-    responses={201: PunchReceipt, 200: PunchReceipt},
+    responses={201: punching.PunchReceipt, 200: punching.PunchReceipt},
     raises=PUNCH_REFUSALS,
 )
-def punch(caller: Caller, body: NewPunch) -> Reply:
+def punch(caller: Caller, body: punching.NewPunch) -> Reply:
     """Record a punch for a finished liveness session; 200 for one that repeats the last."""
     receipt = punching.punch(attendance_store(), rate_limits(), collection(), body, caller=caller, now=now())
     return Reply(200 if receipt.duplicate else 201, receipt)
 
 
 @app.route("/v1/punches/manual", methods=["POST"])
-@endpoint(scope="manager", status=201, raises=(PersonNotFound, PunchNotFound, PunchSuperseded))
-def record_manual_punch(caller: Caller, request: Request, body: ManualPunch) -> PunchView:
+@endpoint(
+    scope="manager", status=201, raises=(errors.PersonNotFound, errors.PunchNotFound, errors.PunchSuperseded)
+)
+def record_manual_punch(
+    caller: Caller, request: Request, body: corrections.ManualPunch
+) -> corrections.PunchView:
     """Record a punch without a camera, or correct one."""
     return corrections.record(
         directory(),
@@ -552,7 +518,7 @@ def record_manual_punch(caller: Caller, request: Request, body: ManualPunch) -> 
 
 
 @app.route("/v1/punches", methods=["GET"])
-@endpoint(scope="viewer", raises=(InvalidCursor,))
+@endpoint(scope="viewer", raises=(errors.InvalidCursor,))
 def list_punches(
     caller: Caller,
     from_: date,
@@ -560,7 +526,7 @@ def list_punches(
     person_id: PersonId | None = None,
     limit: Limit = 100,
     cursor: Cursor | None = None,
-) -> Page[PunchView]:
+) -> Page[corrections.PunchView]:
     """List punches of some work days, oldest first, corrected ones too; their evidence for managers only."""
     return corrections.log(
         attendance_store(),
@@ -579,8 +545,8 @@ def list_punches(
 @app.route("/v1/attendance", methods=["GET"])
 @endpoint(
     scope="viewer",
-    responses={200: (RosterPage, "text/csv"), 303: Link},
-    raises=(InvalidCursor, ExportTooLarge),
+    responses={200: (timesheets.RosterPage, "text/csv"), 303: Link},
+    raises=(errors.InvalidCursor, errors.ExportTooLarge),
 )
 def show_roster(
     request: Request,
@@ -588,13 +554,13 @@ def show_roster(
     group: Group | None = None,
     state: State | None = None,
     q: Query = "",
-    limit: RosterLimit = 1000,
+    limit: timesheets.RosterLimit = 1000,
     cursor: Cursor | None = None,
-    format_: Format | None = None,
+    format_: exports.Format | None = None,
     bom: bool = False,
-) -> RosterPage | Reply:
+) -> timesheets.RosterPage | Reply:
     """Say where everybody is on a date (left out: today's work day), counted; JSON, CSV or XLSX."""
-    chosen = RosterFilter(group, state, q)
+    chosen = timesheets.RosterFilter(group, state, q)
     report = timesheets.roster(
         directory(), attendance_store(), date_, chosen, limit=limit, after=cursor, now=now()
     )
@@ -605,14 +571,14 @@ def show_roster(
 @endpoint(
     scope="viewer",
     responses={200: (Timesheet, "text/csv"), 303: Link},
-    raises=(PersonNotFound,),
+    raises=(errors.PersonNotFound,),
 )
 def show_timesheet(
     request: Request,
     person_id: PersonId,
     from_: date,
     to: date,
-    format_: Format | None = None,
+    format_: exports.Format | None = None,
     bom: bool = False,
 ) -> Timesheet | Reply:
     """Show a person's days, at most 366, both ends included, with every punch; JSON, CSV or XLSX."""
@@ -624,7 +590,7 @@ def show_timesheet(
 @endpoint(
     scope="viewer",
     responses={200: (Page[Timesheet], "text/csv"), 303: Link},
-    raises=(InvalidCursor, ExportTooLarge),
+    raises=(errors.InvalidCursor, errors.ExportTooLarge),
 )
 def list_timesheets(
     request: Request,
@@ -633,7 +599,7 @@ def list_timesheets(
     group: Group | None = None,
     limit: Limit = 100,
     cursor: Cursor | None = None,
-    format_: Format | None = None,
+    format_: exports.Format | None = None,
     bom: bool = False,
 ) -> Page[Timesheet] | Reply:
     """List the timesheets of everybody or of a group by name; long ones are fewer a page."""
@@ -646,18 +612,18 @@ def list_timesheets(
 @app.route("/v1/timesheets/monthly", methods=["GET"])
 @endpoint(
     scope="viewer",
-    responses={200: (MonthlySheet, "text/csv"), 303: Link},
-    raises=(InvalidCursor, ExportTooLarge),
+    responses={200: (timesheets.MonthlySheet, "text/csv"), 303: Link},
+    raises=(errors.InvalidCursor, errors.ExportTooLarge),
 )
 def show_month(
     request: Request,
-    month: MonthText,
+    month: timesheets.MonthText,
     group: Group | None = None,
     limit: Limit = 1000,
     cursor: Cursor | None = None,
-    format_: Format | None = None,
+    format_: exports.Format | None = None,
     bom: bool = False,
-) -> MonthlySheet | Reply:
+) -> timesheets.MonthlySheet | Reply:
     """Show a month at a glance: people down, days across, marks and totals; JSON, CSV or XLSX."""
     report = timesheets.of_month(
         directory(), attendance_store(), month, group, limit=limit, after=cursor, now=now()
@@ -676,7 +642,7 @@ def show_settings() -> Settings:
 
 
 @app.route("/v1/settings", methods=["PUT"])
-@endpoint(scope="admin", raises=(InvalidSettings, SettingsChanged))
+@endpoint(scope="admin", raises=(errors.InvalidSettings, errors.SettingsChanged))
 def change_settings(body: Settings, effective_from: date | None = None) -> Settings:
     """Replace the site's settings; days past are not judged anew unless `effective_from` says so."""
     return settings.replace_settings(directory(), body, effective_from=effective_from, now=now())
@@ -687,34 +653,34 @@ def change_settings(body: Settings, effective_from: date | None = None) -> Setti
 
 @app.route("/v1/tokens", methods=["POST"])
 @endpoint(scope="admin", status=201, on_replay="refuse")
-def create_token(body: NewToken) -> TokenMade:
+def create_token(body: tokens.NewToken) -> tokens.TokenMade:
     """Make a token; it is shown this once."""
     return tokens.create(token_store(), body, now=now())
 
 
 @app.route("/v1/tokens", methods=["GET"])
 @endpoint(scope="admin")
-def list_tokens() -> Page[TokenView]:
+def list_tokens() -> Page[tokens.TokenView]:
     """List the tokens that hold, oldest first."""
     return tokens.listed(token_store(), now=now())
 
 
 @app.route("/v1/tokens/{token_id}", methods=["DELETE"])
-@endpoint(scope="admin", status=204, raises=(TokenNotFound, LastAdminToken))
+@endpoint(scope="admin", status=204, raises=(errors.TokenNotFound, errors.LastAdminToken))
 def revoke_token(token_id: PersonId) -> None:
     """Make a token worthless, within a minute everywhere."""
     tokens.revoke(token_store(), token_id, now=now())
 
 
 @app.route("/v1/audit", methods=["GET"])
-@endpoint(scope="admin", raises=(InvalidCursor,))
+@endpoint(scope="admin", raises=(errors.InvalidCursor,))
 def list_audit(
     from_: date | None = None,
     to: date | None = None,
     person_id: PersonId | None = None,
     limit: Limit = 100,
     cursor: Cursor | None = None,
-) -> Page[AuditView]:
+) -> Page[audit.AuditView]:
     """List what managers and admins did and limits refused, newest first; days are in UTC."""
     return audit.listed(
         audit_log(),
