@@ -5,13 +5,11 @@ from typing import Any, NoReturn
 
 from chalice.app import Chalice, CORSConfig, Cron, Rate
 
-from chalicelib.aws.client_events import is_busy
 from chalicelib.domain import errors
 from chalicelib.domain.erasure import AttendanceOf
 from chalicelib.domain.face import FaceId, FaceView
 from chalicelib.domain.leave import LeaveRecord, NewLeave
 from chalicelib.domain.person import Group, NewConsent, NewPerson, PersonChange, PersonId, PersonView, Status
-from chalicelib.domain.photo_advice import photo_advice
 from chalicelib.domain.reports import Timesheet
 from chalicelib.domain.session import SessionId
 from chalicelib.domain.settings import Settings
@@ -38,9 +36,9 @@ from chalicelib.services import (
 )
 from chalicelib.services.retention import RetentionPlan, apply_retention
 from chalicelib.services.sweep import sweep as run_sweep
-from chalicelib.web import audit, cursors, exports, health, idempotency
+from chalicelib.web import audit, exports, health
 from chalicelib.web.bodies import PhotoBody
-from chalicelib.web.endpoint import Endpoints, Hooks
+from chalicelib.web.endpoint import Endpoints
 from chalicelib.web.request import Reply, Request
 from chalicelib.wiring import (
     attendance_store,
@@ -111,23 +109,13 @@ PUNCH_REFUSALS = (
 
 endpoint = Endpoints(
     app,
-    Hooks(
-        authenticate=authenticate,
-        once=lambda request, run, repeated: idempotency.run_once(
-            stored_replies, now(), request, run, repeated
-        ),
-        audited=lambda request, what, ids: audit.audited(
-            audit_log(), signing_key(), request, what, ids, now=now()
-        ),
-        refused=lambda request, what, error: audit.refused(
-            audit_log(), signing_key(), rate_limits(), request, what, error, now=now()
-        ),
-        sign_cursor=lambda request, place: cursors.sign(signing_key(), request, place),
-        verify_cursor=lambda request, text: cursors.verify(signing_key(), request, text),
-        log_request=log_request,
-        is_busy=is_busy,
-        advise=photo_advice,
-    ),
+    now=now,
+    authenticate=authenticate,
+    log_request=log_request,
+    audit_log=audit_log,
+    rate_limits=rate_limits,
+    signing_key=signing_key,
+    stored_replies=stored_replies,
 )
 
 
