@@ -23,7 +23,7 @@ STAGE ?= dev
 OUT ?= out/$(STAGE)
 ARGS ?=
 
-.PHONY: help run test contract fuzz browser attacks kills e2e check fmt reset clean package lint-infra deploy destroy
+.PHONY: help run test contract fuzz browser attacks kills e2e check fmt reset clean package lint-infra deploy destroy openapi
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -42,6 +42,7 @@ help: ## list the targets
 	@echo "make check  lint and types only"
 	@echo "make lint-infra  the CloudFormation templates, also as one stack"
 	@echo "make fmt    format the code"
+	@echo "make openapi  make the OpenAPI document and its page anew, after a change of the routes"
 	@echo "make reset  forget all people, photos and punches (STATE=$(STATE))"
 	@echo "make deploy STAGE=dev   make a stage in AWS, or bring it up to date (ARGS='--alarm-email ...')"
 	@echo "make destroy STAGE=dev  remove it with all its data, after asking"
@@ -97,6 +98,9 @@ lint-infra: $(VENV)/.run $(VENV)/.infra ## the CloudFormation templates
 		project && cd project && AWS_DEFAULT_REGION=us-east-1 ../../../$(VENV)/bin/chalice package \
 		--stage dev --merge-template ../merge.json ../sam >/dev/null
 	@$(VENV)/infra/bin/cfn-lint infra/resources.yaml infra/account.yaml out/lint/sam/sam.json
+
+openapi: $(VENV)/.dev ## the OpenAPI document and its page
+	@$(PY) -m openapi
 
 fmt: $(VENV)/.dev ## format
 	@$(PY) -m ruff check --fix --quiet . || true

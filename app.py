@@ -36,7 +36,7 @@ from chalicelib.services import (
 )
 from chalicelib.services.retention import RetentionPlan, apply_retention
 from chalicelib.services.sweep import sweep as run_sweep
-from chalicelib.web import audit, exports, health
+from chalicelib.web import api_docs, audit, exports, health
 from chalicelib.web.bodies import PhotoBody
 from chalicelib.web.endpoint import Endpoints
 from chalicelib.web.request import Reply, Request
@@ -135,21 +135,17 @@ def show_health(request: Request, deep: bool = False) -> health.Health | Reply:
 
 
 @app.route("/openapi.json", methods=["GET"])
-@endpoint(scope="public")
-def show_openapi() -> dict[str, Any]:
+@endpoint(scope="public", responses={200: dict[str, Any]})
+def show_openapi() -> Reply:
     """Describe the API for programs, as OpenAPI 3.1."""
-    from chalicelib.web.openapi import document  # only now: no other request needs it
-
-    return document.document(app)
+    return api_docs.document()
 
 
 @app.route("/docs", methods=["GET"])
 @endpoint(scope="public", responses={200: "text/html"})
 def show_docs() -> Reply:
     """Describe the API for people."""
-    from chalicelib.web.openapi import document, page
-
-    return page.reply(document.document(app))
+    return api_docs.page()
 
 
 # --- the lab ------------------------------------------------------------------------------------

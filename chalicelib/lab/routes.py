@@ -60,7 +60,7 @@ from chalicelib.services import enrolment, liveness_sessions, punching
 from chalicelib.services.limits import count_request
 from chalicelib.services.punching import SessionResult
 from chalicelib.web import bodies
-from chalicelib.web.request import ErrorBody, Request, status_of
+from chalicelib.web.request import Request, status_of
 
 Body = dict[str, Any]
 
@@ -89,7 +89,7 @@ _DATA_URL = re.compile("\\Adata:[A-Za-z0-9/+.-]{0,100};base64,")
 _FAILED = "Failed to process liveness results. Please try again."
 
 
-def error_body(error: RollcallError, request: Request) -> ErrorBody:
+def error_body(error: RollcallError, request: Request) -> tuple[int, LabRefusal]:
     """Give a refusal the lab's shape; what our rules refuse is a 200 there, and `success` tells.
 
     Its pages show the reason only of a 200: of all else they know no more than the status.
@@ -100,7 +100,7 @@ def error_body(error: RollcallError, request: Request) -> ErrorBody:
     return status_of(error), {"success": False, "error": str(error)}
 
 
-def result_error_body(error: RollcallError, request: Request) -> ErrorBody:
+def result_error_body(error: RollcallError, request: Request) -> tuple[int, LabRefusal]:
     """Give a refusal of a liveness result its shape."""
     status, body = error_body(error, request)
     return status, body if status == 400 else body | {"message": _FAILED}

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
-from chalicelib.web.openapi import examples
+from openapi import examples
 from tests.support.photos import jpeg, no_face_photo, photo_of_c, pixels, png
 
 Json = dict[str, Any]

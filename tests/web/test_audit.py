@@ -371,7 +371,7 @@ def test_one_who_knows_a_persons_id_finds_what_was_done_about_them(http: Http) -
     assert len(entries(http, person_id=other)) == 2
 
 
-def test_it_is_found_by_days_over_the_ends_of_months_and_years(http: Http, store: object) -> None:
+def test_it_is_found_by_days_over_the_ends_of_months_and_years(http: Http, directory: object) -> None:
     audit_log = wiring.audit_log()
     days = [datetime(2026, 12, 31, 23, 59, tzinfo=UTC), datetime(2027, 1, 1, 0, 1, tzinfo=UTC)]
     days += [datetime(2027, 1, 31, 12, tzinfo=UTC), datetime(2027, 2, 1, tzinfo=UTC)]

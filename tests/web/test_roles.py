@@ -19,12 +19,12 @@ from chalicelib import wiring
 from chalicelib.domain.token import SCOPES, Role
 from chalicelib.services.tokens import NewToken, create, token_digest
 from chalicelib.web.endpoint import Endpoint, Endpoints
-from chalicelib.web.openapi import document
+from openapi import document
 from tests.conftest import Http, Lab
 from tests.support.builders import change_settings
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENT = document.document(application.app)
+DOCUMENT = document.build(application.app)
 OPERATIONS = [
     pytest.param(path, method.upper(), operation, id=f"{method.upper()} {path}")
     for path, item in DOCUMENT["paths"].items()
@@ -145,10 +145,19 @@ def test_the_document_says_which_roles_a_route_takes() -> None:
 
 def test_a_scope_that_is_misspelt_lets_nobody_in(patient: Http) -> None:
     other = Chalice(app_name="misspelt", configure_logs=False)
-    hooks: Any = application.endpoint._hooks
+    endpoint = Endpoints(
+        other,
+        now=wiring.now,
+        authenticate=wiring.authenticate,
+        log_request=wiring.log_request,
+        audit_log=wiring.audit_log,
+        rate_limits=wiring.rate_limits,
+        signing_key=wiring.signing_key,
+        stored_replies=wiring.stored_replies,
+    )
 
     @other.route("/x")
-    @Endpoints(other, hooks)(scope="Public")
+    @endpoint(scope="Public")
     def view() -> dict[str, str]:
         return {}
 

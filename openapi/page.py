@@ -3,16 +3,11 @@
 Every operation is open on the page, so that the browser's own search finds all of it.
 """
 
-import base64
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
 from html import escape
 from typing import Any
-
-from chalicelib.web.request import Reply
 
 Json = Mapping[str, Any]
 
@@ -63,27 +58,6 @@ font-size:.78rem;color:var(--soft)}
 border-bottom:1px solid var(--line)}main{padding:1.5rem 1rem 4rem}td:first-child{width:8rem}}
 @media print{nav{display:none}body{display:block}section{break-inside:avoid}}
 """
-
-
-@cache
-def _policy() -> str:
-    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-    return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
-    )
-
-
-_pages: dict[int, str] = {}
-
-
-def reply(document: Json) -> Reply:
-    """Give the page of a document; made once, because documents do not change."""
-    text = _pages.get(id(document))
-    if text is None:
-        text = _pages[id(document)] = page(document)
-    headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": _policy()}
-    return Reply(200, text, headers)
 
 
 def page(document: Json) -> str:

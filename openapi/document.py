@@ -1,30 +1,23 @@
-"""The OpenAPI 3.1 document, made of the routes, their signatures and the Structs they take and give.
-
-python -m chalicelib.web.openapi.document > docs/openapi.json
-"""
+"""The OpenAPI 3.1 document, built from an app's routes, their signatures and the Structs of their bodies."""
 
 import inspect
 import re
-import sys
 import types
 import typing
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
+from chalice.app import Chalice
 
 from chalicelib.config import VERSION
 from chalicelib.domain import errors
 from chalicelib.domain.token import SCOPES
-from chalicelib.lab.shapes import LabRefusal
 from chalicelib.web.endpoint import OF_THE_REQUEST, Endpoint, without_none
-from chalicelib.web.openapi import descriptions, examples
-from chalicelib.web.openapi.component_schemas import Schemas
 from chalicelib.web.request import MUTATIONS, Request, error_body
-
-if TYPE_CHECKING:
-    from chalice.app import Chalice
+from openapi import descriptions, examples
+from openapi.schemas import Schemas
 
 Json = dict[str, Any]
 
@@ -85,8 +78,8 @@ _OF_THE_FRAMEWORK = {
 
 
 @cache
-def document(app: "Chalice") -> Json:
-    """Describe an app; made once, because routes do not change while it runs."""
+def build(app: Chalice) -> Json:
+    """Build the document of an app; once, because its routes do not change."""
     schemas = Schemas()
     paths: dict[str, Json] = {}
     for path, methods in app.routes.items():
@@ -255,7 +248,7 @@ def _add_refusals(
         if endpoint.error_format is error_body:
             schema: Json = _problem_of(codes)
         else:
-            schema = schemas.of(LabRefusal)
+            schema = schemas.of(_error_type(endpoint))
         if status in made:  # the lab tells some refusals with a 200
             schemas.widen(made[status]["content"]["application/json"], schema)
             continue
@@ -268,6 +261,12 @@ def _add_refusals(
         }
     for status, (code, _) in _OF_THE_FRAMEWORK.items():
         made[status] = {"$ref": f"#/components/responses/{code}"}
+
+
+def _error_type(endpoint: Endpoint) -> Any:
+    """Find the type of a route's errors: an error format returns a status and a body."""
+    _, body = typing.get_args(typing.get_type_hints(endpoint.error_format)["return"])
+    return body
 
 
 _EXTRA = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}
@@ -342,15 +341,3 @@ def _add_examples(paths: Mapping[str, Json], components: Mapping[str, Json]) -> 
             media = body.get("content", {}).get("application/json")
             if media and media["schema"] != {"type": "object"}:
                 media["example"] = examples.value(media["schema"], components)
-
-
-def main() -> None:
-    """Write the document to the standard output."""
-    from app import app
-
-    text = msgspec.json.format(msgspec.json.encode(document(app)), indent=2)
-    sys.stdout.buffer.write(text + b"\n")
-
-
-if __name__ == "__main__":
-    main()
