@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 from chalice.app import Chalice, CORSConfig, Cron, Rate
 
 from chalicelib.domain import errors
-from chalicelib.domain.erasure import AttendanceOf
+from chalicelib.domain.erasure import AttendanceHandling
 from chalicelib.domain.face import FaceId, FaceView
 from chalicelib.domain.leave import LeaveRecord, NewLeave
 from chalicelib.domain.person import Group, NewConsent, NewPerson, PersonChange, PersonId, PersonView, Status
@@ -14,7 +14,7 @@ from chalicelib.domain.reports import Timesheet
 from chalicelib.domain.session import SessionId
 from chalicelib.domain.settings import Settings
 from chalicelib.domain.token import Caller
-from chalicelib.domain.types import Cursor, Limit, Link, Page, Query
+from chalicelib.domain.types import Cursor, Limit, Page, Query, SignedLink
 from chalicelib.domain.workday import State
 from chalicelib.lab import routes, shapes
 from chalicelib.services import (
@@ -313,9 +313,11 @@ def change_person(person_id: PersonId, body: PersonChange) -> PersonView:
 
 @app.route("/v1/people/{person_id}", methods=["DELETE"])
 @endpoint(
-    scope="manager", responses={200: erasure.Receipt, 202: erasure.Receipt}, raises=(errors.PersonNotFound,)
+    scope="manager",
+    responses={200: erasure.ErasureReceipt, 202: erasure.ErasureReceipt},
+    raises=(errors.PersonNotFound,),
 )
-def erase_person(person_id: PersonId, attendance: AttendanceOf = "anonymise") -> Reply:
+def erase_person(person_id: PersonId, attendance: AttendanceHandling = "anonymise") -> Reply:
     """Erase a person: faces, photos, name and all; 202 when something under way has yet to go.
 
     Their attendance is kept under a made-up id, or removed. After a 202 the sweep finishes it within two
@@ -330,11 +332,11 @@ def erase_person(person_id: PersonId, attendance: AttendanceOf = "anonymise") ->
 @app.route("/v1/people/{person_id}/data", methods=["GET"])
 @endpoint(
     scope="manager",
-    responses={200: subject_access.Held, 303: Link},
+    responses={200: subject_access.PersonData, 303: SignedLink},
     raises=(errors.PersonNotFound,),
     audit=True,
 )
-def show_data(person_id: PersonId) -> subject_access.Held | Reply:
+def show_data(person_id: PersonId) -> subject_access.PersonData | Reply:
     """Show everything that is held on a person, with links to the photos; 303 to a file when it is long."""
     return subject_access.person_data(directory(), personal_data(), bucket(), person_id, now=now())
 
@@ -387,7 +389,7 @@ def remove_face(person_id: PersonId, face_id: FaceId) -> None:
 
 @app.route("/v1/people/{person_id}/faces/{face_id}/photo", methods=["GET"])
 @endpoint(scope="manager", raises=(errors.PersonNotFound, errors.FaceNotFound), audit=True)
-def show_photo(person_id: PersonId, face_id: FaceId) -> Link:
+def show_photo(person_id: PersonId, face_id: FaceId) -> SignedLink:
     """Give a link to an enrolled photo that works for a minute."""
     return bucket().link(enrolment.find(directory(), person_id, face_id).photo_key, now=now())
 
@@ -454,7 +456,7 @@ def list_leaves(from_: date, to: date, person_id: PersonId | None = None) -> Pag
 
 @app.route("/v1/liveness-sessions", methods=["POST"])
 @endpoint(scope="kiosk", status=201, raises=(errors.TooManyRequests,), on_replay="redo")
-def begin_session(caller: Caller, request: Request) -> liveness_sessions.SessionStarted:
+def begin_session(caller: Caller, request: Request) -> liveness_sessions.CreatedLivenessSession:
     """Start a liveness session, with credentials that can do nothing but stream it.
 
     Sent again with its `Idempotency-Key`, it is the same session with fresh credentials.
@@ -465,7 +467,7 @@ def begin_session(caller: Caller, request: Request) -> liveness_sessions.Session
 
 @app.route("/v1/liveness-sessions/{session_id}", methods=["GET"])
 @endpoint(scope="kiosk", raises=(errors.SessionNotFound,))
-def show_session(caller: Caller, session_id: SessionId) -> liveness_sessions.SessionView:
+def show_session(caller: Caller, session_id: SessionId) -> liveness_sessions.LivenessSessionView:
     """Say where a liveness session of the caller's stands; no score, no effect."""
     return liveness_sessions.show(attendance_store(), collection(), session_id, caller=caller)
 
@@ -529,7 +531,7 @@ def list_punches(
 @app.route("/v1/attendance", methods=["GET"])
 @endpoint(
     scope="viewer",
-    responses={200: (timesheets.RosterPage, "text/csv"), 303: Link},
+    responses={200: (timesheets.RosterPage, "text/csv"), 303: SignedLink},
     raises=(errors.InvalidCursor, errors.ExportTooLarge),
 )
 def show_roster(
@@ -554,7 +556,7 @@ def show_roster(
 @app.route("/v1/attendance/{person_id}", methods=["GET"])
 @endpoint(
     scope="viewer",
-    responses={200: (Timesheet, "text/csv"), 303: Link},
+    responses={200: (Timesheet, "text/csv"), 303: SignedLink},
     raises=(errors.PersonNotFound,),
 )
 def show_timesheet(
@@ -573,7 +575,7 @@ def show_timesheet(
 @app.route("/v1/timesheets", methods=["GET"])
 @endpoint(
     scope="viewer",
-    responses={200: (Page[Timesheet], "text/csv"), 303: Link},
+    responses={200: (Page[Timesheet], "text/csv"), 303: SignedLink},
     raises=(errors.InvalidCursor, errors.ExportTooLarge),
 )
 def list_timesheets(
@@ -596,7 +598,7 @@ def list_timesheets(
 @app.route("/v1/timesheets/monthly", methods=["GET"])
 @endpoint(
     scope="viewer",
-    responses={200: (timesheets.MonthlySheet, "text/csv"), 303: Link},
+    responses={200: (timesheets.MonthlySheet, "text/csv"), 303: SignedLink},
     raises=(errors.InvalidCursor, errors.ExportTooLarge),
 )
 def show_month(
@@ -637,7 +639,7 @@ def change_settings(body: Settings, effective_from: date | None = None) -> Setti
 
 @app.route("/v1/tokens", methods=["POST"])
 @endpoint(scope="admin", status=201, on_replay="refuse")
-def create_token(body: tokens.NewToken) -> tokens.TokenMade:
+def create_token(body: tokens.NewToken) -> tokens.CreatedToken:
     """Make a token; it is shown this once."""
     return tokens.create(token_store(), body, now=now())
 

@@ -15,24 +15,11 @@ from chalicelib.config import VERSION
 from chalicelib.domain import errors
 from chalicelib.domain.token import SCOPES
 from chalicelib.web.endpoint import OF_THE_REQUEST, Endpoint, without_none
-from chalicelib.web.request import MUTATIONS, Request, error_body
+from chalicelib.web.request import MUTATIONS, Error, Request, error_body
 from openapi import descriptions, examples
 from openapi.schemas import Schemas
 
 Json = dict[str, Any]
-
-
-_PROBLEM: Json = {
-    "type": "object",
-    "description": "Why a request failed. `Details` are facts for programs, by name.",
-    "properties": {
-        "Code": {"type": "string"},
-        "Message": {"type": "string"},
-        "RequestId": {"type": "string"},
-        "Details": {"type": "object"},
-    },
-    "required": ["Code", "Message", "RequestId"],
-}
 
 
 _HEADERS: Json = {
@@ -86,7 +73,7 @@ def build(app: Chalice) -> Json:
         for method, entry in methods.items():
             paths.setdefault(path, {})[method.lower()] = _operation(schemas, path, method, entry)
     used = {operation["tags"][0] for item in paths.values() for operation in item.values()}
-    schemas.add("Problem", _PROBLEM)
+    schemas.of(Error)
     components = schemas.components()
     for name, example in examples.BODIES.items():
         if name in components:
@@ -242,11 +229,11 @@ def _add_refusals(
     families: dict[int, dict[type[errors.RollcallError], Any]] = {}
     for kind in _refusals(method, endpoint, has_body):
         status, body = endpoint.error_format(examples.error(kind), _ASKED)
-        families.setdefault(status, {})[kind] = body
+        families.setdefault(status, {})[kind] = msgspec.to_builtins(body)
     for status, bodies in families.items():
         codes = sorted(kind.__name__ for kind in bodies)
         if endpoint.error_format is error_body:
-            schema: Json = _problem_of(codes)
+            schema: Json = _error_with(codes)
         else:
             schema = schemas.of(_error_type(endpoint))
         if status in made:  # the lab tells some refusals with a 200
@@ -272,13 +259,13 @@ def _error_type(endpoint: Endpoint) -> Any:
 _EXTRA = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}
 
 
-def _problem_of(codes: list[str]) -> Json:
+def _error_with(codes: list[str]) -> Json:
     narrowed = {
         "type": "object",
         "properties": {"Code": {"type": "string", "enum": codes}},
         "required": ["Code"],
     }
-    return {"allOf": [{"$ref": "#/components/schemas/Problem"}, narrowed]}
+    return {"allOf": [{"$ref": "#/components/schemas/Error"}, narrowed]}
 
 
 def _first_line(kind: type) -> str:
@@ -300,7 +287,7 @@ def _shared_responses() -> Json:
         made[code] = {
             "description": f"- `{code}`",
             "headers": _headers("X-Request-Id"),
-            "content": {"application/json": {"schema": _problem_of([code]), "example": example}},
+            "content": {"application/json": {"schema": _error_with([code]), "example": example}},
         }
     return made
 

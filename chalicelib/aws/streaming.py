@@ -30,7 +30,7 @@ class StreamingCredentials(Struct, frozen=True):
         return f"StreamingCredentials(access_key_id={self.access_key_id!r}, ...)"
 
 
-class Stream(Struct, frozen=True):
+class StreamingAccess(Struct, frozen=True):
     """Where and how the camera component streams; `endpoint` is null for AWS's own."""
 
     endpoint: str | None
@@ -46,7 +46,7 @@ class Streaming:
         self._endpoint = endpoint
         self.region = region
 
-    def issue(self) -> Stream | None:
+    def issue(self) -> StreamingAccess | None:
         """Give credentials for 15 minutes (AWS's least); None where the stage has no role for it."""
         if not self._role:
             return None
@@ -60,4 +60,4 @@ class Streaming:
         credentials = StreamingCredentials(
             lent["AccessKeyId"], lent["SecretAccessKey"], lent["SessionToken"], lent["Expiration"]
         )
-        return Stream(self._endpoint, credentials)
+        return StreamingAccess(self._endpoint, credentials)

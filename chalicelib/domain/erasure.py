@@ -5,10 +5,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-AttendanceOf = Literal["anonymise", "remove"]
+AttendanceHandling = Literal["anonymise", "remove"]
 
 
-class Removed(Struct, frozen=True):
+class ErasedCounts(Struct, frozen=True):
     """How much of each there was."""
 
     faces: int = 0
@@ -32,7 +32,7 @@ class Erasure(Struct, frozen=True, kw_only=True):
 
     person_id: str
     erasing: datetime
-    attendance: AttendanceOf
+    attendance: AttendanceHandling
     pseudonym: str
     face_ids: tuple[str, ...] = ()
-    found: Removed | None = None
+    found: ErasedCounts | None = None

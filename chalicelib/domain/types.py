@@ -34,7 +34,7 @@ class Page(Struct, Generic[T], frozen=True):
     next_cursor: str | None
 
 
-class Link(Struct, frozen=True):
+class SignedLink(Struct, frozen=True):
     """A signed URL that works until `expires_at`."""
 
     url: str

@@ -11,7 +11,7 @@ from chalicelib.aws.bucket import Bucket
 from chalicelib.aws.collection import FaceCollection
 from chalicelib.aws.directory import Directory
 from chalicelib.aws.personal_data import PersonalData
-from chalicelib.domain.erasure import AttendanceOf, Erasure, Removed
+from chalicelib.domain.erasure import AttendanceHandling, ErasedCounts, Erasure
 from chalicelib.domain.errors import Busy, WriteConflict
 from chalicelib.domain.face import FaceState
 from chalicelib.domain.ids import new_id
@@ -22,7 +22,7 @@ from chalicelib.services.enrolment import ABANDONED_AFTER
 TRIES = 5
 
 
-class Receipt(Struct, frozen=True, kw_only=True):
+class ErasureReceipt(Struct, frozen=True, kw_only=True):
     """What an erasure removed, counted when it began; work days and punches may only have lost their person.
 
     `complete`: each place was looked at again, and nothing is left. Otherwise something under way has yet to
@@ -30,8 +30,8 @@ class Receipt(Struct, frozen=True, kw_only=True):
     """
 
     complete: bool
-    attendance: AttendanceOf
-    removed: Removed
+    attendance: AttendanceHandling
+    removed: ErasedCounts
 
 
 def erase(
@@ -40,10 +40,10 @@ def erase(
     collection: FaceCollection,
     bucket: Bucket,
     person_id: str,
-    attendance: AttendanceOf,
+    attendance: AttendanceHandling,
     *,
     now: datetime,
-) -> Receipt:
+) -> ErasureReceipt:
     """Erase a person, or go on where an erasure stopped (`attendance` is then as it was said first).
 
     Raises PersonNotFound.
@@ -53,7 +53,11 @@ def erase(
 
 
 def _begin(
-    directory: Directory, personal_data: PersonalData, person_id: str, attendance: AttendanceOf, now: datetime
+    directory: Directory,
+    personal_data: PersonalData,
+    person_id: str,
+    attendance: AttendanceHandling,
+    now: datetime,
 ) -> Erasure:
     for _ in range(TRIES):
         person = directory.person(person_id)
@@ -76,7 +80,7 @@ def resume(
     bucket: Bucket,
     erasure: Erasure,
     now: datetime,
-) -> Receipt:
+) -> ErasureReceipt:
     """Carry on with an erasure from wherever it stopped; each step may be repeated."""
     person_id = erasure.person_id
     if erasure.found is None:
@@ -107,7 +111,9 @@ def resume(
     gone = not waiting and _nothing_left(personal_data, collection, bucket, erasure)
     if gone:
         personal_data.end(erasure)
-    return Receipt(complete=gone, attendance=erasure.attendance, removed=erasure.found or Removed())
+    return ErasureReceipt(
+        complete=gone, attendance=erasure.attendance, removed=erasure.found or ErasedCounts()
+    )
 
 
 def _counted(directory: Directory, personal_data: PersonalData, bucket: Bucket, erasure: Erasure) -> Erasure:
@@ -116,7 +122,7 @@ def _counted(directory: Directory, personal_data: PersonalData, bucket: Bucket, 
     sessions = [item["session_id"] for item in kept if item["pk"].startswith("SESSION#")]
     own = directory.faces(person_id)
     punches = list(personal_data.punches(person_id))
-    found = Removed(
+    found = ErasedCounts(
         faces=len(own),
         photos=len(bucket.names(f"photos/{person_id}/")),
         liveness_images=sum(len(bucket.names(f"liveness/{session_id}/")) for session_id in sessions),

@@ -91,20 +91,20 @@ class Row(Struct, frozen=True):
     stray: int | None = None
 
 
-class CellProblem(Struct, frozen=True):
+class CellError(Struct, frozen=True):
     """What is wrong with a cell; `field` is the column's, or empty for a cell without one."""
 
     field: str
     message: str
 
 
-class RowResult(Struct, frozen=True):
+class ImportRowResult(Struct, frozen=True):
     """What became of a row; `person_id` is the one who was made, or who has the code already."""
 
     row: int
     status: Literal["created", "valid", "invalid", "exists"]
     person_id: str | None = None
-    problems: list[CellProblem] = []
+    problems: list[CellError] = []
 
 
 class ImportResult(Struct, frozen=True):
@@ -115,7 +115,7 @@ class ImportResult(Struct, frozen=True):
     rows_total: int
     created: int
     failed: int
-    items: list[RowResult]
+    items: list[ImportRowResult]
 
 
 class Sheet(Struct, frozen=True):
@@ -263,49 +263,49 @@ def run(directory: Directory, sheet: Sheet, *, dry_run: bool, mode: Mode, now: d
         if mode == "all":
             directory.take_back(list(found.values()))
             raise ImportRefused(to_builtins(result()))
-    results |= {row: RowResult(row, "created", person.person_id) for row, person in found.items()}
+    results |= {row: ImportRowResult(row, "created", person.person_id) for row, person in found.items()}
     return result()
 
 
 def _check(
     directory: Directory, rows: list[Row], *, now: datetime
-) -> tuple[dict[int, RowResult], dict[int, Person]]:
+) -> tuple[dict[int, ImportRowResult], dict[int, Person]]:
     """Check every row; gives what is known of each, and the people of the good ones, by row."""
     settings = directory.settings()
     today = settings.today(now).isoformat()
-    results: dict[int, RowResult] = {}
+    results: dict[int, ImportRowResult] = {}
     found: dict[int, Person] = {}
     first: dict[str, int] = {}
     for row in rows:
         made = _make(row.cells if "since" in row.cells else {**row.cells, "since": today}, settings, now)
         problems = made if isinstance(made, list) else []
         if row.stray:
-            problems.append(CellProblem("", f"Column {row.stray} has no name, but there is something in it."))
+            problems.append(CellError("", f"Column {row.stray} has no name, but there is something in it."))
         if code := fold(row.cells.get("code", "")):
             if code in first:
-                problems.append(CellProblem("code", f"Row {first[code]} has this code too."))
+                problems.append(CellError("code", f"Row {first[code]} has this code too."))
             first.setdefault(code, row.row)
         if isinstance(made, Person) and not problems:
             found[row.row] = made
-        results[row.row] = RowResult(row.row, "invalid" if problems else "valid", None, problems)
+        results[row.row] = ImportRowResult(row.row, "invalid" if problems else "valid", None, problems)
     existing = _known_codes(directory, found)
     for number in existing:
         del found[number]
     return results | existing, found
 
 
-def _known_codes(directory: Directory, found: dict[int, Person]) -> dict[int, RowResult]:
+def _known_codes(directory: Directory, found: dict[int, Person]) -> dict[int, ImportRowResult]:
     """Say of which rows somebody has the code already."""
     owners = directory.owners(person.code for person in found.values() if person.code)
-    problem = [CellProblem("code", "Somebody already has this code.")]
+    problem = [CellError("code", "Somebody already has this code.")]
     return {
-        row: RowResult(row, "exists", owners[fold(person.code)], problem)
+        row: ImportRowResult(row, "exists", owners[fold(person.code)], problem)
         for row, person in found.items()
         if person.code and fold(person.code) in owners
     }
 
 
-def _make(cells: dict[str, str], settings: Settings, now: datetime) -> Person | list[CellProblem]:
+def _make(cells: dict[str, str], settings: Settings, now: datetime) -> Person | list[CellError]:
     """Make a person of a row by the rules of `POST /v1/people`, or say what is wrong with each cell."""
     try:
         return people.new_person(decode(msgspec.json.encode(cells), NewPerson), settings, now=now)
@@ -315,14 +315,14 @@ def _make(cells: dict[str, str], settings: Settings, now: datetime) -> Person | 
         return [problem for problem in problems if problem]
 
 
-def _problem(field: str, cell: str, settings: Settings, now: datetime) -> CellProblem | None:
+def _problem(field: str, cell: str, settings: Settings, now: datetime) -> CellError | None:
     """Say what is wrong with a cell, by trying it in a row that is good otherwise."""
     try:
         body = decode(msgspec.json.encode({"name": "x", field: cell}), NewPerson)
     except InvalidRequest:
-        return CellProblem(field, _RULES[field])
+        return CellError(field, _RULES[field])
     try:
         people.new_person(body, settings, now=now)
     except (InvalidRequest, UnknownShift) as error:
-        return CellProblem(field, str(error))
+        return CellError(field, str(error))
     return None

@@ -10,7 +10,7 @@ from chalicelib.aws.collection import FaceCollection
 from chalicelib.aws.directory import Directory
 from chalicelib.aws.metrics import record_subject
 from chalicelib.aws.rate_limits import RateLimits
-from chalicelib.aws.streaming import Stream, Streaming
+from chalicelib.aws.streaming import Streaming, StreamingAccess
 from chalicelib.domain.errors import SessionNotFound, WriteConflict
 from chalicelib.domain.session import Session, SessionState
 from chalicelib.domain.token import Caller
@@ -20,17 +20,17 @@ LIFE = timedelta(minutes=3)
 """How long a session lives (Rekognition's rule)."""
 
 
-class SessionStarted(Struct, frozen=True):
+class CreatedLivenessSession(Struct, frozen=True):
     """All that a camera page needs for one attempt; compare `server_time` with the device's clock."""
 
     session_id: str
     region: str
     expires_at: datetime
     server_time: datetime
-    streaming: Stream | None
+    streaming: StreamingAccess | None
 
 
-class SessionView(Struct, frozen=True):
+class LivenessSessionView(Struct, frozen=True):
     """Where a session stands. No score: those are nobody's business at a camera."""
 
     session_id: str
@@ -70,7 +70,7 @@ def create(
     caller: Caller,
     idempotent_id: str | None = None,
     now: datetime,
-) -> SessionStarted:
+) -> CreatedLivenessSession:
     """Start a session, once for each `seed`, with all that the camera page needs; raises TooManyRequests."""
     session = start(
         directory,
@@ -82,7 +82,7 @@ def create(
         now=now,
     )
     expires = session.created_at + LIFE
-    return SessionStarted(session.session_id, streaming.region, expires, now, streaming.issue())
+    return CreatedLivenessSession(session.session_id, streaming.region, expires, now, streaming.issue())
 
 
 _STATUS: dict[str, Literal["waiting", "running", "finished", "expired"]] = {
@@ -96,15 +96,15 @@ _STATUS: dict[str, Literal["waiting", "running", "finished", "expired"]] = {
 
 def show(
     attendance_store: AttendanceStore, collection: FaceCollection, session_id: str, *, caller: Caller
-) -> SessionView:
+) -> LivenessSessionView:
     """Say where a session of the caller's stands, without any effect; raises SessionNotFound."""
     session = attendance_store.session(session_id)
     if session is None or session.by != caller.token_id:
         raise SessionNotFound
     expires = session.created_at + LIFE
     if session.outcome:
-        return SessionView(session_id, "used", expires)
+        return LivenessSessionView(session_id, "used", expires)
     try:
-        return SessionView(session_id, _STATUS[collection.session(session_id).status], expires)
+        return LivenessSessionView(session_id, _STATUS[collection.session(session_id).status], expires)
     except SessionNotFound:
-        return SessionView(session_id, "expired", expires)
+        return LivenessSessionView(session_id, "expired", expires)

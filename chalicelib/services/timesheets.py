@@ -20,7 +20,7 @@ from chalicelib.domain.dates import check_date, date_range, month_dates
 from chalicelib.domain.leave import LeaveRecord
 from chalicelib.domain.person import Person
 from chalicelib.domain.punch import DayRecord
-from chalicelib.domain.reports import Counts, Report, RosterRow, SheetRow, Timesheet
+from chalicelib.domain.reports import MonthlySheetRow, Report, RosterCounts, RosterRow, Timesheet
 from chalicelib.domain.schedule import PATTERN_END, Schedule
 from chalicelib.domain.spreadsheets import Row
 from chalicelib.domain.text import fold
@@ -36,7 +36,7 @@ FEW, SHARE = 100, 4
 people it is faster to read everybody's."""
 
 
-R = TypeVar("R", Person, RosterRow, Timesheet, SheetRow)
+R = TypeVar("R", Person, RosterRow, Timesheet, MonthlySheetRow)
 
 
 MonthText = Annotated[
@@ -58,7 +58,7 @@ class RosterPage(Struct, frozen=True):
     """
 
     date: date
-    counts: Counts
+    counts: RosterCounts
     items: list[RosterRow]
     next_cursor: str | None
 
@@ -72,7 +72,7 @@ class MonthlySheet(Struct, frozen=True):
 
     month: str
     days: list[date]
-    items: list[SheetRow]
+    items: list[MonthlySheetRow]
     next_cursor: str | None
 
 
@@ -242,7 +242,7 @@ class _Site:
                     now=self._now,
                 )
 
-    def sheet(self, people: Sequence[Person], size: int) -> Iterator[SheetRow]:
+    def sheet(self, people: Sequence[Person], size: int) -> Iterator[MonthlySheetRow]:
         """Yield lines of the monthly sheet, reading `size` people's days at once."""
         for members, marks in self._read(people, size):
             yield from reports.sheet(
@@ -282,7 +282,7 @@ def _begins(q: str, row: RosterRow) -> bool:
     return f" {q}" in f" {fold(row.name)}" or (row.code is not None and fold(row.code).startswith(q))
 
 
-def _place(one: Person | RosterRow | Timesheet | SheetRow) -> str:
+def _place(one: Person | RosterRow | Timesheet | MonthlySheetRow) -> str:
     return f"{fold(one.name)[:100]}\0{one.person_id}"  # cut, for a cursor has to fit into a URL
 
 

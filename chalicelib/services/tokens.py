@@ -75,14 +75,14 @@ class TokenView(Struct, frozen=True, kw_only=True):
         return convert(token, cls, from_attributes=True)
 
 
-class TokenMade(TokenView, frozen=True, kw_only=True):
+class CreatedToken(TokenView, frozen=True, kw_only=True):
     """A token just made; `token` is shown this once and kept nowhere."""
 
     token: str
 
     def __repr__(self) -> str:
         """Keep the secret out of logs and traces."""
-        return f"TokenMade(token_id={self.token_id!r}, token=...)"
+        return f"CreatedToken(token_id={self.token_id!r}, token=...)"
 
 
 def token_digest(token: str) -> str:
@@ -90,7 +90,7 @@ def token_digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def create(token_store: TokenStore, body: NewToken, *, now: datetime) -> TokenMade:
+def create(token_store: TokenStore, body: NewToken, *, now: datetime) -> CreatedToken:
     """Make a token; raises InvalidRequest."""
     if body.expires_at and body.expires_at <= now:
         raise InvalidRequest("`expires_at` is in the past.")
@@ -105,7 +105,7 @@ def create(token_store: TokenStore, body: NewToken, *, now: datetime) -> TokenMa
         expires_at=body.expires_at,
     )
     token_store.add(token)
-    return TokenMade(**asdict(TokenView.of(token)), token=secret)
+    return CreatedToken(**asdict(TokenView.of(token)), token=secret)
 
 
 def listed(token_store: TokenStore, *, now: datetime) -> Page[TokenView]:

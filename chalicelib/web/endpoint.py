@@ -40,7 +40,6 @@ from chalicelib.web.audit import audited, refused
 from chalicelib.web.idempotency import run_once
 from chalicelib.web.request import (
     MUTATIONS,
-    ErrorBody,
     OnReplay,
     Reply,
     Request,
@@ -76,8 +75,8 @@ Authenticate = Callable[[Request, str], Caller | None]
 """Tells who is calling, given the scope that is needed; raises Unauthenticated, Forbidden or TooMany."""
 
 
-ErrorFormat = Callable[[errors.RollcallError, Request], ErrorBody]
-"""Gives an error its status and body."""
+ErrorFormat = Callable[[errors.RollcallError, Request], tuple[int, Any]]
+"""Gives an error its status and body. The annotation of what it returns is the schema of a route's errors."""
 
 
 class Endpoints:

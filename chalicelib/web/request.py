@@ -31,8 +31,13 @@ STATUS = {
 }
 
 
-ErrorBody = tuple[int, Any]
-"""A status and a body that msgspec can encode (None: no body)."""
+class Error(msgspec.Struct, frozen=True, omit_defaults=True, rename="pascal"):
+    """Why a request failed. Programs use `Code` and `Details` (facts by name), people read `Message`."""
+
+    code: str
+    message: str
+    request_id: str
+    details: Mapping[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -110,10 +115,10 @@ class Request(msgspec.Struct, frozen=True):
         return next((tag for weight, tag in sorted(ranked) if tag in ("en", "vi") and weight < 0), "en")
 
 
-def error_body(error: errors.RollcallError, request: Request) -> ErrorBody:
-    """Turn a refusal into the one error shape of the API."""
-    body = {"Code": type(error).__name__, "Message": str(error), "RequestId": request.request_id}
-    return status_of(error), body | ({"Details": error.details} if error.details else {})
+def error_body(error: errors.RollcallError, request: Request) -> tuple[int, Error]:
+    """Give an error its status and the body that all errors of the API have."""
+    details = error.details or msgspec.UNSET
+    return status_of(error), Error(type(error).__name__, str(error), request.request_id, details)
 
 
 def status_of(error: errors.RollcallError) -> int:

@@ -243,7 +243,7 @@ NO_SECRET = {
     ("Photo", "key"),  # where a photo is in the bucket
     ("Face", "digest"),  # of a photo, and part of its place
     ("Reply", "headers"),
-    ("Reply", "body"),  # what is sent is nobody's secret but that of TokenMade, which hides itself
+    ("Reply", "body"),  # what is sent is nobody's secret but that of CreatedToken, which hides itself
     ("Answer", "body"),
 }
 
@@ -285,4 +285,4 @@ def test_no_secret_shows_in_a_repr() -> None:
             assert "S3CR3T" not in repr(kind(**given)), f"{kind.__name__}.{name}"
             assert "S3CR3T" not in str(kind(**given)), f"{kind.__name__}.{name}"
             checked.add(kind.__name__)
-    assert {"TokenMade", "Token", "StreamingCredentials", "Request", "Photo"} <= checked
+    assert {"CreatedToken", "Token", "StreamingCredentials", "Request", "Photo"} <= checked
