@@ -174,7 +174,7 @@ def lab_session(caller: Caller | None) -> shapes.LabSession:
 )
 def lab_result_without_session() -> NoReturn:
     """Ask for the session id that is missing."""
-    raise routes.MISSING_SESSION
+    raise errors.InvalidRequest(routes.MISSING_SESSION)
 
 
 @app.route("/liveness-result/{session_id}", methods=["GET"])

@@ -80,7 +80,7 @@ _UNKNOWN = "You are verified as a live person, but your face is not in our syste
 _NOT_LIVE = "Liveness verification failed. Please try again."
 
 
-MISSING_SESSION = InvalidRequest("Missing session ID")
+MISSING_SESSION = "Missing session ID"
 
 
 _DATA_URL = re.compile("\\Adata:[A-Za-z0-9/+.-]{0,100};base64,")

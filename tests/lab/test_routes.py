@@ -1,6 +1,7 @@
 """The lab's routes, by HTTP, in the lab's own shapes."""
 
 import base64
+import gc
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from chalice.test import HTTPResponse
 
 from chalicelib import wiring
 from chalicelib.aws.directory import Directory
+from chalicelib.domain.errors import InvalidRequest
 from chalicelib.domain.person import Person
 from local.embedded import Embedded
 from tests.conftest import Finish, Http, unknown_session
@@ -330,3 +332,10 @@ def test_the_lab_is_off_where_the_stage_does_not_switch_it_on(
 
 def test_reset_leaves_the_resources(aws: Embedded) -> None:
     assert aws.client("dynamodb").list_tables()["TableNames"] == ["rollcall-local"]
+
+
+def test_a_refusal_keeps_nothing_of_its_request_in_memory(http: Http) -> None:
+    for _ in range(3):
+        assert http.get("/liveness-result").status_code == 400
+    gc.collect()
+    assert not [one for one in gc.get_objects() if isinstance(one, InvalidRequest)]
