@@ -16,7 +16,7 @@ from chalicelib.domain import errors
 from chalicelib.domain.token import SCOPES
 from chalicelib.web.endpoint import OF_THE_REQUEST, Endpoint, without_none
 from chalicelib.web.request import MUTATIONS, Error, Request, error_body
-from openapi import descriptions, examples
+from openapi import descriptions, error_examples, examples
 from openapi.schemas import Schemas
 
 Json = dict[str, Any]
@@ -75,9 +75,6 @@ def build(app: Chalice) -> Json:
     used = {operation["tags"][0] for item in paths.values() for operation in item.values()}
     schemas.of(Error)
     components = schemas.components()
-    for name, example in examples.BODIES.items():
-        if name in components:
-            components[name]["examples"] = [example]
     made = {
         "openapi": "3.1.0",
         "info": {
@@ -105,7 +102,6 @@ def build(app: Chalice) -> Json:
         },
     }
     _add_links(paths, components)
-    _add_examples(paths, components)
     return made
 
 
@@ -167,6 +163,7 @@ def _parameters(schemas: Schemas, path: str, view: Any, hints: Mapping[str, Any]
             one["required"] = True
         if name in descriptions.PARAMETERS:
             one["description"] = descriptions.PARAMETERS[name]
+        one["example"] = msgspec.to_builtins(examples.PARAMETERS[name])
         made.append(one)
     return made
 
@@ -179,7 +176,7 @@ def _responses(schemas: Schemas, method: str, endpoint: Endpoint, hints: Mapping
     for status, kinds in answers.items():
         made[status] = {"description": _MEANINGS.get(status, "OK"), "headers": _headers("X-Request-Id")}
         if kinds is not types.NoneType:
-            made[status]["content"] = schemas.contents(_members(kinds))
+            made[status]["content"] = schemas.contents(_members(kinds), status)
         if method == "GET" and status == 200:
             made[status]["headers"] |= _headers("ETag")
             made[304] = {"$ref": "#/components/responses/NotModified"}
@@ -219,7 +216,7 @@ def _refusals(method: str, endpoint: Endpoint, has_body: bool) -> Iterable[type[
         yield errors.Busy
 
 
-_ASKED = Request("GET", "/", "/", {}, {}, b"", "8c0f2f5e-5d0b-4c3e-9f0e-3b6a4c1d7e21")
+_ASKED = Request("GET", "/", "/", {}, {}, b"", examples.REQUEST)
 
 
 def _add_refusals(
@@ -228,7 +225,7 @@ def _add_refusals(
     """Add the errors by status, as the route's own `problem` shapes them."""
     families: dict[int, dict[type[errors.RollcallError], Any]] = {}
     for kind in _refusals(method, endpoint, has_body):
-        status, body = endpoint.error_format(examples.error(kind), _ASKED)
+        status, body = endpoint.error_format(error_examples.of(kind, endpoint.scope), _ASKED)
         families.setdefault(status, {})[kind] = msgspec.to_builtins(body)
     for status, bodies in families.items():
         codes = sorted(kind.__name__ for kind in bodies)
@@ -318,13 +315,3 @@ def _add_links(paths: Mapping[str, Json], components: Mapping[str, Json]) -> Non
 def _fields(schema: Json, components: Mapping[str, Json]) -> set[str]:
     component = components.get(schema.get("$ref", "").rpartition("/")[2], schema)
     return set(component.get("properties", {}))
-
-
-def _add_examples(paths: Mapping[str, Json], components: Mapping[str, Json]) -> None:
-    for operation in (operation for item in paths.values() for operation in item.values()):
-        bodies = [operation.get("requestBody", {})]
-        bodies += [answer for status, answer in operation["responses"].items() if status < "300"]
-        for body in bodies:
-            media = body.get("content", {}).get("application/json")
-            if media and media["schema"] != {"type": "object"}:
-                media["example"] = examples.value(media["schema"], components)

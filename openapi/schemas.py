@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 from msgspec.inspect import DateTimeType, StructType, Type, UnionType
 
+from openapi import examples
+
 Json = dict[str, Any]
 
 
@@ -56,14 +58,14 @@ class Schemas:
         if kind is str:
             return {"schema": {"type": "string"}}
         if media != "multipart/form-data":
-            return {"schema": self.of(kind, taken=True)}
+            return {"schema": self.of(kind, taken=True), "example": examples.body(kind)}
         form: Json = next(iter(msgspec.json.schema_components([kind], ref_template=_REF)[1].values()))
         fields = form["properties"].items()  # files are sent as they are there
         form["properties"] = {name: _BINARY if field == _BASE64 else field for name, field in fields}
         return {"schema": form}
 
-    def contents(self, kinds: Iterable[Any]) -> Json:
-        """Give the content of an answer: types are JSON, texts name another media type."""
+    def contents(self, kinds: Iterable[Any], status: int) -> Json:
+        """Give the content of a response: types are JSON, texts name another media type."""
         made: Json = {}
         for kind in kinds:
             if isinstance(kind, str):
@@ -73,6 +75,8 @@ class Schemas:
                 self.widen(made["application/json"], self.of(kind))
             else:
                 made["application/json"] = {"schema": self.of(kind)}
+                if kind != dict[str, Any]:
+                    made["application/json"]["example"] = examples.body(kind, status)
         return made
 
     @staticmethod
