@@ -2,28 +2,33 @@
 
 VENV := .venv
 PY := $(VENV)/bin/python
-PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes -r
 MODELS := $(or $(ROLLCALL_MODELS),.models)
 PAGE := tests/browser/page
 WEIGHTS := $(MODELS)/face_recognition_sface_2021dec.onnx
 
 # Which Python to make the environment with: the first of these that is new enough.
-PYTHON ?=
-CANDIDATES := $(or $(PYTHON),python3 python3.12 python3.13 python3.11)
+PYTHON :=
+CANDIDATES := $(or $(PYTHON),python3 python3.12 python3.13 python3.14 python3.11)
 
-PORT ?= 8000
-AWS_PORT ?= 4566
-STREAM_PORT ?= 4567
-STATE ?= .local
-HOST ?= 127.0.0.1
-SECONDS ?= 60
-TIMES ?= 20
-PUNCHES ?= 200
-STAGE ?= dev
-OUT ?= out/$(STAGE)
-ARGS ?=
+# Options are taken from the command line only, because some shells export HOST, and some hosts PORT.
+PORT := 8000
+AWS_PORT := 4566
+STREAM_PORT := 4567
+STATE := .local
+HOST := 127.0.0.1
+SECONDS := 60
+TIMES := 20
+PUNCHES := 200
+STAGE := dev
+OUT := out/$(STAGE)
+ARGS :=
+UPGRADE :=
+COMPILE = $(VENV)/tools/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 \
+	$(and $(UPGRADE),$(if $(filter all,$(UPGRADE)),--upgrade,--upgrade-package $(UPGRADE)))
 
-.PHONY: help run test contract fuzz browser attacks kills e2e check fmt reset clean package lint-infra deploy destroy openapi
+.PHONY: help run test contract fuzz browser attacks kills package e2e check lint-infra fmt openapi lock hooks reset
+.PHONY: deploy destroy clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -42,7 +47,9 @@ help: ## list the targets
 	@echo "make check  lint and types only"
 	@echo "make lint-infra  the CloudFormation templates, also as one stack"
 	@echo "make fmt    format the code"
-	@echo "make openapi  make the OpenAPI document and its page anew, after a change of the routes"
+	@echo "make openapi  write the OpenAPI document and its page anew"
+	@echo "make lock   pin what requirements/*.in name, with hashes (UPGRADE=all or UPGRADE=boto3 for newer versions)"
+	@echo "make hooks  check what is committed, before each commit"
 	@echo "make reset  forget all people, photos and punches (STATE=$(STATE))"
 	@echo "make deploy STAGE=dev   make a stage in AWS, or bring it up to date (ARGS='--alarm-email ...')"
 	@echo "make destroy STAGE=dev  remove it with all its data, after asking"
@@ -81,13 +88,13 @@ kills: $(VENV)/.dev $(WEIGHTS) ## kill -9 in the middle of enrolments and erasur
 package: $(VENV)/.dev ## the zip that goes to Lambda
 	@$(PY) -m infra.package --stage $(STAGE) --out "$(OUT)"
 
-e2e: $(VENV)/.dev $(WEIGHTS) $(VENV)/.e2e $(VENV)/.lambda ## the package, as AWS runs it
+e2e: $(VENV)/.dev $(WEIGHTS) $(VENV)/.infra $(VENV)/.lambda ## the package, as AWS runs it
 	@echo "Packaging, and running the package as AWS does (about ten minutes) ..."
 	@$(PY) -m pytest tests/e2e --punches $(PUNCHES)
 
 check: $(VENV)/.dev ## lint and types
 	@echo "Checking style ..."
-	@$(PY) -m ruff check .
+	@$(PY) -m ruff check . || { echo "error: 'make fmt' mends what is marked [*]; the rest is yours" >&2; exit 1; }
 	@$(PY) -m ruff format --check . || { echo "error: run 'make fmt'" >&2; exit 1; }
 	@echo "Checking types ..."
 	@$(PY) -m mypy
@@ -99,12 +106,27 @@ lint-infra: $(VENV)/.run $(VENV)/.infra ## the CloudFormation templates
 		--stage dev --merge-template ../merge.json ../sam >/dev/null
 	@$(VENV)/infra/bin/cfn-lint infra/resources.yaml infra/account.yaml out/lint/sam/sam.json
 
-openapi: $(VENV)/.dev ## the OpenAPI document and its page
-	@$(PY) -m openapi
-
 fmt: $(VENV)/.dev ## format
 	@$(PY) -m ruff check --fix --quiet . || true
 	@$(PY) -m ruff format .
+
+openapi: $(VENV)/.dev ## the OpenAPI document and its page
+	@$(PY) -m infra.openapi
+
+# dev.txt is pinned first, and the sets that share its environment follow it. What is pinned stays, unless
+# UPGRADE says otherwise. Neither uv's settings on this machine nor its index get into the files.
+lock: $(VENV)/.tools ## pin every version, with hashes
+	@for set in dev $(filter-out dev,$(basename $(notdir $(wildcard requirements/*.in)))); do \
+		echo "Pinning requirements/$$set.txt ..."; \
+		$(COMPILE) --generate-hashes --custom-compile-command 'make lock' \
+			requirements/$$set.in --output-file requirements/$$set.txt || exit 2; \
+	done
+	@$(COMPILE) --no-annotate \
+		--custom-compile-command 'make lock, from requirements/app.in (requirements/app.txt has hashes, too)' \
+		requirements/app.in --output-file requirements.txt
+
+hooks: $(VENV)/.dev $(VENV)/.tools ## checks before each commit
+	@$(VENV)/tools/bin/pre-commit install
 
 reset: $(VENV)/.made ## forget all data
 	@$(PY) -m local --state "$(STATE)" --reset
@@ -133,27 +155,18 @@ $(VENV)/.made:
 	echo "Making $(VENV) with $$("$$found" --version) ..."; \
 	"$$found" -m venv $(VENV) && touch $@
 
-$(VENV)/.run: requirements.txt requirements-local.txt | $(VENV)/.made
-	@echo "Installing requirements-local.txt ..."
-	@$(PIP) -r requirements-local.txt && touch $@
+# A stamp says that a set is installed. Every set is whole, so that each depends on one file; dev has all of local.
+$(VENV)/.run: requirements/local.txt | $(VENV)/.made
+	@echo "Installing $< ..."
+	@$(PY) $(INSTALL) $< && touch $@
 
-$(VENV)/.dev: requirements.txt requirements-local.txt requirements-dev.txt | $(VENV)/.made
-	@echo "Installing requirements-dev.txt ..."
-	@$(PIP) -r requirements-dev.txt && touch $@ $(VENV)/.run
+$(VENV)/.dev: requirements/dev.txt | $(VENV)/.made
+	@echo "Installing $< ..."
+	@$(PY) $(INSTALL) $< && touch $@ $(VENV)/.run
 
-$(VENV)/.contract: requirements-contract.txt | $(VENV)/.made
-	@echo "Installing requirements-contract.txt ..."
-	@$(PY) -m venv $(VENV)/contract
-	@$(VENV)/contract/bin/python -m pip install --quiet --disable-pip-version-check -r $< && touch $@
-
-$(VENV)/.fuzz: requirements-fuzz.txt | $(VENV)/.dev
-	@echo "Installing requirements-fuzz.txt ..."
-	@$(PIP) -r $< && touch $@
-
-$(VENV)/.browser: requirements-browser.txt $(VENV)/.dev
-	@echo "Installing requirements-browser.txt ..."
-	@$(PIP) -r $< && touch $@
-
+$(VENV)/.fuzz $(VENV)/.browser: $(VENV)/.%: requirements/%.txt | $(VENV)/.dev
+	@echo "Installing $< ..."
+	@$(PY) $(INSTALL) $< && touch $@
 # The marker that npm itself leaves. No install script is needed, so none may run.
 $(PAGE)/node_modules/.package-lock.json: $(PAGE)/package.json $(PAGE)/package-lock.json
 	@for tool in node npm; do command -v $$tool >/dev/null || { \
@@ -166,16 +179,11 @@ $(PAGE)/out/index.html: $(PAGE)/node_modules/.package-lock.json $(PAGE)/build.mj
 	@echo "Building the page ..."
 	@cd $(PAGE) && npm run --silent build && touch out/index.html
 
-$(VENV)/.infra: requirements-infra.txt | $(VENV)/.made
-	@echo "Installing requirements-infra.txt ..."
-	@$(PY) -m venv $(VENV)/infra
-	@$(VENV)/infra/bin/python -m pip install --quiet --disable-pip-version-check -r $< && touch $@
-
-# Beside the package, Lambda has its runtime client and nothing else; so has this environment.
-$(VENV)/.e2e $(VENV)/.lambda: $(VENV)/.%: requirements-%.txt | $(VENV)/.made
+# Tools whose packages would meet those of .venv; beside the package, Lambda has its runtime client alone.
+$(VENV)/.contract $(VENV)/.infra $(VENV)/.lambda $(VENV)/.tools: $(VENV)/.%: requirements/%.txt | $(VENV)/.made
 	@echo "Installing $< ..."
 	@$(PY) -m venv $(VENV)/$*
-	@$(VENV)/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $< && touch $@
+	@$(VENV)/$*/bin/python $(INSTALL) $< && touch $@
 
 $(WEIGHTS): | $(VENV)/.made
 	@$(PY) -m local.weights

@@ -19,38 +19,33 @@ from typing import Any, NamedTuple
 
 import chalice.app
 
-from infra.package import ROOT, compile_all, install, package, trim
+from infra.package import LOCK, ROOT, compile_all, install, package, trim
 from local.appserver import stage_settings
 from local.embedded import ACCESS_KEY, SECRET_KEY
 
 ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
 """This machine's, in Lambda's words."""
 
-_PINS = ("--constraint", str(ROOT / "requirements-bench.txt"))
-_OURS = ("--requirement", str(ROOT / "requirements.txt"))
-
 
 class Function(NamedTuple):
-    """Something to measure: the handler, and what pip installs for it."""
+    """Something to measure: the handler, and the file in requirements/ of what is installed for it."""
 
     handler: str
-    requirements: tuple[str, ...]
+    requirements: str
 
 
 FUNCTIONS = {
-    "Chalice hello": Function("benchmarks.rivals.hello.app", ("boto3",)),
-    "Rollcall": Function("app.app", _OURS),
-    "FastAPI + Mangum": Function("benchmarks.rivals.fastapi_mangum.handler", ("fastapi", "mangum", *_OURS)),
-    "Powertools": Function(
-        "benchmarks.rivals.powertools.handler", ("aws-lambda-powertools", "pydantic", *_OURS)
-    ),
+    "Chalice hello": Function("benchmarks.rivals.hello.app", "bench-hello.txt"),
+    "Rollcall": Function("app.app", "app.txt"),
+    "FastAPI + Mangum": Function("benchmarks.rivals.fastapi_mangum.handler", "bench-fastapi.txt"),
+    "Powertools": Function("benchmarks.rivals.powertools.handler", "bench-powertools.txt"),
 }
 """The baseline comes first."""
 
 
 def plain(name: str, folder: Path) -> Path:
     """Make a function's folder as pip and a zip make it."""
-    install(folder, ARCHITECTURE, *_PINS, *FUNCTIONS[name].requirements)
+    _install(folder, FUNCTIONS[name].requirements)
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copy(ROOT / "app.py", folder)
     shutil.copytree(ROOT / "chalicelib", folder / "chalicelib", ignore=ignore)
@@ -76,7 +71,7 @@ def lean(name: str, folder: Path, like: Path) -> Path:
 
 def runtime_client(folder: Path) -> Path:
     """Install AWS's runtime client into a folder."""
-    install(folder, ARCHITECTURE, *_PINS, "awslambdaric")
+    _install(folder, "lambda.txt")
     compile_all(folder)
     return folder
 
@@ -148,3 +143,7 @@ def event(run: dict[str, Any], method: str, path: str, body: Any = None, **query
         "body": None if body is None else json.dumps(body),
         "isBase64Encoded": False,
     }
+
+
+def _install(folder: Path, requirements: str) -> None:
+    install(folder, ARCHITECTURE, "--require-hashes", "-r", str(LOCK.with_name(requirements)))

@@ -1,20 +1,18 @@
 """`python -m infra.package`: the app as it goes to Lambda, small and compiled, packaged by Chalice itself.
 
 `chalice package` and `chalice deploy` are told to work in a project folder made here. Its `vendor/`, which
-Chalice copies into the zip as it is, holds what requirements.txt names: wheels for Lambda's own platform,
+Chalice copies into the zip as it is, holds what requirements/app.txt names: wheels for Lambda's own platform,
 the service descriptions of botocore that Rollcall uses and no others, and bytecode. Its requirements.txt is
 empty, so that Chalice installs nothing of its own.
 """
 
 import argparse
-import importlib.metadata
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Sequence
 from email.parser import HeaderParser
@@ -24,6 +22,9 @@ from typing import Final
 import chalice.app
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+
+LOCK: Final = ROOT / "requirements" / "app.txt"
+"""What is shipped, in every version and with the hashes of its wheels."""
 
 SERVICES: Final = ("dynamodb", "rekognition", "s3", "sts")
 """The services whose descriptions are shipped, by boto3's names for them."""
@@ -92,7 +93,7 @@ def project(stage: str, folder: Path, *, architecture: str | None = None) -> Pat
     (folder / ".chalice" / "deployed").symlink_to(deployed)
 
     vendor = folder / "vendor"
-    install(vendor, architecture or own, "-r", str(ROOT / "requirements.txt"))
+    install(vendor, architecture or own, "--require-hashes", "-r", str(LOCK))
     trim(vendor)
     # All that will lie in /var/task is compiled in one place, then put where Chalice wants it.
     shutil.copy(ROOT / "app.py", vendor)
@@ -143,10 +144,7 @@ def _set_architecture(folder: Path, stage: str, architecture: str) -> None:
 
 
 def install(folder: Path, architecture: str, *requirements: str) -> None:
-    """Install wheels for Lambda into a folder; `requirements` are pip's arguments. Raises PackageError.
-
-    What is installed here too is taken in the same version, which is the tested one.
-    """
+    """Install wheels for Lambda into a folder; `requirements` are pip's arguments. Raises PackageError."""
     machine = MACHINES[architecture]
     # A source distribution would be built for this machine, so none is taken.
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
@@ -154,11 +152,7 @@ def install(folder: Path, architecture: str, *requirements: str) -> None:
     for minor in range(17, _GLIBC_MINOR + 1):
         command += ["--platform", f"manylinux_2_{minor}_{machine}"]
     command += ["--platform", f"manylinux2014_{machine}"]
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
-        for known in importlib.metadata.distributions():
-            print(f"{known.name}=={known.version}", file=constraints)
-        constraints.flush()
-        _run([*command, "--constraint", constraints.name, "--target", folder, *requirements])
+    _run([*command, "--target", folder, *requirements])
 
 
 def trim(folder: Path) -> None:
@@ -189,8 +183,7 @@ def compile_all(folder: Path) -> None:
     bytecode is never compared with its source: in the zip all files are of 1980.
     """
     command = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
-    # The order of sets in bytecode follows the hash seed.
-    _run([*command, "-s", folder, "-p", "/var/task", folder], PYTHONHASHSEED="0")
+    _run([*command, "-s", folder, "-p", "/var/task", folder])
 
 
 def _normalise(path: Path) -> None:

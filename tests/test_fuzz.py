@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from moto.dynamodb.models.dynamo_type import Item
 
+from infra.openapi import document
 from local.embedded import Embedded
-from openapi import document
 from tests.fuzz import CORPUS
 from tests.fuzz.calls import Maker, loads
 from tests.fuzz.decoders import DECODERS

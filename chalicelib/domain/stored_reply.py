@@ -6,10 +6,17 @@ from msgspec import Struct
 
 
 class StoredReply(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A request under way (no status yet), or what it was answered; `about` is the person it concerns."""
+    """A request under way (no status yet), or its reply.
+
+    `body` is compressed; `about` is the person whom the reply concerns.
+    """
 
     fingerprint: str
     started_at: datetime
     about: str | None = None
     status: int | None = None
     body: bytes = b""
+
+    def __repr__(self) -> str:
+        """Keep the reply, which may name people, out of logs and traces."""
+        return f"StoredReply(started_at={self.started_at}, status={self.status})"

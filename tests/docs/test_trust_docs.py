@@ -10,7 +10,7 @@ from chalicelib.domain.settings import Limits, Retention
 ROOT = Path(__file__).resolve().parents[2]
 SECURITY = (ROOT / "docs/security.md").read_text()
 PRIVACY = (ROOT / "docs/privacy.md").read_text()
-TESTS = "\n".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+TESTS = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
 LESSONS = [f"S{number}" for number in range(1, 18)]
 
 
@@ -24,7 +24,7 @@ def test_each_lesson_of_security_stands_in_the_threat_model_with_its_test(lesson
 
 
 def test_the_tests_that_security_names_are_there() -> None:
-    for name in re.findall(r"`(test_\w+|tests/\w+)(?:\.py)?`", SECURITY):
+    for name in re.findall(r"`(test_\w+|tests/[\w/]+)(?:\.py)?`", SECURITY):
         file = ROOT / "tests" / f"{name.removeprefix('tests/')}.py"
         assert file.exists() or f"def {name}(" in TESTS, name
 

@@ -16,7 +16,7 @@ from tests.e2e.runtime import Environment, FunctionError, Pool, unpack
 from tests.e2e.template import ACCOUNT, REGION, Function, Schedule, read
 
 RUNTIME = Path(sys.prefix) / "lambda" / "bin" / "python"
-"""The clean environment's Python: it has AWS's runtime client (requirements-lambda.txt) and nothing else."""
+"""The clean environment's Python: it has AWS's runtime client (requirements/lambda.txt) and nothing else."""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import pytest
 from infra import package, template
 
 ROOT = Path(__file__).resolve().parents[2]
-TOOLS = Path(sys.prefix) / "e2e" / "bin"
-"""Where cfn-lint and AWS's SAM translator are (requirements-e2e.txt)."""
+TOOLS = Path(sys.prefix) / "infra" / "bin"
+"""Where cfn-lint and AWS's SAM translator are (requirements/infra.txt)."""
 
 
 class Package(NamedTuple):

@@ -18,10 +18,10 @@ from chalicelib import wiring
 from chalicelib.domain.token import Role
 from chalicelib.services.tokens import NewToken, create
 from chalicelib.web.endpoint import SECURITY_HEADERS
+from infra.openapi import document
 from local.appserver import AppServer, set_environment, stage_settings
 from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 from local.httpserver import Answer, Request
-from openapi import document
 from tests.fuzz.calls import Call, Maker, dumps
 from tests.support.photos import photo_of_c
 

@@ -173,7 +173,7 @@ def test_S7_nobody_enrols_themselves_as_anybody(http: Http, lab: Lab, boto: Boto
     assert index(manager, "Ann Person", photos_of_a()[0]).status_code == 403
     refused = manager.post(f"/v1/people/{person_id}/faces", photos_of_a()[0], jpeg)
     assert (refused.status_code, refused.json_body["Code"]) == (403, "ConsentMissing")
-    assert boto("rekognition").list_faces(CollectionId="rollcall-local")["FaceCollection"] == []
+    assert boto("rekognition").list_faces(CollectionId="rollcall-local")["Faces"] == []
     assert boto("s3").list_objects_v2(Bucket="rollcall-local")["KeyCount"] == 0
 
 
@@ -359,7 +359,7 @@ def test_D7_names_are_kept_as_they_are(http: Http, name: str) -> None:
 
 def test_D8_rekognition_and_s3_know_no_name(http: Http, boto: Boto) -> None:
     index(http, "Ada", photo("astronaut"))
-    [face] = boto("rekognition").list_faces(CollectionId="rollcall-local")["FaceCollection"]
+    [face] = boto("rekognition").list_faces(CollectionId="rollcall-local")["Faces"]
     [item] = boto("s3").list_objects_v2(Bucket="rollcall-local")["Contents"]
     assert "Ada" not in face["ExternalImageId"]
     assert item["Key"].startswith(f"photos/{face['ExternalImageId']}/")
@@ -379,7 +379,7 @@ def test_D9_who_is_deleted_is_gone_from_everywhere(
     )
     erased = http.call("DELETE", f"/v1/people/{person_id}", attendance=attendance)
     assert (erased.status_code, erased.json_body["complete"]) == (200, True)
-    assert boto("rekognition").list_faces(CollectionId="rollcall-local")["FaceCollection"] == []
+    assert boto("rekognition").list_faces(CollectionId="rollcall-local")["Faces"] == []
     assert boto("s3").list_objects_v2(Bucket="rollcall-local")["KeyCount"] == 0
     for trace in (person_id, "Gone", "gone", "GONE-1"):
         assert trace not in scan()
@@ -573,12 +573,12 @@ def test_a_crash_in_the_middle_of_enrolment_is_swept(
     finally:
         events.unregister("before-call.dynamodb.TransactWriteItems", unique_id="crash")
     assert boto("s3").list_objects_v2(Bucket="rollcall-local")["KeyCount"] == 1
-    assert len(boto("rekognition").list_faces(CollectionId="rollcall-local")["FaceCollection"]) == 1
+    assert len(boto("rekognition").list_faces(CollectionId="rollcall-local")["Faces"]) == 1
 
     later = datetime.now(UTC) + timedelta(minutes=2)
     assert enrolment.sweep(directory, wiring.collection(), wiring.bucket(), now=later) == 1
 
     assert boto("s3").list_objects_v2(Bucket="rollcall-local")["KeyCount"] == 0
-    assert boto("rekognition").list_faces(CollectionId="rollcall-local")["FaceCollection"] == []
+    assert boto("rekognition").list_faces(CollectionId="rollcall-local")["Faces"] == []
     left = [item["pk"]["S"] for item in boto("dynamodb").scan(TableName="rollcall-local")["Items"]]
     assert [pk for pk in left if not pk.startswith(SERVICE)] == []

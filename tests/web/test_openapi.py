@@ -18,15 +18,15 @@ import pytest
 from chalice.config import Config
 from chalice.deploy.validate import validate_configuration
 from chalice.test import HTTPResponse
+from infra.openapi_spec_validator import OpenAPIV31SpecValidator
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from msgspec import Struct
-from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app import app
 from chalicelib.web.endpoint import Endpoint
 from chalicelib.web.request import error_body
-from openapi import document, files, page
-from openapi.schemas import Schemas
+from infra.openapi import document, files, page
+from infra.openapi.schemas import Schemas
 from tests.conftest import CONSENT, Finish, Http
 from tests.support.photos import photo, photos_of_a
 
@@ -65,9 +65,7 @@ def test_a_committed_file_is_what_the_code_says(path: Path) -> None:
     name = path.relative_to(ROOT).as_posix()
     committed = path.read_bytes() if path.exists() else b""
     if committed != MADE[path]:
-        diff = difflib.unified_diff(
-            lines(committed), lines(MADE[path]), f"{name} (committed)", f"{name} (made)"
-        )
+        diff = difflib.unified_diff(lines(committed), lines(MADE[path]), "committed", "made now", lineterm="")
         shown = "\n".join(line[:200] for line in itertools.islice(diff, 100))
         pytest.fail(f"{name} is not what the code says. Run `make openapi`, and commit it.\n{shown}", False)
 

@@ -21,8 +21,8 @@ from chalicelib.services.imports import ImportResult
 from chalicelib.services.timesheets import MonthlySheet
 from chalicelib.web.bodies import PhotoJson
 from chalicelib.web.endpoint import Endpoint
+from infra.openapi import document, examples
 from infra.stage import LIVENESS_REGIONS
-from openapi import document, examples
 
 DOCUMENT = document.build(app)
 ATTENDED = {"present", "late", "left", "half_day"}

@@ -19,7 +19,7 @@ from chalicelib import wiring
 from chalicelib.domain.token import SCOPES, Role
 from chalicelib.services.tokens import NewToken, create, token_digest
 from chalicelib.web.endpoint import Endpoint, Endpoints
-from openapi import document
+from infra.openapi import document
 from tests.conftest import Http, Lab
 from tests.support.builders import change_settings
 
