@@ -18,9 +18,9 @@ import pytest
 from chalice.config import Config
 from chalice.deploy.validate import validate_configuration
 from chalice.test import HTTPResponse
-from infra.openapi_spec_validator import OpenAPIV31SpecValidator
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from msgspec import Struct
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app import app
 from chalicelib.web.endpoint import Endpoint
