@@ -79,7 +79,7 @@ def lines(content: bytes) -> list[str]:
 
 def test_the_document_can_be_made_without_aws_and_settings(tmp_path: Path) -> None:
     env = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ROLLCALL_"))}
-    words = [sys.executable, "-c", "from openapi.files import made; assert all(made().values())"]
+    words = [sys.executable, "-c", "from infra.openapi.files import made; assert all(made().values())"]
     subprocess.run(words, cwd=ROOT, env=env, check=True)
 
 
