@@ -1,4 +1,4 @@
-"""Every route of Rollcall. A view reads its arguments, calls one use case and returns its answer."""
+"""Every route of Rollcall. A view calls one use case with its arguments and returns the result."""
 
 from datetime import date
 from typing import Any, NoReturn
@@ -70,24 +70,24 @@ app.api.cors = CORSConfig(
     expose_headers=["Content-Disposition", "ETag", "Idempotency-Replayed", "Retry-After", "X-Request-Id"],
     max_age=600,
 )
-# Bytes that API Gateway must not take for text; without it, it damages them.
+# Without this, API Gateway decodes these bodies as text and damages them.
 app.api.binary_types += ["multipart/form-data", "application/vnd.ms-excel", "text/plain"]
 
-# `chalice deploy` wants a route's types to be all binary or none; which ones it takes, the endpoint checks.
-ANY = ["*/*"]
+# `chalice deploy` refuses a route with both binary and text types, so the endpoint checks media types itself.
+ANY_TYPE = ["*/*"]
 
 PHOTO_TYPES = ["application/json", "image/jpeg", "image/png"]
 FORM_TYPES = ["application/json", "multipart/form-data"]
 
-# Browsers name a CSV by what is installed; all but text/csv may also carry UTF-16.
+# The media type a browser gives to a CSV depends on what is installed; all but text/csv may be UTF-16.
 CSV_TYPES = ["text/csv", "application/vnd.ms-excel", "text/plain"]
 
-PHOTO_REFUSALS = (errors.InvalidPhoto, errors.PhotoTooLarge, errors.UploadNotFound, errors.NoFaceFound)
-ENROLMENT_REFUSALS = (
+PHOTO_ERRORS = (errors.InvalidPhoto, errors.PhotoTooLarge, errors.UploadNotFound, errors.NoFaceFound)
+ENROLMENT_ERRORS = (
     errors.PersonNotFound,
     errors.ConsentMissing,
     errors.TooManyRequests,
-    *PHOTO_REFUSALS,
+    *PHOTO_ERRORS,
     errors.SeveralFaces,
     errors.PoorPhoto,
     errors.FaceBelongsToAnother,
@@ -95,7 +95,7 @@ ENROLMENT_REFUSALS = (
     errors.TooManyFaces,
     errors.EnrolmentInProgress,
 )
-PUNCH_REFUSALS = (
+PUNCH_ERRORS = (
     errors.LockedOut,
     errors.SessionNotFound,
     errors.SessionPending,
@@ -126,7 +126,7 @@ endpoint = Endpoints(
     raises=(errors.TokenMissing, errors.InvalidToken, errors.RoleNotAllowed),
 )
 def show_health(request: Request, deep: bool = False) -> health.Health | Reply:
-    """Say that the service is up, and how it is set up; `deep` (for admins) whether all it needs answers."""
+    """Return the health of the service; with `deep` (admins only) also that of what it depends on."""
     shallow = health.health(environment(), now=now())
     if not deep:
         return shallow
@@ -137,14 +137,14 @@ def show_health(request: Request, deep: bool = False) -> health.Health | Reply:
 @app.route("/openapi.json", methods=["GET"])
 @endpoint(scope="public", responses={200: dict[str, Any]})
 def show_openapi() -> Reply:
-    """Describe the API for programs, as OpenAPI 3.1."""
+    """Return this OpenAPI 3.1 document."""
     return api_docs.document()
 
 
 @app.route("/docs", methods=["GET"])
 @endpoint(scope="public", responses={200: "text/html"})
 def show_docs() -> Reply:
-    """Describe the API for people."""
+    """Return this document as a web page."""
     return api_docs.page()
 
 
@@ -173,7 +173,7 @@ def lab_session(caller: Caller | None) -> shapes.LabSession:
     raises=(errors.LabOff,),
 )
 def lab_result_without_session() -> NoReturn:
-    """Ask for the session id that is missing."""
+    """Refuse a request without a session id."""
     raise errors.InvalidRequest(routes.MISSING_SESSION)
 
 
@@ -196,13 +196,13 @@ def lab_result(
     preview: str = "",
     compareFaceId: str = "",  # noqa: N803
 ) -> shapes.LabLive | shapes.LabNotLive:
-    """Check in with a finished session; the two query fields are taken and change nothing."""
+    """Check in with a finished session. The two query parameters are accepted and ignored."""
     return routes.session_result(
         attendance_store(), rate_limits(), collection(), session_id, caller=caller, now=now()
     )
 
 
-@app.route("/index-face", methods=["POST"], content_types=ANY)
+@app.route("/index-face", methods=["POST"], content_types=ANY_TYPE)
 @endpoint(
     consumes=FORM_TYPES,
     scope="manager",
@@ -243,7 +243,7 @@ def lab_list_collections() -> shapes.LabFaces:
     scope="viewer", authenticate=authenticate_lab, error_format=routes.error_body, raises=(errors.LabOff,)
 )
 def lab_attendance(externalImageId: str = "") -> shapes.LabToday:  # noqa: N803
-    """Say whether a person has checked in today."""
+    """Return whether a person has checked in today."""
     return routes.today(attendance_store(), externalImageId, now=now())
 
 
@@ -255,11 +255,11 @@ def lab_attendance(externalImageId: str = "") -> shapes.LabToday:  # noqa: N803
     raises=(errors.LabOff, errors.FaceNotFound, errors.PersonNotFound),
 )
 def lab_delete_face(body: routes.Deletion) -> shapes.LabDeleted:
-    """Remove an enrolled face and its photo."""
+    """Delete an enrolled face and its photo."""
     return routes.delete_face(directory(), collection(), bucket(), body, now=now())
 
 
-@app.route("/checkin", methods=["POST"], content_types=ANY)
+@app.route("/checkin", methods=["POST"], content_types=ANY_TYPE)
 @endpoint(
     consumes=[*PHOTO_TYPES, "multipart/form-data"],
     scope="kiosk",
@@ -268,7 +268,7 @@ def lab_delete_face(body: routes.Deletion) -> shapes.LabDeleted:
     raises=(errors.LabOff, errors.LockedOut, errors.InvalidPhoto, errors.PhotoTooLarge, errors.PhotoPunchOff),
 )
 def lab_check_in(caller: Caller | None, body: routes.Upload) -> shapes.LabCheckIn | shapes.LabNotCheckedIn:
-    """Check in with a photo alone, where the site allows it."""
+    """Check in with a photo without liveness, where the settings allow it."""
     return routes.check_in(attendance_store(), rate_limits(), collection(), body, caller=caller, now=now())
 
 
@@ -278,7 +278,7 @@ def lab_check_in(caller: Caller | None, body: routes.Upload) -> shapes.LabCheckI
 @app.route("/v1/people", methods=["POST"])
 @endpoint(scope="manager", status=201, raises=(errors.PersonExists, errors.UnknownShift))
 def create_person(caller: Caller, request: Request, body: NewPerson) -> PersonView:
-    """Add a person."""
+    """Create a person."""
     return people.create(
         directory(), body, by=caller.token_id, idempotent_id=request.idempotent_id, now=now()
     )
@@ -293,21 +293,21 @@ def list_people(
     limit: Limit = 100,
     cursor: Cursor | None = None,
 ) -> Page[PersonView]:
-    """List people by name; `q` is the beginning of a word of the name, or of the code."""
+    """List people in order of name."""
     return people.search(directory(), q=q, group=group, status=status, limit=limit, cursor=cursor)
 
 
 @app.route("/v1/people/{person_id}", methods=["GET"])
 @endpoint(scope="manager", raises=(errors.PersonNotFound,))
 def show_person(person_id: PersonId) -> PersonView:
-    """Show a person."""
+    """Return a person."""
     return people.show(directory(), person_id)
 
 
 @app.route("/v1/people/{person_id}", methods=["PATCH"])
 @endpoint(scope="manager", raises=(errors.PersonNotFound, errors.PersonExists, errors.UnknownShift))
 def change_person(person_id: PersonId, body: PersonChange) -> PersonView:
-    """Change what the body names of a person; null takes away."""
+    """Update the given fields of a person; null clears a field."""
     return people.change(directory(), person_id, body, now=now())
 
 
@@ -318,10 +318,10 @@ def change_person(person_id: PersonId, body: PersonChange) -> PersonView:
     raises=(errors.PersonNotFound,),
 )
 def erase_person(person_id: PersonId, attendance: AttendanceHandling = "anonymise") -> Reply:
-    """Erase a person: faces, photos, name and all; 202 when something under way has yet to go.
+    """Erase a person with all their data, and return a receipt.
 
-    Their attendance is kept under a made-up id, or removed. After a 202 the sweep finishes it within two
-    minutes, or the same call made again.
+    Their attendance is anonymised, or removed. The status is 202 while a request that was already running may
+    still have to be undone: the erasure is then completed within two minutes, or by repeating the call.
     """
     receipt = erasure.erase(
         directory(), personal_data(), collection(), bucket(), person_id, attendance, now=now()
@@ -337,34 +337,34 @@ def erase_person(person_id: PersonId, attendance: AttendanceHandling = "anonymis
     audit=True,
 )
 def show_data(person_id: PersonId) -> subject_access.PersonData | Reply:
-    """Show everything that is held on a person, with links to the photos; 303 to a file when it is long."""
+    """Return all data held about a person, with links to the photos; 303 to a file if it is large."""
     return subject_access.person_data(directory(), personal_data(), bucket(), person_id, now=now())
 
 
 @app.route("/v1/people/{person_id}/consent", methods=["PUT"])
 @endpoint(scope="manager", raises=(errors.PersonNotFound,))
 def give_consent(caller: Caller, person_id: PersonId, body: NewConsent) -> PersonView:
-    """Record that a person consents to be recognised by their face."""
+    """Record a person's consent to face recognition."""
     return people.give_consent(directory(), person_id, body, by=caller.token_id, now=now())
 
 
 @app.route("/v1/people/{person_id}/consent", methods=["DELETE"])
 @endpoint(scope="manager", raises=(errors.PersonNotFound, errors.ConsentNotFound))
 def withdraw_consent(person_id: PersonId) -> PersonView:
-    """End a person's consent: faces and photos are erased at once, attendance is kept."""
+    """Withdraw a person's consent: faces and photos are deleted at once, attendance is kept."""
     return enrolment.withdraw_consent(directory(), collection(), bucket(), person_id, now=now())
 
 
-@app.route("/v1/people/{person_id}/faces", methods=["POST"], content_types=ANY)
+@app.route("/v1/people/{person_id}/faces", methods=["POST"], content_types=ANY_TYPE)
 @endpoint(
     consumes=PHOTO_TYPES,
     scope="manager",
     status=201,
     responses={201: FaceView, 200: FaceView},
-    raises=ENROLMENT_REFUSALS,
+    raises=ENROLMENT_ERRORS,
 )
 def add_face(caller: Caller, person_id: PersonId, body: PhotoBody, allow_different: bool = False) -> Reply:
-    """Enrol a photo of a person; 200 and the face as it is when the photo is there already."""
+    """Enrol a face from a photo; 200 and the existing face if this photo was enrolled before."""
     limits.count_request(directory(), rate_limits(), "enrolment", caller, now=now())
     with uploads.photo_of(directory(), bucket(), body, about=person_id) as photo:
         face, new = enrolment.add(
@@ -383,18 +383,18 @@ def list_faces(person_id: PersonId) -> Page[FaceView]:
 @app.route("/v1/people/{person_id}/faces/{face_id}", methods=["DELETE"])
 @endpoint(scope="manager", status=204, raises=(errors.PersonNotFound, errors.FaceNotFound))
 def remove_face(person_id: PersonId, face_id: FaceId) -> None:
-    """Remove an enrolled face, its photo and its vector."""
+    """Delete an enrolled face with its photo and its vector."""
     enrolment.remove(directory(), collection(), bucket(), person_id, face_id, now=now())
 
 
 @app.route("/v1/people/{person_id}/faces/{face_id}/photo", methods=["GET"])
 @endpoint(scope="manager", raises=(errors.PersonNotFound, errors.FaceNotFound), audit=True)
 def show_photo(person_id: PersonId, face_id: FaceId) -> SignedLink:
-    """Give a link to an enrolled photo that works for a minute."""
+    """Return a link to an enrolled photo; it is valid for one minute."""
     return bucket().link(enrolment.find(directory(), person_id, face_id).photo_key, now=now())
 
 
-@app.route("/v1/imports", methods=["POST"], content_types=ANY)
+@app.route("/v1/imports", methods=["POST"], content_types=ANY_TYPE)
 @endpoint(
     consumes=CSV_TYPES,
     scope="manager",
@@ -403,29 +403,29 @@ def show_photo(person_id: PersonId, face_id: FaceId) -> SignedLink:
 def import_people(
     body: imports.Sheet, dry_run: bool = False, mode: imports.Mode = "all"
 ) -> imports.ImportResult:
-    """Add the people of a CSV file: all rows or none, or with mode `good` those that are good."""
+    """Import people from a CSV file: all rows or none, or with mode `good` the valid rows."""
     return imports.run(directory(), body, dry_run=dry_run, mode=mode, now=now())
 
 
 @app.route("/v1/uploads", methods=["POST"])
 @endpoint(scope="manager", status=201)
 def begin_upload() -> uploads.Upload:
-    """Give a form with which to upload a photo of up to 15 MB."""
+    """Create a form to upload a photo of up to 15 MB."""
     return uploads.begin(directory(), bucket(), now=now())
 
 
-@app.route("/v1/identify", methods=["POST"], content_types=ANY)
-@endpoint(consumes=PHOTO_TYPES, scope="manager", raises=PHOTO_REFUSALS)
+@app.route("/v1/identify", methods=["POST"], content_types=ANY_TYPE)
+@endpoint(consumes=PHOTO_TYPES, scope="manager", raises=PHOTO_ERRORS)
 def identify(body: PhotoBody) -> recognition.Identification:
-    """Find whom a photo shows; no attendance is recorded."""
+    """Identify the person in a photo (1:N). No attendance is recorded."""
     with uploads.photo_of(directory(), bucket(), body) as photo:
         return recognition.identify(directory(), collection(), photo)
 
 
-@app.route("/v1/people/{person_id}/verify", methods=["POST"], content_types=ANY)
-@endpoint(consumes=PHOTO_TYPES, scope="manager", raises=(errors.PersonNotFound, *PHOTO_REFUSALS))
+@app.route("/v1/people/{person_id}/verify", methods=["POST"], content_types=ANY_TYPE)
+@endpoint(consumes=PHOTO_TYPES, scope="manager", raises=(errors.PersonNotFound, *PHOTO_ERRORS))
 def verify(person_id: PersonId, body: PhotoBody) -> recognition.Verification:
-    """Compare a photo with a person's faces; no attendance is recorded."""
+    """Verify that a photo shows a given person (1:1). No attendance is recorded."""
     with uploads.photo_of(directory(), bucket(), body, about=person_id) as photo:
         return recognition.verify(directory(), collection(), person_id, photo)
 
@@ -433,21 +433,21 @@ def verify(person_id: PersonId, body: PhotoBody) -> recognition.Verification:
 @app.route("/v1/people/{person_id}/leaves", methods=["POST"])
 @endpoint(scope="manager", status=201, raises=(errors.PersonNotFound,))
 def add_leave(request: Request, person_id: PersonId, body: NewLeave) -> LeaveRecord:
-    """Excuse a person for some days."""
+    """Create a leave of a person."""
     return leaves.add_leave(directory(), person_id, body, idempotent_id=request.idempotent_id)
 
 
 @app.route("/v1/people/{person_id}/leaves/{leave_id}", methods=["DELETE"])
 @endpoint(scope="manager", status=204, raises=(errors.LeaveNotFound,))
 def remove_leave(person_id: PersonId, leave_id: PersonId) -> None:
-    """Take a leave away."""
+    """Delete a leave."""
     leaves.remove_leave(directory(), person_id, leave_id)
 
 
 @app.route("/v1/leaves", methods=["GET"])
 @endpoint(scope="viewer")
 def list_leaves(from_: date, to: date, person_id: PersonId | None = None) -> Page[LeaveRecord]:
-    """List the leave that touches some days, both ends included."""
+    """List leaves that overlap a range of dates, both ends included."""
     return Page(leaves.leaves(directory(), from_, to, person_id), None)
 
 
@@ -457,9 +457,9 @@ def list_leaves(from_: date, to: date, person_id: PersonId | None = None) -> Pag
 @app.route("/v1/liveness-sessions", methods=["POST"])
 @endpoint(scope="kiosk", status=201, raises=(errors.TooManyRequests,), on_replay="redo")
 def begin_session(caller: Caller, request: Request) -> liveness_sessions.CreatedLivenessSession:
-    """Start a liveness session, with credentials that can do nothing but stream it.
+    """Create a liveness session, with temporary credentials that can only stream its video.
 
-    Sent again with its `Idempotency-Key`, it is the same session with fresh credentials.
+    Repeated with the same `Idempotency-Key`, it returns the same session with new credentials.
     """
     gateways = directory(), attendance_store(), rate_limits(), collection(), streaming()
     return liveness_sessions.create(*gateways, caller=caller, idempotent_id=request.idempotent_id, now=now())
@@ -468,7 +468,7 @@ def begin_session(caller: Caller, request: Request) -> liveness_sessions.Created
 @app.route("/v1/liveness-sessions/{session_id}", methods=["GET"])
 @endpoint(scope="kiosk", raises=(errors.SessionNotFound,))
 def show_session(caller: Caller, session_id: SessionId) -> liveness_sessions.LivenessSessionView:
-    """Say where a liveness session of the caller's stands; no score, no effect."""
+    """Return the status of a liveness session that the caller created."""
     return liveness_sessions.show(attendance_store(), collection(), session_id, caller=caller)
 
 
@@ -477,10 +477,10 @@ def show_session(caller: Caller, session_id: SessionId) -> liveness_sessions.Liv
     scope="kiosk",
     status=201,
     responses={201: punching.PunchReceipt, 200: punching.PunchReceipt},
-    raises=PUNCH_REFUSALS,
+    raises=PUNCH_ERRORS,
 )
 def punch(caller: Caller, body: punching.NewPunch) -> Reply:
-    """Record a punch for a finished liveness session; 200 for one that repeats the last."""
+    """Create a punch from a finished liveness session; 200 for a duplicate of the last punch."""
     receipt = punching.punch(attendance_store(), rate_limits(), collection(), body, caller=caller, now=now())
     return Reply(200 if receipt.duplicate else 201, receipt)
 
@@ -492,7 +492,7 @@ def punch(caller: Caller, body: punching.NewPunch) -> Reply:
 def record_manual_punch(
     caller: Caller, request: Request, body: corrections.ManualPunch
 ) -> corrections.PunchView:
-    """Record a punch without a camera, or correct one."""
+    """Create a manual punch, or a correction of a punch."""
     return corrections.record(
         directory(),
         attendance_store(),
@@ -513,7 +513,7 @@ def list_punches(
     limit: Limit = 100,
     cursor: Cursor | None = None,
 ) -> Page[corrections.PunchView]:
-    """List punches of some work days, oldest first, corrected ones too; their evidence for managers only."""
+    """List punches of a range of work days, oldest first. Evidence is shown to managers only."""
     return corrections.log(
         attendance_store(),
         person_id=person_id,
@@ -545,7 +545,7 @@ def show_roster(
     format_: exports.Format | None = None,
     bom: bool = False,
 ) -> timesheets.RosterPage | Reply:
-    """Say where everybody is on a date (left out: today's work day), counted; JSON, CSV or XLSX."""
+    """Return the roster of a date (default: today's work day) with counts, as JSON, CSV or XLSX."""
     chosen = timesheets.RosterFilter(group, state, q)
     report = timesheets.roster(
         directory(), attendance_store(), date_, chosen, limit=limit, after=cursor, now=now()
@@ -567,7 +567,7 @@ def show_timesheet(
     format_: exports.Format | None = None,
     bom: bool = False,
 ) -> Timesheet | Reply:
-    """Show a person's days, at most 366, both ends included, with every punch; JSON, CSV or XLSX."""
+    """Return a person's timesheet of up to 366 days, both ends included, as JSON, CSV or XLSX."""
     report = timesheets.of_person(directory(), attendance_store(), person_id, from_, to, now=now())
     return exports.reply(bucket(), report, exports.requested_format(request, format_), bom=bom, now=now())
 
@@ -588,7 +588,7 @@ def list_timesheets(
     format_: exports.Format | None = None,
     bom: bool = False,
 ) -> Page[Timesheet] | Reply:
-    """List the timesheets of everybody or of a group by name; long ones are fewer a page."""
+    """List timesheets of all people or of a group, in order of name. Pages of long timesheets hold fewer."""
     report = timesheets.of_group(
         directory(), attendance_store(), from_, to, group, limit=limit, after=cursor, now=now()
     )
@@ -610,7 +610,7 @@ def show_month(
     format_: exports.Format | None = None,
     bom: bool = False,
 ) -> timesheets.MonthlySheet | Reply:
-    """Show a month at a glance: people down, days across, marks and totals; JSON, CSV or XLSX."""
+    """Return the monthly sheet: one row per person, one column per day, and totals; JSON, CSV or XLSX."""
     report = timesheets.of_month(
         directory(), attendance_store(), month, group, limit=limit, after=cursor, now=now()
     )
@@ -623,38 +623,38 @@ def show_month(
 @app.route("/v1/settings", methods=["GET"])
 @endpoint(scope="admin")
 def show_settings() -> Settings:
-    """Show the site's settings."""
+    """Return the site's settings."""
     return directory().settings()
 
 
 @app.route("/v1/settings", methods=["PUT"])
 @endpoint(scope="admin", raises=(errors.InvalidSettings, errors.SettingsChanged))
 def change_settings(body: Settings, effective_from: date | None = None) -> Settings:
-    """Replace the site's settings; days past are not judged anew unless `effective_from` says so."""
+    """Replace the site's settings. Past days keep their rules unless `effective_from` includes them."""
     return settings.replace_settings(directory(), body, effective_from=effective_from, now=now())
 
 
-# --- who may call, and what they did --------------------------------------------------------------
+# --- tokens, audit, retention -------------------------------------------------------------------
 
 
 @app.route("/v1/tokens", methods=["POST"])
 @endpoint(scope="admin", status=201, on_replay="refuse")
 def create_token(body: tokens.NewToken) -> tokens.CreatedToken:
-    """Make a token; it is shown this once."""
+    """Create a token. The response shows it once."""
     return tokens.create(token_store(), body, now=now())
 
 
 @app.route("/v1/tokens", methods=["GET"])
 @endpoint(scope="admin")
 def list_tokens() -> Page[tokens.TokenView]:
-    """List the tokens that hold, oldest first."""
+    """List active tokens, oldest first."""
     return tokens.listed(token_store(), now=now())
 
 
 @app.route("/v1/tokens/{token_id}", methods=["DELETE"])
 @endpoint(scope="admin", status=204, raises=(errors.TokenNotFound, errors.LastAdminToken))
 def revoke_token(token_id: PersonId) -> None:
-    """Make a token worthless, within a minute everywhere."""
+    """Revoke a token. It stops working everywhere within a minute."""
     tokens.revoke(token_store(), token_id, now=now())
 
 
@@ -667,7 +667,7 @@ def list_audit(
     limit: Limit = 100,
     cursor: Cursor | None = None,
 ) -> Page[audit.AuditView]:
-    """List what managers and admins did and limits refused, newest first; days are in UTC."""
+    """List audit entries, newest first: what managers and admins did, what limits refused. Dates are UTC."""
     return audit.listed(
         audit_log(),
         signing_key(),
@@ -683,7 +683,7 @@ def list_audit(
 @app.route("/v1/retention", methods=["GET"])
 @endpoint(scope="admin")
 def show_retention() -> RetentionPlan:
-    """Say what the daily clean-up would remove now; nothing is removed."""
+    """Return what the daily retention run would remove now. Nothing is removed."""
     return apply_retention(
         directory(), audit_log(), personal_data(), collection(), bucket(), dry_run=True, now=now()
     )
@@ -694,7 +694,7 @@ def show_retention() -> RetentionPlan:
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sweep(event: object) -> dict[str, int]:
-    """Finish or undo what a crash left half-done: enrolments, removals, uploads, erasures."""
+    """Complete or undo enrolments, deletions, uploads and erasures that were interrupted."""
     return scheduled(
         "sweep", lambda: run_sweep(directory(), personal_data(), collection(), bucket(), now=now())
     )
@@ -702,6 +702,6 @@ def sweep(event: object) -> dict[str, int]:
 
 @app.schedule(Cron(17, 19, "*", "*", "?", "*"))
 def retention(event: object) -> dict[str, int]:
-    """Remove what has been kept for as long as the settings say; every night in Vietnam."""
+    """Remove data older than the retention settings allow; runs at night in Vietnam."""
     gateways = directory(), audit_log(), personal_data(), collection(), bucket()
     return scheduled("retention", lambda: apply_retention(*gateways, dry_run=False, now=now()).counts())

@@ -18,7 +18,7 @@ _ONLY_STREAMING = json.dumps(
 
 
 class StreamingCredentials(Struct, frozen=True):
-    """Temporary AWS credentials that may do nothing but stream a video to Rekognition."""
+    """Temporary AWS credentials that can only stream a liveness video to Rekognition."""
 
     access_key_id: str
     secret_access_key: str
@@ -31,7 +31,7 @@ class StreamingCredentials(Struct, frozen=True):
 
 
 class StreamingAccess(Struct, frozen=True):
-    """Where and how the camera component streams; `endpoint` is null for AWS's own."""
+    """What the liveness component needs to stream; `endpoint` is null for AWS's own."""
 
     endpoint: str | None
     credentials: StreamingCredentials

@@ -9,7 +9,7 @@ AttendanceHandling = Literal["anonymise", "remove"]
 
 
 class ErasedCounts(Struct, frozen=True):
-    """How much of each there was."""
+    """How many items of each kind existed when the erasure began."""
 
     faces: int = 0
     photos: int = 0

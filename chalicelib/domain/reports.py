@@ -61,7 +61,7 @@ LeavesOfPerson = Mapping[str, Sequence[Leave]]
 
 
 class RosterCounts(Struct, frozen=True):
-    """How many people of a roster are in each state; they add up to `total`. `at_work` are in now."""
+    """The number of people in each state; the states add up to `total`. `at_work` people are in now."""
 
     total: int
     at_work: int
@@ -77,7 +77,7 @@ class RosterCounts(Struct, frozen=True):
 
 
 class RosterRow(Struct, frozen=True):
-    """Where one person is on a date; instants carry the offset of the day's zone."""
+    """The state of one person on a date. Times carry the offset of the day's zone; minutes are whole."""
 
     person_id: str
     name: str
@@ -108,8 +108,8 @@ class Roster(Struct, frozen=True):
 class TimesheetTotals(Struct, frozen=True):
     """Sums over the days of a timesheet.
 
-    `attended_days` are all with a counted punch, `late_days` and `half_days` among them; `open_days`
-    miss a punch. `leave_days` counts a half as 0.5.
+    `attended_days` are the days with a counted punch, `late_days` and `half_days` included. `open_days`
+    lack a punch. Half a day of leave counts as 0.5 in `leave_days`.
     """
 
     attended_days: int
@@ -128,7 +128,7 @@ class TimesheetTotals(Struct, frozen=True):
 
 
 class Timesheet(Struct, frozen=True):
-    """One person's days from `since` to `until` inclusive, oldest first, with their totals."""
+    """The days of one person from `since` to `until` inclusive, oldest first, with their totals."""
 
     person_id: str
     name: str
@@ -141,7 +141,7 @@ class Timesheet(Struct, frozen=True):
 
 
 class MonthlySheetRow(Struct, frozen=True):
-    """One person's line of the monthly sheet: a mark for each date (LETTERS, `?` added if open)."""
+    """One person in the monthly sheet: a mark for each date, `?` added if a punch is missing, and totals."""
 
     person_id: str
     name: str

@@ -94,10 +94,10 @@ class Member(Struct, frozen=True):
 
 
 class TimesheetPunch(Struct, frozen=True):
-    """A mark as a timesheet shows it.
+    """A punch in a timesheet.
 
-    `at` carries the offset of the day's zone. A mark that is not `counted` was superseded, is a
-    correction that voids or belongs to another work day; its `direction` is as it was asked for.
+    `at` carries the offset of the day's zone. A punch that is not `counted` was superseded, voids another,
+    or belongs to another work day; its `direction` is then the requested one.
     """
 
     id: str
@@ -111,7 +111,7 @@ class TimesheetPunch(Struct, frozen=True):
 
 
 class WorkInterval(Struct, frozen=True):
-    """From an in to the out after it, in whole minutes of real time; None where one is missing."""
+    """The time from an in to the next out, in whole elapsed minutes; None where the punch is missing."""
 
     in_at: datetime | None
     out_at: datetime | None
@@ -121,13 +121,13 @@ class WorkInterval(Struct, frozen=True):
 class WorkDay(Struct, frozen=True):
     """One person's work day.
 
-    State without punches: `expected` until the grace has passed, then `absent`; `leave`, `holiday`,
-    `day_off`, or `inactive`. With punches: `half_day` or `late` by the arrival, otherwise `left` once
-    the last punch is an out and `present` until then. `at_work`: in, and the day is not over.
-    `open`: a punch is missing. `late_minutes` and `early_minutes` count from the shift's start and end,
-    rounded down, but are at least 1 when the person was late or early; `worked_minutes` is the sum of
-    the pairs less `break_minutes`; `overtime_minutes` is what of it exceeds `expected_minutes`.
-    `leave` and `leave_half` are shown whatever the state.
+    `state` without punches: `expected` until the grace period ends, then `absent`; or `leave`, `holiday`,
+    `day_off`, `inactive`. With punches: `half_day` or `late` by the arrival, otherwise `left` after a last
+    punch out and `present` until then. `at_work`: punched in, and the day is not over. `open`: a punch is
+    missing. `late_minutes` and `early_minutes` are counted from the shift's start and end and rounded down,
+    but are at least 1 if the person was late or early. `worked_minutes` is the sum of `pairs` less
+    `break_minutes`; `overtime_minutes` is the part of it above `expected_minutes`. `leave` and `leave_half`
+    are shown in any state.
     """
 
     date: date

@@ -23,10 +23,10 @@ TRIES = 5
 
 
 class ErasureReceipt(Struct, frozen=True, kw_only=True):
-    """What an erasure removed, counted when it began; work days and punches may only have lost their person.
+    """What an erasure removed, counted when it began. Punches and work days may have been anonymised instead.
 
-    `complete`: each place was looked at again, and nothing is left. Otherwise something under way has yet to
-    go, and will within two minutes.
+    `complete` means that every place was checked again and nothing is left. Otherwise a request that was
+    already running is still to be undone, which takes at most two minutes.
     """
 
     complete: bool

@@ -92,14 +92,14 @@ class Row(Struct, frozen=True):
 
 
 class CellError(Struct, frozen=True):
-    """What is wrong with a cell; `field` is the column's, or empty for a cell without one."""
+    """An invalid cell. `field` is the field of its column, empty for a cell without a column."""
 
     field: str
     message: str
 
 
 class ImportRowResult(Struct, frozen=True):
-    """What became of a row; `person_id` is the one who was made, or who has the code already."""
+    """The result of a row. `person_id` is the person created, or the one who already has the code."""
 
     row: int
     status: Literal["created", "valid", "invalid", "exists"]
@@ -108,7 +108,7 @@ class ImportRowResult(Struct, frozen=True):
 
 
 class ImportResult(Struct, frozen=True):
-    """What became of a file; `failed` counts the rows that are invalid or whose code is taken."""
+    """The result of an import. `failed` counts rows that are invalid or whose code is taken."""
 
     dry_run: bool
     mode: Mode

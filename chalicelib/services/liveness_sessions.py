@@ -21,7 +21,10 @@ LIFE = timedelta(minutes=3)
 
 
 class CreatedLivenessSession(Struct, frozen=True):
-    """All that a camera page needs for one attempt; compare `server_time` with the device's clock."""
+    """A liveness session: all that a camera page needs for one attempt.
+
+    `server_time` lets the page correct for its device's clock.
+    """
 
     session_id: str
     region: str
@@ -31,7 +34,7 @@ class CreatedLivenessSession(Struct, frozen=True):
 
 
 class LivenessSessionView(Struct, frozen=True):
-    """Where a session stands. No score: those are nobody's business at a camera."""
+    """The status of a liveness session. Scores are never shown here."""
 
     session_id: str
     status: Literal["waiting", "running", "finished", "used", "expired"]

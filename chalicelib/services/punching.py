@@ -54,16 +54,16 @@ LOOKED_LIKE = 80.0
 
 
 class NewPunch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A finished liveness session to be spent; `auto`: the day's first punch is an in, then in turn."""
+    """A finished liveness session to punch with. `auto` alternates, starting each day with an in."""
 
     liveness_session_id: SessionId
     direction: Asked = "auto"
 
 
 class PunchReceipt(Struct, frozen=True, kw_only=True):
-    """What a kiosk shows. `at` is in the site's zone; a `duplicate` is the punch made moments before.
+    """The punch, as shown at a kiosk. `at` is in the site's zone; a `duplicate` repeats the previous punch.
 
-    A kiosk is told a first name and no id; who may see people is told the whole name.
+    Kiosks receive the given name and no person id; callers who may see people receive the full name.
     """
 
     punch_id: str

@@ -22,13 +22,13 @@ from chalicelib.web.request import Reply
 
 
 class FaceData(FaceView, frozen=True, kw_only=True):
-    """An enrolled face with a link to its photo that works for a minute."""
+    """An enrolled face, with a link to its photo that is valid for one minute."""
 
     photo: SignedLink
 
 
 class LivenessSessionData(Struct, frozen=True, kw_only=True):
-    """A liveness session that led to the person."""
+    """A liveness session that was used by the person. Scores are in percent."""
 
     session_id: str
     created_at: datetime
@@ -39,7 +39,7 @@ class LivenessSessionData(Struct, frozen=True, kw_only=True):
 
 
 class PersonData(Struct, frozen=True, kw_only=True):
-    """Everything that is held on a person."""
+    """All data held about a person."""
 
     person: PersonView
     consents: list[Consent]

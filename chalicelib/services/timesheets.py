@@ -52,9 +52,9 @@ Marks = dict[str, dict[date, tuple[TimeEvent, ...]]]
 
 
 class RosterPage(Struct, frozen=True):
-    """Where people are on a date, and how many are in each state.
+    """The roster of a date: the state of each person, and the number of people in each state.
 
-    The counts are of everybody in the group asked for, whatever `state`, `q` and the page leave out.
+    The counts cover the whole group, whatever `state`, `q` and the page select.
     """
 
     date: date
@@ -66,8 +66,8 @@ class RosterPage(Struct, frozen=True):
 class MonthlySheet(Struct, frozen=True):
     """A month at a glance: for each person a mark for each of `days`, and totals.
 
-    Marks: P present, L late, H half a day, A absent, V on leave, F public holiday, O day off, nothing
-    where the day is still to come or the person is not with the site; `?` after one: a punch is missing.
+    Marks: P present, L late, H half day, A absent, V leave, F public holiday, O day off, empty for a date
+    in the future or outside the person's employment; `?` is added if a punch is missing.
     """
 
     month: str

@@ -50,7 +50,7 @@ _SCHEME = re.compile("bearer +", re.IGNORECASE)
 
 
 class NewToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A token to be made. `label` names its holder, a device as a rule: kiosk punches carry it."""
+    """A token to create. `label` names its holder, usually a device; punches made with it carry the label."""
 
     role: Role
     label: Annotated[str, Meta(min_length=1, max_length=100, examples=["front door"])]
@@ -59,7 +59,7 @@ class NewToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class TokenView(Struct, frozen=True, kw_only=True):
-    """A token as admins see it; `last_used_at` is right to the hour."""
+    """A token, without its secret. `last_used_at` is accurate to the hour."""
 
     token_id: str
     role: Role
@@ -76,7 +76,7 @@ class TokenView(Struct, frozen=True, kw_only=True):
 
 
 class CreatedToken(TokenView, frozen=True, kw_only=True):
-    """A token just made; `token` is shown this once and kept nowhere."""
+    """A new token. `token` is its secret: it is shown once and not stored."""
 
     token: str
 

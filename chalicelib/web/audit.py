@@ -39,7 +39,10 @@ SHOWN = timedelta(days=31)
 
 
 class AuditView(Struct, frozen=True, kw_only=True):
-    """An entry of the audit. `by` is a token's id; `status` is null when it is not known what came of it."""
+    """An audit entry. `by` is the id of a token; ids of people in `about` are masked.
+
+    `status` is null if the process stopped before the outcome was known.
+    """
 
     entry_id: str
     at: datetime

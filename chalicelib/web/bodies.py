@@ -14,7 +14,7 @@ from chalicelib.web.request import Request, decode
 
 
 class PhotoJson(Struct, forbid_unknown_fields=True):
-    """A photo in base64 (padded, no `data:` before it, no spaces), or the id of one that was uploaded."""
+    """A photo in base64 (padded, without `data:` prefix or spaces), or the id of an upload."""
 
     photo: bytes | UnsetType = UNSET
     upload_id: UploadId | UnsetType = UNSET

@@ -21,9 +21,9 @@ OPEN = "The lab's routes are OPEN: anybody who reaches this service can enrol, l
 
 
 class Health(Struct, frozen=True):
-    """What anybody may know. `warning` says so where the lab's routes take calls from everybody.
+    """The health of the service. `warning` is set where the lab's routes are open to everybody.
 
-    `checks` says of the table, the bucket and the collection whether they answer, to an admin who asks.
+    `checks` holds the result for the table, the bucket and the face collection, if an admin asked for it.
     """
 
     status: Literal["ok", "failed"]

@@ -121,9 +121,9 @@ def _operation(document: Json, path: str, method: str, operation: Json) -> str:
         parts.append(_table(_parameter(_resolved(document, one)) for one in parameters))
     if "requestBody" in operation:
         parts += ["<h4>Body</h4>", _content(operation["requestBody"]["content"])]
-    parts.append("<h4>Answers</h4>")
-    answers = ((status, _resolved(document, one)) for status, one in operation["responses"].items())
-    parts.append(_table((f"<code>{status}</code>", _answer(status, one)) for status, one in answers))
+    parts.append("<h4>Responses</h4>")
+    responses = ((status, _resolved(document, one)) for status, one in operation["responses"].items())
+    parts.append(_table((f"<code>{status}</code>", _response(status, one)) for status, one in responses))
     return "".join([*parts, "</section>"])
 
 
@@ -135,12 +135,12 @@ def _parameter(parameter: Json) -> tuple[str, str]:
     return name, f"{_kind(parameter['schema'])} {text}"
 
 
-def _answer(status: str, answer: Json) -> str:
-    content = answer.get("content", {})
-    text = _prose(answer["description"])
+def _response(status: str, response: Json) -> str:
+    content = response.get("content", {})
+    text = _prose(response["description"])
     if status >= "400":  # the shape is always the same, and the codes are in the text
         return text
-    headers = [name for name in answer.get("headers", {}) if name != "X-Request-Id"]
+    headers = [name for name in response.get("headers", {}) if name != "X-Request-Id"]
     named = ", ".join(f"<code>{escape(name)}</code>" for name in headers)
     return text + (f'<p class="soft">Headers: {named}</p>' if named else "") + _content(content)
 
