@@ -1,4 +1,4 @@
-"""What the lab's routes take and answer, in the lab's own names."""
+"""The request and response bodies of the lab's routes, with the lab's own field names."""
 
 from typing import Annotated, Literal, NotRequired, TypedDict
 

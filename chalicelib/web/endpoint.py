@@ -1,12 +1,12 @@
-"""The seam between Chalice and the rest: decode -> call -> encode, scopes, errors, CORS.
+"""The adapter between Chalice and the views: decoding, authentication, encoding, errors, headers.
 
-With app.py the only importer of chalice. A view is a typed function; everything it takes is checked
-against its annotations before it runs:
+Apart from app.py, this is the only module that imports chalice. A view is a typed function; its arguments
+are validated against its annotations before it runs:
 
     body      a Struct (JSON), or any type with a classmethod `from_request(Request)`
-    request   the Request itself, for what is neither path, query nor body
-    caller    who is asking: the Caller that the token stands for
-    others    path parameters, then the query string; one that the view does not name is a 400
+    request   the Request itself, for anything that is neither path, query nor body
+    caller    the Caller that the token stands for
+    others    path parameters, then query parameters; one that the view does not declare is a 400
 """
 
 import functools
@@ -49,7 +49,7 @@ from chalicelib.web.request import (
 )
 
 PARAMETER_CHARS = 2000
-"""Most characters of a value in the path or the query; a cursor may have so many."""
+"""The most characters of a path or query parameter, which is also the limit of a cursor."""
 
 
 SECURITY_HEADERS = {
@@ -61,22 +61,22 @@ SECURITY_HEADERS = {
 
 
 DEADLINE_S = 18.0
-"""When to stop beginning calls to AWS: one attempt takes 10 s at most, and API Gateway gives up at 29 s."""
+"""No call to AWS is started after this: an attempt takes up to 10 s, and API Gateway gives up at 29 s."""
 
 
 _serving: ContextVar[ChaliceRequest] = ContextVar("request")
-"""What this thread serves; Chalice's own `current_request` is one for all threads."""
+"""The request of this thread; Chalice's own `current_request` is shared by all threads."""
 
 
 View = Callable[..., Any]
 
 
 Authenticate = Callable[[Request, str], Caller | None]
-"""Tells who is calling, given the scope that is needed; raises Unauthenticated, Forbidden or TooMany."""
+"""Authenticates a request for a scope; raises Unauthenticated, Forbidden or TooMany."""
 
 
 ErrorFormat = Callable[[errors.RollcallError, Request], tuple[int, Any]]
-"""Gives an error its status and body. The annotation of what it returns is the schema of a route's errors."""
+"""Turns an error into a status and a body. Its return annotation gives the schema of the route's errors."""
 
 
 class Endpoints:
@@ -137,8 +137,8 @@ class Endpoints:
             def run(request: Request, path: Mapping[str, str]) -> Reply:
                 _require_media(request, consumes)
                 given = arguments.read(path, request, self._verify_cursor)
-                noted = request.method in MUTATIONS if audit is None else audit
-                if not (noted and request.caller and request.caller.may("manager")):
+                is_audited = request.method in MUTATIONS if audit is None else audit
+                if not (is_audited and request.caller and request.caller.may("manager")):
                     return reply_of(request, view(**given))
                 gateways = self._audit_log(), self._signing_key()
                 with audited(*gateways, request, _name(request), path, now=self._now()) as record_outcome:
@@ -197,7 +197,7 @@ class Endpoints:
             gateways = self._audit_log(), self._signing_key(), self._rate_limits()
             refused(*gateways, request, _name(request), error, now=self._now())
         if isinstance(error, errors.UnsupportedMediaType):
-            error_format = error_body  # Chalice refuses media types itself too, and knows no other shape
+            error_format = error_body  # as in the 415 that Chalice itself sends
         return _error_response(error_format, error, request, photo_advice(error, request.language))
 
     def _request(self) -> Request:
@@ -207,7 +207,7 @@ class Endpoints:
         return Request(
             method=request.method,
             path=request.context.get("path", request.path),
-            route=request.path,  # what Chalice calls its path is the route's template
+            route=request.path,  # Chalice's `path` is the template of the route
             query={name: params.getlist(name) for name in params} if params else {},
             headers=request.headers,
             body=raw.encode() if isinstance(raw, str) else raw,
@@ -216,14 +216,14 @@ class Endpoints:
         )
 
     def _finish(self, request: ChaliceRequest, get_response: Callable[[Any], Response]) -> Response:
-        """Give every answer, Chalice's own 405, 415 and 500 too, headers and the error shape; measure it."""
+        """Add headers to every response and log it, including the 405, 415 and 500 of Chalice itself."""
         request_id = _request_id(request)
         _serving.set(request)
         with metrics.measuring(DEADLINE_S) as meter:
             response = get_response(request)
-            said = {"route": f"{request.method} {request.path}", "status": response.status_code}
+            fields = {"route": f"{request.method} {request.path}", "status": response.status_code}
             ms = 1000 * (perf_counter() - meter.began)
-            self._log_request(meter, ms, said | {"RequestId": request_id})
+            self._log_request(meter, ms, fields | {"RequestId": request_id})
         if isinstance(response.body, dict) and "Code" in response.body:
             response.body["RequestId"] = request_id
             response.headers.setdefault("Content-Type", "application/json")
@@ -237,7 +237,7 @@ class Endpoints:
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """What a route says of itself besides its signature."""
+    """The properties of a route that its signature does not show."""
 
     scope: str
     status: int
@@ -250,11 +250,11 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 
 OF_THE_REQUEST = ("body", "request", "caller")
-"""What a view may take that is neither in the path nor in the query."""
+"""Parameters of views that are neither in the path nor in the query."""
 
 
 class _Arguments:
-    """What a view takes, worked out once from its signature."""
+    """The arguments of a view, derived once from its signature."""
 
     def __init__(self, view: View) -> None:
         self._hints = typing.get_type_hints(view, include_extras=True)
@@ -265,13 +265,13 @@ class _Arguments:
                 required = parameter.default is inspect.Parameter.empty
                 kind = without_none(self._hints[name])
                 fields.append((name, kind) if required else (name, kind, parameter.default))
-        # A struct, so that a misspelt query parameter is refused and not silently ignored.
+        # A Struct refuses a misspelt query parameter instead of ignoring it.
         self._struct = msgspec.defstruct(
             "Parameters",
             fields,
             forbid_unknown_fields=True,
             kw_only=True,
-            rename=lambda name: name.rstrip("_"),  # `from_` is how Python can say `from`
+            rename=lambda name: name.rstrip("_"),  # a parameter named by a keyword, such as `from_`
         )
 
     def read(
@@ -319,7 +319,7 @@ def _require_media(request: Request, consumes: Sequence[str]) -> None:
 
 
 def without_none(kind: Any) -> Any:
-    """Take None out of a parameter's type: a caller leaves it out, the text `null` is a mistake."""
+    """Remove None from a parameter's type: a caller omits the parameter, and the text `null` is invalid."""
     if typing.get_origin(kind) not in (types.UnionType, typing.Union):
         return kind
     return typing.Union[tuple(one for one in typing.get_args(kind) if one is not types.NoneType)]  # noqa: UP007
@@ -332,7 +332,7 @@ def _response(reply: Reply, request: Request) -> Response:
     if isinstance(reply.body, str):
         text = reply.body
     else:
-        # Chalice would encode with the standard library, seven times slower on a long list.
+        # Chalice would use the standard library's json, which is seven times slower on a long list.
         text = msgspec.json.encode(reply.body).decode()
         headers["Content-Type"] = "application/json"
     if request.method == "GET" and reply.status == 200:
@@ -369,7 +369,7 @@ def _matches(wanted: str, etag: str) -> bool:
 
 
 def _request_id(request: ChaliceRequest | None) -> str:
-    """API Gateway's id of the request, or one of our own where there is no gateway."""
+    """Return API Gateway's id of the request, or a new one where there is no gateway."""
     if request is None:
         return str(uuid.uuid4())
     return str(request.context.setdefault("requestId", str(uuid.uuid4())))

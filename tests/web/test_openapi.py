@@ -327,7 +327,8 @@ def test_the_page_shows_everything_and_fetches_nothing(http: Http) -> None:
 
 
 def test_the_page_shows_text_as_text() -> None:
-    hostile = json.loads(json.dumps(DOCUMENT).replace("Add a person.", "<script>alert(1)</script> & `a<b`"))
+    text = json.dumps(DOCUMENT).replace("Create a person.", "<script>alert(1)</script> & `a<b`")
+    hostile = json.loads(text)
     text = page.page(hostile)
     assert "<script" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; <code>a&lt;b</code>" in text
