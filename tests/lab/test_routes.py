@@ -98,7 +98,7 @@ def test_not_live_is_a_200_with_a_reason(
     assert "NaN" not in shown.body.decode()
 
 
-def test_a_session_that_is_not_finished_is_not_spent_by_asking(http: Http, finish: Finish) -> None:
+def test_reading_an_unfinished_session_does_not_use_it(http: Http, finish: Finish) -> None:
     index(http, "A", photos_of_a()[0])
     session_id = session(http)
     http.get(f"/liveness-result/{session_id}")
@@ -117,7 +117,7 @@ def test_a_session_that_is_not_finished_is_not_spent_by_asking(http: Http, finis
         ),
     ],
 )
-def test_results_that_cannot_be_given(http: Http, path: str, status: int, error: str) -> None:
+def test_results_of_unknown_sessions_are_errors(http: Http, path: str, status: int, error: str) -> None:
     answer = http.get(path)
     assert answer.status_code == status
     assert answer.json_body["success"] is False
@@ -133,13 +133,13 @@ def test_results_that_cannot_be_given(http: Http, path: str, status: int, error:
         pytest.param({"name": 1, "fileBase64": "aa", "fileName": "a", "fileType": "image/jpeg"}, id="type"),
     ],
 )
-def test_enrolment_wants_all_four_fields(http: Http, body: Any) -> None:
+def test_enrolment_requires_all_four_fields(http: Http, body: Any) -> None:
     answer = http.post("/index-face", body)
     assert answer.status_code == 400
     assert answer.json_body == {"success": False, "error": "Missing required fields"}
 
 
-def test_a_photo_without_a_face_is_a_200_that_says_so(http: Http) -> None:
+def test_a_photo_without_a_face_is_a_200_with_a_reason(http: Http) -> None:
     answer = index(http, "A", no_face_photo())
     assert answer.status_code == 200
     assert answer.json_body == {"success": False, "message": "No face detected in image"}
@@ -169,7 +169,7 @@ def multipart(**fields: bytes) -> tuple[bytes, dict[str, str]]:
     return lines + b"--xyz--\r\n", {"Content-Type": "multipart/form-data; boundary=xyz"}
 
 
-def test_enrolment_takes_a_multipart_form_too(http: Http) -> None:
+def test_enrolment_accepts_a_multipart_form(http: Http) -> None:
     answer = http.post("/index-face", *multipart(name="Ánh".encode(), photo=photo("astronaut")))
     assert answer.json_body == {"success": True, "name": "Ánh"}
     assert len(faces(http)) == 1
@@ -212,7 +212,7 @@ def test_what_axios_makes_of_the_form_is_a_clear_400(http: Http) -> None:
     assert answer.json_body == {"success": False, "error": "No photo uploaded"}
 
 
-def test_deleting_a_face_takes_photo_and_vector_away(http: Http, boto: Callable[[str], Any]) -> None:
+def test_deleting_a_face_deletes_its_photo_and_vector(http: Http, boto: Callable[[str], Any]) -> None:
     index(http, "A", photos_of_a()[0])
     [face] = faces(http)
     answer = http.delete("/delete-face", {"faceId": face["FaceId"], "s3Key": face["s3Key"]})
@@ -234,20 +234,20 @@ def test_deleting_a_face_takes_photo_and_vector_away(http: Http, boto: Callable[
         pytest.param(b'{"faceId": 1, "s3Key": "y"}', "Missing faceId or s3Key", id="a number"),
     ],
 )
-def test_deletions_that_cannot_be_understood(http: Http, body: bytes, error: str) -> None:
+def test_invalid_deletions_are_a_400(http: Http, body: bytes, error: str) -> None:
     answer = http.call("DELETE", "/delete-face", body, {"Content-Type": "application/json"})
     assert answer.status_code == 400
     assert answer.json_body == {"success": False, "error": error}
 
 
-def test_attendance_wants_a_person(http: Http) -> None:
+def test_attendance_requires_a_person(http: Http) -> None:
     answer = http.get("/attendance")
     assert answer.status_code == 400
     assert answer.json_body == {"success": False, "error": "Missing externalImageId"}
     assert http.get("/attendance", externalImageId="nobody_x").json_body["count"] == 0
 
 
-def test_fifty_calls_for_one_session_are_one_punch_and_one_answer(
+def test_fifty_calls_for_one_session_are_one_punch_and_one_response(
     http: Http, finish: Finish, boto: Callable[[str], Any]
 ) -> None:
     index(http, "A", photos_of_a()[0])
@@ -264,7 +264,7 @@ def punches(boto: Callable[[str], Any]) -> list[dict[str, Any]]:
     return [item for item in items if item["sk"]["S"].startswith("PUNCH#")]
 
 
-def test_every_answer_carries_cors_and_no_trace(http: Http) -> None:
+def test_every_response_has_cors_headers_and_no_traceback(http: Http) -> None:
     for answer in (
         http.get("/health"),
         http.get("/attendance"),
@@ -302,7 +302,7 @@ def test_a_face_is_not_enrolled_under_a_second_name(http: Http) -> None:
     assert len(faces(http)) == 1
 
 
-def test_faces_are_listed_as_people_look_them_up(http: Http, directory: Directory) -> None:
+def test_faces_are_listed_in_order_of_name(http: Http, directory: Directory) -> None:
     now = datetime.now(UTC)
     for number, name in enumerate(["Zoe", "Đặng", "anh", "Ánh B", "Em"]):
         person = Person(

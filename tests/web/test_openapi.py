@@ -114,7 +114,7 @@ def test_operations_and_only_those_of_the_app_are_documented_under_unique_names(
 
 
 @pytest.mark.parametrize(("path", "method", "entry"), routes())
-def test_what_a_body_may_be_is_what_the_route_takes(path: str, method: str, entry: Any) -> None:
+def test_the_documented_media_types_are_accepted_by_the_route(path: str, method: str, entry: Any) -> None:
     body = DOCUMENT["paths"][path][method].get("requestBody", {"content": {}})
     assert set(body["content"]) <= set(entry.view_function.endpoint.consumes)
 
@@ -163,7 +163,7 @@ def conforming(answer: HTTPResponse, method: str, path: str) -> Any:
     return body
 
 
-def test_answers_of_the_service_and_of_people_are_as_documented(http: Http) -> None:
+def test_responses_about_the_service_and_people_are_as_documented(http: Http) -> None:
     conforming(http.get("/health"), "get", "/health")
     made = http.post("/v1/people", {"name": "Ánh", "code": "A-1", "email": "a@example.com", "group": "G"})
     person = conforming(made, "post", "/v1/people")["person_id"]
@@ -189,7 +189,7 @@ def test_answers_of_the_service_and_of_people_are_as_documented(http: Http) -> N
     conforming(http.call("PUT", "/v1/settings", {}), "put", "/v1/settings")
 
 
-def test_answers_about_faces_and_punches_are_as_documented(http: Http, finish: Finish) -> None:
+def test_responses_about_faces_and_punches_are_as_documented(http: Http, finish: Finish) -> None:
     person = http.post("/v1/people", {"name": "Ánh", "consent": CONSENT}).json_body["person_id"]
     enrolled, seen, _ = photos_of_a()
     jpeg = {"Content-Type": "image/jpeg"}
@@ -224,7 +224,7 @@ def test_answers_about_faces_and_punches_are_as_documented(http: Http, finish: F
     conforming(http.get("/v1/timesheets/monthly", month=day[:7]), "get", "/v1/timesheets/monthly")
 
 
-def test_answers_of_the_lab_are_as_documented(http: Http, finish: Finish) -> None:
+def test_responses_of_the_lab_are_as_documented(http: Http, finish: Finish) -> None:
     enrolled, seen, _ = photos_of_a()
     conforming(http.post("/index-face", {"name": "A"}), "post", "/index-face")
     head = '--x\r\nContent-Disposition: form-data; name="{}"; filename="{}"\r\n\r\n'
@@ -248,13 +248,13 @@ def test_answers_of_the_lab_are_as_documented(http: Http, finish: Finish) -> Non
     conforming(http.delete("/delete-face", removed | {"faceId": "00"}), "delete", "/delete-face")
 
 
-def test_what_the_framework_refuses_has_the_one_error_shape_too(http: Http) -> None:
+def test_errors_of_chalice_have_our_format(http: Http) -> None:
     answer = http.post("/v1/people", b"name=B", {"Content-Type": "application/x-www-form-urlencoded"})
     assert conforming(answer, "post", "/v1/people")["Code"] == "UnsupportedMediaType"
 
 
 @pytest.mark.parametrize(("path", "name"), [("/v1/people", "status"), ("/v1/attendance", "date")])
-def test_null_is_not_how_a_parameter_is_left_out(http: Http, path: str, name: str) -> None:
+def test_null_is_not_a_missing_parameter(http: Http, path: str, name: str) -> None:
     assert http.get(path, **{name: "null"}).status_code == 400
 
 
@@ -275,13 +275,13 @@ def test_a_reused_key_is_no_success_on_the_labs_routes_either(http: Http) -> Non
         pytest.param(b'{"name": "A", "nmae": 1}', "unknown field `nmae`", id="misspelt"),
     ],
 )
-def test_a_body_that_cannot_be_read_is_named(http: Http, body: bytes, message: str) -> None:
+def test_the_error_names_what_is_wrong_in_a_body(http: Http, body: bytes, message: str) -> None:
     answer = http.post("/v1/people", body, {"Content-Type": "application/json"})
     assert message in conforming(answer, "post", "/v1/people")["Message"]
 
 
 @pytest.mark.parametrize("face", ["00", "%00", "%FF", "a%2Fb", "á"])
-def test_a_face_that_cannot_be_is_not_there(http: Http, face: str) -> None:
+def test_an_impossible_face_id_is_a_404(http: Http, face: str) -> None:
     person = http.post("/v1/people", {"name": "B", "consent": CONSENT}).json_body["person_id"]
     path = "/v1/people/{person_id}/faces/{face_id}"
     answer = http.delete(f"/v1/people/{person}/faces/{face}")
@@ -294,7 +294,9 @@ def test_a_face_that_cannot_be_is_not_there(http: Http, face: str) -> None:
 @pytest.mark.parametrize(
     "change", [{"kind": "\0"}, {"kind": "\u202e"}, {"since": "0001-01-01", "until": "0001-01-02"}]
 )
-def test_a_leave_that_nobody_could_read_or_have_is_refused(http: Http, change: dict[str, str]) -> None:
+def test_a_leave_with_invisible_text_or_impossible_dates_is_refused(
+    http: Http, change: dict[str, str]
+) -> None:
     person = http.post("/v1/people", {"name": "B", "consent": CONSENT}).json_body["person_id"]
     body = {"since": "2026-11-23", "until": "2026-11-23", "kind": "annual"} | change
     answer = http.post(f"/v1/people/{person}/leaves", body)
@@ -304,7 +306,7 @@ def test_a_leave_that_nobody_could_read_or_have_is_refused(http: Http, change: d
 # --- what is served -------------------------------------------------------------------------------
 
 
-def test_the_document_is_served_and_can_be_polled(http: Http) -> None:
+def test_the_document_is_served_with_an_etag(http: Http) -> None:
     answer = http.get("/openapi.json")
     assert answer.json_body == json.loads(json.dumps(DOCUMENT))
     again = http.call("GET", "/openapi.json", headers={"If-None-Match": answer.headers["ETag"]})

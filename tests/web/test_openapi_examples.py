@@ -123,7 +123,7 @@ def test_counts_add_up() -> None:
         assert result.failed == sum(row.status in ("invalid", "exists") for row in result.items)
 
 
-def test_who_was_not_there_has_no_times() -> None:
+def test_absent_people_have_no_times() -> None:
     rows = [*every(RosterRow), *(day for sheet in every(Timesheet) for day in sheet.days)]
     assert {row.state for row in rows} >= {"left", "late", "absent", "leave", "day_off"}
     for row in rows:
@@ -151,7 +151,7 @@ def test_a_punchs_id_tells_its_instant() -> None:
         assert one["work_day"] == one["at"][:10]
 
 
-def test_what_begins_ends_after_it() -> None:
+def test_ranges_do_not_run_backwards() -> None:
     pairs = [("since", "until"), ("created_at", "updated_at"), ("server_time", "expires_at")]
     for _, _, example in BODIES:
         for one in dicts(example):

@@ -121,7 +121,7 @@ def calls(person: str, face: str, session: str, uploads: list[str]) -> dict[str,
     }
 
 
-def test_what_aws_says_of_itself_stays_inside(http: Http, caplog: pytest.LogCaptureFixture) -> None:
+def test_details_of_aws_are_not_exposed(http: Http, caplog: pytest.LogCaptureFixture) -> None:
     person = http.post("/v1/people", {"name": "Ánh", "consent": CONSENT}).json_body["person_id"]
     face = http.post(f"/v1/people/{person}/faces", photo_of_c(), JPEG).json_body["face_id"]
     session = http.post("/v1/liveness-sessions").json_body["session_id"]
@@ -186,7 +186,7 @@ def answers(http: Http) -> Iterator[tuple[int, Any]]:
         events.unregister("before-send.dynamodb", unique_id="refused")
 
 
-def test_every_answer_has_the_security_headers(http: Http) -> None:
+def test_every_response_has_the_security_headers(http: Http) -> None:
     for status, answer in answers(http):
         assert answer.status_code == status, answer.body
         for name, value in SECURITY_HEADERS.items():
@@ -197,7 +197,7 @@ def test_every_answer_has_the_security_headers(http: Http) -> None:
         assert not [text for pair in answer.headers.items() for text in pair if "\n" in text or "\r" in text]
 
 
-def test_the_origin_that_may_call_is_a_setting() -> None:
+def test_the_allowed_origin_is_configurable() -> None:
     script = """
 from chalice.test import Client
 from app import app
