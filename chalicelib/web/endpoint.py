@@ -99,7 +99,7 @@ class Endpoints:
         stored_replies: Callable[[], StoredReplies],
     ) -> None:
         self._app = app
-        self._now = now
+        self.now = now
         self._authenticate = authenticate
         self._log_request = log_request
         self._audit_log = audit_log
@@ -141,7 +141,7 @@ class Endpoints:
                 if not (is_audited and request.caller and request.caller.may("manager")):
                     return reply_of(request, view(**given))
                 gateways = self._audit_log(), self._signing_key()
-                with audited(*gateways, request, _name(request), path, now=self._now()) as record_outcome:
+                with audited(*gateways, request, _name(request), path, now=self.now()) as record_outcome:
                     reply = reply_of(request, view(**given))
                     record_outcome(reply)
                 return reply
@@ -162,7 +162,7 @@ class Endpoints:
                         caller = (authenticate or self._authenticate)(request, scope)
                         request = msgspec.structs.replace(request, caller=caller)
                     reply = run_once(
-                        self._stored_replies, self._now(), request, lambda: run(request, path), on_replay
+                        self._stored_replies, self.now(), request, lambda: run(request, path), on_replay
                     )
                 except errors.RollcallError as error:
                     return self._refuse(error, request, error_format)
@@ -195,7 +195,7 @@ class Endpoints:
         metrics.record_metric(type(error).__name__)
         if isinstance(error, errors.TooMany):
             gateways = self._audit_log(), self._signing_key(), self._rate_limits()
-            refused(*gateways, request, _name(request), error, now=self._now())
+            refused(*gateways, request, _name(request), error, now=self.now())
         if isinstance(error, errors.UnsupportedMediaType):
             error_format = error_body  # as in the 415 that Chalice itself sends
         return _error_response(error_format, error, request, photo_advice(error, request.language))

@@ -38,7 +38,8 @@ def clock(monkeypatch: pytest.MonkeyPatch, http: Http) -> Any:
     import app
 
     ahead = [timedelta(0)]
-    monkeypatch.setattr(app, "now", lambda: datetime.now(UTC) + ahead[0])
+    for owner in (app, app.endpoint):
+        monkeypatch.setattr(owner, "now", lambda: datetime.now(UTC) + ahead[0])
     return lambda by: ahead.__setitem__(0, by)
 
 
