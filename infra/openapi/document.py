@@ -175,11 +175,11 @@ def _parameters(schemas: Schemas, path: str, view: Any, hints: Mapping[str, Any]
 
 
 def _responses(schemas: Schemas, method: str, endpoint: Endpoint, hints: Mapping[str, Any]) -> Json:
-    answers, returned = endpoint.responses, hints["return"]
-    if answers is None:
-        answers = {} if returned is typing.NoReturn else {endpoint.status: returned}
+    by_status, returned = endpoint.responses, hints["return"]
+    if by_status is None:
+        by_status = {} if returned is typing.NoReturn else {endpoint.status: returned}
     made: dict[int, Json] = {}
-    for status, kinds in answers.items():
+    for status, kinds in by_status.items():
         made[status] = {"description": _STATUS_TEXTS.get(status, "OK"), "headers": _headers("X-Request-Id")}
         if kinds is not types.NoneType:
             made[status]["content"] = schemas.contents(_members(kinds), status)

@@ -1,4 +1,4 @@
-"""The examples of the OpenAPI document: instances of the types themselves, one story told throughout.
+"""The examples of the OpenAPI document: instances of the types themselves, all from one story.
 
 On Monday, 23 November 2026, class 12A1 comes to school. What a rule computes (days, totals, counts) is
 computed by that rule here too, so that an example cannot say what the service never would.
@@ -69,7 +69,7 @@ _HANDLE = f"{PERSON}_Nguyễn Văn Ánh"
 
 
 def _at(clock: str, day: date = MONDAY) -> datetime:
-    """Give an instant by the site's clock."""
+    """Return an instant on the site's clock."""
     return datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=_LOCAL)
 
 
@@ -332,7 +332,7 @@ _AT_STATUS: dict[tuple[int, type], Struct] = {
         _HEALTH, status="failed", checks={"table": "ok", "bucket": "ok", "collection": "failed"}
     ),
 }
-"""What a status says that the other status of the same route does not."""
+"""Examples for a status that differs from the other status of the same route."""
 
 
 _LAB_IMAGE: shapes.LabImage = {
@@ -343,7 +343,7 @@ _LAB_IMAGE: shapes.LabImage = {
 
 
 def _lab() -> dict[Any, Mapping[str, Any]]:
-    """Make the examples of the lab's types, as its routes answer where they are open to everybody."""
+    """Return the examples of the lab's types, as on a stage where its routes are open."""
     registration: shapes.LabRegistration = {
         "name": _ANH.name,
         "fileBase64": PHOTO,
@@ -407,7 +407,7 @@ _BY_TYPE: dict[Any, Any] = {type(one): one for one in _EXAMPLES} | _lab()
 
 
 def body(kind: Any, status: int | None = None) -> Any:
-    """Give the example of a body's type as JSON-like values, where it matters the one of a status."""
+    """Return the example of a body's type, or that of a status, as JSON-like values."""
     if hasattr(kind, "__metadata__"):
         return body(kind.__origin__, status)
     if typing.get_origin(kind) is Page:

@@ -61,7 +61,7 @@ border-bottom:1px solid var(--line)}main{padding:1.5rem 1rem 4rem}td:first-child
 
 
 def page(document: Json) -> str:
-    """Write the page."""
+    """Render the page of a document."""
     info = document["info"]
     title = escape(f"{info['title']} API {info['version']}")
     menu, body = [], []
@@ -138,7 +138,7 @@ def _parameter(parameter: Json) -> tuple[str, str]:
 def _response(status: str, response: Json) -> str:
     content = response.get("content", {})
     text = _prose(response["description"])
-    if status >= "400":  # the shape is always the same, and the codes are in the text
+    if status >= "400":  # all errors have one schema, and the description lists the codes
         return text
     headers = [name for name in response.get("headers", {}) if name != "X-Request-Id"]
     named = ", ".join(f"<code>{escape(name)}</code>" for name in headers)
@@ -169,7 +169,7 @@ def _component(name: str, schema: Json) -> str:
 
 
 def _kind(schema: Json) -> str:
-    """Say in a few words what a schema allows."""
+    """Describe a schema in a few words."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f'<a href="#{name}">{name}</a>'
@@ -186,9 +186,9 @@ def _kind(schema: Json) -> str:
     if isinstance(inner, Mapping):
         return f"object of {_kind(inner)} by name"
     words = [schema.get("format") or schema.get("contentEncoding") or kind]
-    for key, said in _LIMITS.items():
+    for key, label in _LIMITS.items():
         if key in schema:
-            words.append(f"{said} <code>{escape(str(schema[key]))}</code>")
+            words.append(f"{label} <code>{escape(str(schema[key]))}</code>")
     if schema.get("default") is not None:
         words.append(f"default <code>{escape(json.dumps(schema['default'], ensure_ascii=False))}</code>")
     return f'<span class="soft">{", ".join(words)}</span>'
@@ -221,7 +221,7 @@ def _table(rows: Iterable[tuple[str, str]]) -> str:
 
 
 def _prose(text: str) -> str:
-    """Write the little Markdown that the document has: paragraphs, lists, `code` and **bold**."""
+    """Render the Markdown that the document uses: paragraphs, lists, `code` and **bold**."""
     made = []
     for block in filter(None, text.split("\n\n")):
         if block.startswith("- "):

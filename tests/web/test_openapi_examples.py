@@ -22,7 +22,7 @@ from chalicelib.services.timesheets import MonthlySheet
 from chalicelib.web.bodies import PhotoJson
 from chalicelib.web.endpoint import Endpoint
 from infra.openapi import document, examples
-from infra.stage import LIVENESS_REGIONS
+from infra.regions import LIVENESS
 
 DOCUMENT = document.build(app)
 ATTENDED = {"present", "late", "left", "half_day"}
@@ -176,9 +176,9 @@ def test_settings_contradict_nothing() -> None:
 def test_regions_have_face_liveness() -> None:
     regions = {one["region"] for _, _, example in BODIES for one in dicts(example) if "region" in one}
     assert regions
-    assert regions <= LIVENESS_REGIONS
+    assert regions <= LIVENESS.keys()
     named = set(re.findall(r"\b[a-z]{2}-[a-z]+-[0-9]\b", msgspec.json.encode(DOCUMENT).decode()))
-    assert named <= LIVENESS_REGIONS
+    assert named <= LIVENESS.keys()
 
 
 def test_photos_are_photos() -> None:
