@@ -246,8 +246,9 @@ class Clock:
 def clock(http: Http, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Stops the service's clock, at the beginning of a minute."""
     clock = Clock()
-    for module in (wiring, sys.modules["app"]):
-        monkeypatch.setattr(module, "now", lambda: clock.now)
+    app = sys.modules["app"]
+    for owner in (wiring, app, app.endpoint):
+        monkeypatch.setattr(owner, "now", lambda: clock.now)
     wiring.authenticator().clear_cache()
     return clock
 

@@ -32,10 +32,10 @@ NEAR = timedelta(days=31)
 
 
 class ManualPunch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A punch without a camera, or a correction.
+    """A punch entered by hand, or a correction.
 
-    `supersedes` is the id of the punch that this one replaces. With `void` that punch is only removed from
-    the work day, and `at` may be omitted.
+    `supersedes` is the id of the punch to replace. With `void` that punch is only removed from the count,
+    and `at` may be left out.
     """
 
     person_id: PersonId
@@ -47,7 +47,10 @@ class ManualPunch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class PunchView(Struct, frozen=True, kw_only=True):
-    """A punch in the log; `at` is in the zone in which it was made. Only managers see the evidence."""
+    """A punch. `at` carries the offset of the zone in which it was made; `by` is the id of a token.
+
+    `evidence` is shown to managers only.
+    """
 
     punch_id: str
     person_id: str

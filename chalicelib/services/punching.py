@@ -49,16 +49,16 @@ LOOKED_LIKE = 80.0
 
 
 class NewPunch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The finished liveness session to use; `auto` alternates, and the first punch of a day is an in."""
+    """A finished liveness session to punch with. `auto` alternates, starting each day with an in."""
 
     liveness_session_id: SessionId
     direction: Asked = "auto"
 
 
 class PunchReceipt(Struct, frozen=True, kw_only=True):
-    """What a kiosk shows. `at` is in the site's zone; a `duplicate` is the punch recorded moments before.
+    """The punch, as shown at a kiosk. `at` is in the site's zone; a `duplicate` repeats the previous punch.
 
-    Kiosks get the first name and no id; managers get the full name.
+    Kiosks receive the given name and no person id; callers who may see people receive the full name.
     """
 
     punch_id: str

@@ -20,7 +20,7 @@ from chalicelib.domain.dates import check_date, date_range, month_dates
 from chalicelib.domain.leave import LeaveRecord
 from chalicelib.domain.person import Person
 from chalicelib.domain.punch import DayRecord
-from chalicelib.domain.reports import Counts, Report, RosterRow, SheetRow, Timesheet
+from chalicelib.domain.reports import MonthlySheetRow, Report, RosterCounts, RosterRow, Timesheet
 from chalicelib.domain.schedule import PATTERN_END, Schedule
 from chalicelib.domain.spreadsheets import Row
 from chalicelib.domain.text import fold
@@ -36,7 +36,7 @@ FEW, SHARE = 100, 4
 is faster to query the days of all."""
 
 
-R = TypeVar("R", Person, RosterRow, Timesheet, SheetRow)
+R = TypeVar("R", Person, RosterRow, Timesheet, MonthlySheetRow)
 
 
 MonthText = Annotated[
@@ -52,13 +52,13 @@ Marks = dict[str, dict[date, tuple[TimeEvent, ...]]]
 
 
 class RosterPage(Struct, frozen=True):
-    """The roster of a date, and how many people are in each state.
+    """The roster of a date: the state of each person, and the number of people in each state.
 
-    The counts are of the whole group; `state`, `q` and the page do not affect them.
+    The counts cover the whole group, whatever `state`, `q` and the page select.
     """
 
     date: date
-    counts: Counts
+    counts: RosterCounts
     items: list[RosterRow]
     next_cursor: str | None
 
@@ -66,13 +66,13 @@ class RosterPage(Struct, frozen=True):
 class MonthlySheet(Struct, frozen=True):
     """A month: for each person a mark for each of `days`, and totals.
 
-    Marks: P present, L late, H half a day, A absent, V on leave, F public holiday, O day off, empty
-    if the day is in the future or the person is not employed; a `?` after a mark: a punch is missing.
+    Marks: P present, L late, H half day, A absent, V leave, F public holiday, O day off, empty for a date
+    in the future or outside the person's employment; `?` is added if a punch is missing.
     """
 
     month: str
     days: list[date]
-    items: list[SheetRow]
+    items: list[MonthlySheetRow]
     next_cursor: str | None
 
 
@@ -242,7 +242,7 @@ class _ReportData:
                     now=self._now,
                 )
 
-    def sheet(self, people: Sequence[Person], size: int) -> Iterator[SheetRow]:
+    def sheet(self, people: Sequence[Person], size: int) -> Iterator[MonthlySheetRow]:
         """Yield rows of the monthly sheet, reading `size` people's days at once."""
         for members, marks in self._read(people, size):
             yield from reports.sheet(
@@ -282,7 +282,7 @@ def _begins(q: str, row: RosterRow) -> bool:
     return f" {q}" in f" {fold(row.name)}" or (row.code is not None and fold(row.code).startswith(q))
 
 
-def _sort_key(one: Person | RosterRow | Timesheet | SheetRow) -> str:
+def _sort_key(one: Person | RosterRow | Timesheet | MonthlySheetRow) -> str:
     return f"{fold(one.name)[:100]}\0{one.person_id}"  # cut, because a cursor has to fit into a URL
 
 

@@ -50,7 +50,7 @@ _SCHEME = re.compile("bearer +", re.IGNORECASE)
 
 
 class NewToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A token to be made. `label` names its holder, a device as a rule: kiosk punches carry it."""
+    """A token to create. `label` names its holder, usually a device; punches made with it carry the label."""
 
     role: Role
     label: Annotated[str, Meta(min_length=1, max_length=100, examples=["front door"])]
@@ -59,7 +59,7 @@ class NewToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class TokenView(Struct, frozen=True, kw_only=True):
-    """A token as admins see it; `last_used_at` is right to the hour."""
+    """A token, without its secret. `last_used_at` is accurate to the hour."""
 
     token_id: str
     role: Role
@@ -75,14 +75,14 @@ class TokenView(Struct, frozen=True, kw_only=True):
         return convert(token, cls, from_attributes=True)
 
 
-class TokenMade(TokenView, frozen=True, kw_only=True):
-    """A token just made; `token` is shown this once and kept nowhere."""
+class CreatedToken(TokenView, frozen=True, kw_only=True):
+    """A new token. `token` is its secret: it is shown once and not stored."""
 
     token: str
 
     def __repr__(self) -> str:
         """Keep the secret out of logs and traces."""
-        return f"TokenMade(token_id={self.token_id!r}, token=...)"
+        return f"CreatedToken(token_id={self.token_id!r}, token=...)"
 
 
 def token_digest(token: str) -> str:
@@ -90,7 +90,7 @@ def token_digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def create(token_store: TokenStore, body: NewToken, *, now: datetime) -> TokenMade:
+def create(token_store: TokenStore, body: NewToken, *, now: datetime) -> CreatedToken:
     """Create a token; raises InvalidRequest."""
     if body.expires_at and body.expires_at <= now:
         raise InvalidRequest("`expires_at` is in the past.")
@@ -105,7 +105,7 @@ def create(token_store: TokenStore, body: NewToken, *, now: datetime) -> TokenMa
         expires_at=body.expires_at,
     )
     token_store.add(token)
-    return TokenMade(**asdict(TokenView.of(token)), token=secret)
+    return CreatedToken(**asdict(TokenView.of(token)), token=secret)
 
 
 def list_active(token_store: TokenStore, *, now: datetime) -> Page[TokenView]:
