@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from benchmarks.embedded import TABLE, embedded_aws
 from benchmarks.tables import Table
 from chalicelib import wiring
-from chalicelib.services.imports import Sheet, read, run
+from chalicelib.services.imports import read, run
 from local.aws.embedded import Embedded
 
 
@@ -57,12 +57,12 @@ def _import(aws: Embedded, size: int) -> _Times:
     calls: list[str] = []
     events = directory._table._client.meta.events
     started = time.perf_counter()
-    sheet = Sheet(read(content))
+    rows = read(content)
     parsed = time.perf_counter()
-    run(directory, sheet, dry_run=True, mode="all", now=now)
+    run(directory, rows, dry_run=True, mode="all", now=now)
     checked = time.perf_counter()
     events.register("before-call", lambda model, **_: calls.append(model.name), "count")
-    result = run(directory, sheet, dry_run=False, mode="all", now=now)
+    result = run(directory, rows, dry_run=False, mode="all", now=now)
     written = time.perf_counter()
     events.unregister("before-call", unique_id="count")
     if result.created != size:

@@ -13,7 +13,7 @@ import msgspec
 
 from benchmarks.tables import Table
 from benchmarks.timing import median_s
-from chalicelib.domain.reports import SheetRow, monthly_sheet, monthly_sheet_table, roster
+from chalicelib.domain.reports import MonthlySheetRow, monthly_sheet, monthly_sheet_table, roster
 from chalicelib.domain.schedule import Calendar, Schedule, Shift
 from chalicelib.domain.spreadsheets import csv_chunks, xlsx
 from chalicelib.domain.workday import Member, TimeEvent, events_by_day
@@ -53,7 +53,7 @@ def measure(*, short: bool = False) -> list[Table]:
     encoded = msgspec.json.encode(list(flat.values()))
     decoder = msgspec.json.Decoder(list[list[TimeEvent]])
 
-    def rows() -> list[SheetRow]:
+    def rows() -> list[MonthlySheetRow]:
         return list(monthly_sheet(Schedule(calendar), members, SINCE, UNTIL, events, leaves={}, now=NOW))
 
     made = rows()

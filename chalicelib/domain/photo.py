@@ -1,6 +1,7 @@
 """Photos: JPEG or PNG files as they were received, and their limits."""
 
 import hashlib
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -24,7 +25,7 @@ MOST_PIXELS = 8192 * 8192
 """The most pixels of a photo. Cameras of 64 megapixels stay below it; more is an image bomb or a mistake."""
 
 
-class Photo(Struct, frozen=True):
+class Photo(Struct, frozen=True, dict=True):
     """A JPEG or PNG file as it was received, never re-encoded; `key` is its S3 key, if it is in S3."""
 
     content: bytes
@@ -35,7 +36,7 @@ class Photo(Struct, frozen=True):
         """Keep the picture out of logs and traces."""
         return f"Photo({len(self.content)} bytes, {self.content_type!r})"
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The photo's id in the table and in S3: the first 128 bits of its SHA-256, in hex."""
         return hashlib.sha256(self.content).hexdigest()[:32]

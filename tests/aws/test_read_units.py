@@ -55,7 +55,7 @@ def test_reports_cost_the_read_units_that_are_stated(meter: Meter) -> None:
     roster, calls = meter.units, meter.calls
     page = report.page()
     meter.reset()
-    assert len(attendance_store.everybodys_days([ON])) == PEOPLE
+    assert len(attendance_store.all_days([ON])) == PEOPLE
     one_day = meter.units
     meter.reset()
     month = timesheets.of_month(
