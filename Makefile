@@ -28,7 +28,7 @@ RULES :=
 COMPILE = $(VENV)/tools/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 \
 	$(and $(UPGRADE),$(if $(filter all,$(UPGRADE)),--upgrade,--upgrade-package $(UPGRADE)))
 
-.PHONY: help run test contract fuzz mutate browser attacks kills package e2e check lint-infra fmt openapi lock hooks reset
+.PHONY: help run test contract fuzz mutate browser bench attacks kills package e2e check lint-infra fmt openapi lock hooks reset
 .PHONY: deploy destroy clean
 .DEFAULT_GOAL := help
 
@@ -41,6 +41,7 @@ help: ## list the targets
 	@echo "make mutate    mutants of the rules, and which of them no test notices (RULES= names one; half an hour)"
 	@echo "make browser  AWS's liveness component in a real browser, to the punch and to every other end"
 	@echo "            (needs node and npm; CHROMIUM=/path names the browser)"
+	@echo "make bench  measure again what the documents quote, into docs/benchmarks.md"
 	@echo "make attacks  what the liveness judge of the laptop lets through, as tables (half an hour; needs npm)"
 	@echo "make kills     kill -9 in the middle of enrolments and erasures, then look for harm (TIMES=$(TIMES))"
 	@echo "make package  the app as it goes to Lambda: OUT/deployment.zip and OUT/sam.json"
@@ -49,7 +50,7 @@ help: ## list the targets
 	@echo "make check  lint and types only"
 	@echo "make lint-infra  the CloudFormation templates, also as one stack"
 	@echo "make fmt    format the code"
-	@echo "make openapi  write docs/openapi.json anew"
+	@echo "make openapi  write the OpenAPI document and its page anew"
 	@echo "make lock   pin what requirements/*.in name, with hashes (UPGRADE=all or UPGRADE=boto3 for newer versions)"
 	@echo "make hooks  check what is committed, before each commit"
 	@echo "make reset  forget all people, photos and punches (STATE=$(STATE))"
@@ -83,9 +84,12 @@ browser: $(VENV)/.browser $(WEIGHTS) $(PAGE)/out/index.html ## AWS's liveness co
 	@echo "Checking in before a camera that sees the screen; about four minutes ..."
 	@$(PY) -m pytest -v tests/browser
 
+bench: $(VENV)/.dev $(WEIGHTS) ## the figures of docs/benchmarks.md
+	@$(PY) -m benchmarks
+
 attacks: $(VENV)/.dev $(WEIGHTS) ## what the liveness judge lets through
-	@$(PY) -m benchmarks.attacks
-	@$(PY) -m benchmarks.films
+	@$(PY) -m benchmarks.liveness.attacks
+	@$(PY) -m benchmarks.liveness.films
 
 kills: $(VENV)/.dev $(WEIGHTS) ## kill -9 in the middle of enrolments and erasures
 	@echo "Killing a process that enrols and erases people, $(TIMES) times ..."
@@ -116,8 +120,8 @@ fmt: $(VENV)/.dev ## format
 	@$(PY) -m ruff check --fix --quiet . || true
 	@$(PY) -m ruff format .
 
-openapi: $(VENV)/.dev ## the OpenAPI document
-	@$(PY) -m chalicelib.web.openapi.document > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
+openapi: $(VENV)/.dev ## the OpenAPI document and its page
+	@$(PY) -m infra.openapi
 
 # dev.txt is pinned first, and the sets that share its environment follow it. What is pinned stays, unless
 # UPGRADE says otherwise. Neither uv's settings on this machine nor its index get into the files.

@@ -100,7 +100,7 @@ def directory(aws: Embedded) -> Directory:
 
 @pytest.fixture
 def attendance_store(aws: Embedded) -> AttendanceStore:
-    """The ledger on an empty table."""
+    """The attendance store on an empty table."""
     return wiring.attendance_store()
 
 
@@ -256,8 +256,9 @@ class Clock:
 def clock(http: Http, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Stops the service's clock, at the beginning of a minute."""
     clock = Clock()
-    for module in (wiring, sys.modules["app"]):
-        monkeypatch.setattr(module, "now", lambda: clock.now)
+    app = sys.modules["app"]
+    for owner in (wiring, app, app.endpoint):
+        monkeypatch.setattr(owner, "now", lambda: clock.now)
     wiring.authenticator().clear_cache()
     return clock
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.errors import Busy, PhotoTooLarge, UploadNotFound
 from chalicelib.domain.photo import UPLOAD_LIMIT_BYTES, Photo, photo
-from chalicelib.domain.types import Link
+from chalicelib.domain.types import SignedLink
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -78,14 +78,14 @@ class Bucket:
         )
         return post["url"], post["fields"]
 
-    def link(self, key: str, *, now: datetime) -> Link:
+    def link(self, key: str, *, now: datetime) -> SignedLink:
         """Return a signed link to an object."""
         url = self._client.generate_presigned_url(
             "get_object",
             Params={"Bucket": self._bucket, "Key": key},
             ExpiresIn=int(LINK_LIFE.total_seconds()),
         )
-        return Link(url, now + LINK_LIFE)
+        return SignedLink(url, now + LINK_LIFE)
 
     def store_export(self, key: str, content: bytes, *, content_type: str, filename: str) -> None:
         """Store a file for download as `filename` (ASCII letters, digits, `-` and `.`)."""

@@ -18,7 +18,7 @@ _ONLY_STREAMING = json.dumps(
 
 
 class StreamingCredentials(Struct, frozen=True):
-    """Temporary AWS credentials that only allow streaming a video to Rekognition."""
+    """Temporary AWS credentials that can only stream a liveness video to Rekognition."""
 
     access_key_id: str
     secret_access_key: str
@@ -30,8 +30,8 @@ class StreamingCredentials(Struct, frozen=True):
         return f"StreamingCredentials(access_key_id={self.access_key_id!r}, ...)"
 
 
-class Stream(Struct, frozen=True):
-    """Where and how the camera component streams; `endpoint` is null for AWS's own."""
+class StreamingAccess(Struct, frozen=True):
+    """What the liveness component needs to stream; `endpoint` is null for AWS's own."""
 
     endpoint: str | None
     credentials: StreamingCredentials
@@ -46,7 +46,7 @@ class Streaming:
         self._endpoint = endpoint
         self.region = region
 
-    def issue(self) -> Stream | None:
+    def issue(self) -> StreamingAccess | None:
         """Issue credentials for 15 minutes (AWS's minimum); None if the stage has no role for them."""
         if not self._role:
             return None
@@ -60,4 +60,4 @@ class Streaming:
         credentials = StreamingCredentials(
             issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"], issued["Expiration"]
         )
-        return Stream(self._endpoint, credentials)
+        return StreamingAccess(self._endpoint, credentials)

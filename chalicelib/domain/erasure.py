@@ -5,11 +5,11 @@ from typing import Literal
 
 from msgspec import Struct
 
-AttendanceOf = Literal["anonymise", "remove"]
+AttendanceHandling = Literal["anonymise", "remove"]
 
 
-class Removed(Struct, frozen=True):
-    """How much of each there was."""
+class ErasedCounts(Struct, frozen=True):
+    """How many items of each kind existed when the erasure began."""
 
     faces: int = 0
     photos: int = 0
@@ -25,14 +25,14 @@ class Removed(Struct, frozen=True):
 
 
 class Erasure(Struct, frozen=True, kw_only=True):
-    """An erasure under way; it stands where the person's profile stood, and says nothing of who it was.
+    """An erasure in progress. It replaces the person's profile and holds nothing that identifies them.
 
-    `face_ids` are looked for at the end. `found` is what there was when it began.
+    `face_ids` are deleted once more at the end. `found` counts what existed when the erasure began.
     """
 
     person_id: str
     erasing: datetime
-    attendance: AttendanceOf
+    attendance: AttendanceHandling
     pseudonym: str
     face_ids: tuple[str, ...] = ()
-    found: Removed | None = None
+    found: ErasedCounts | None = None

@@ -1,4 +1,4 @@
-"""Types that several nouns share: percentages, instants, pages of lists, links."""
+"""Types that several modules share: percentages, instants, pages of lists, links."""
 
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
@@ -28,20 +28,20 @@ T = TypeVar("T")
 
 
 class Page(Struct, Generic[T], frozen=True):
-    """A part of a list; `next_cursor` asks for the next part and is null at the end."""
+    """One page of a list; `next_cursor` is the cursor of the next page, null on the last."""
 
     items: list[T]
     next_cursor: str | None
 
 
-class Link(Struct, frozen=True):
-    """A signed URL that works until `expires_at`."""
+class SignedLink(Struct, frozen=True):
+    """A signed URL that is valid until `expires_at`."""
 
     url: str
     expires_at: datetime
 
 
 def to_builtins(value: Struct) -> dict[str, Any]:
-    """Turn a Struct into JSON-like values (instants and dates as RFC 3339 text)."""
+    """Convert a Struct to JSON-like values, with instants and dates as RFC 3339 text."""
     plain: dict[str, Any] = msgspec.to_builtins(value)
     return plain

@@ -11,7 +11,7 @@ from chalicelib.aws.bucket import Bucket
 from chalicelib.aws.collection import FaceCollection
 from chalicelib.aws.directory import Directory
 from chalicelib.aws.personal_data import PersonalData
-from chalicelib.domain.erasure import AttendanceOf, Erasure, Removed
+from chalicelib.domain.erasure import AttendanceHandling, ErasedCounts, Erasure
 from chalicelib.domain.face import FaceState
 from chalicelib.domain.ids import new_id
 from chalicelib.domain.person import Person
@@ -20,16 +20,16 @@ from chalicelib.services.enrolment import ABANDONED_AFTER
 from chalicelib.services.retries import retry
 
 
-class Receipt(Struct, frozen=True, kw_only=True):
-    """The data that an erasure removed, counted when it started; punches may only have been anonymised.
+class ErasureReceipt(Struct, frozen=True, kw_only=True):
+    """What an erasure removed, counted when it began. Punches and work days may have been anonymised instead.
 
-    `complete`: every place was checked again and nothing is left. Otherwise an enrolment was running, and the
-    rest is removed within two minutes.
+    `complete` means that every place was checked again and nothing is left. Otherwise a request that was
+    already running is still to be undone, which takes at most two minutes.
     """
 
     complete: bool
-    attendance: AttendanceOf
-    removed: Removed
+    attendance: AttendanceHandling
+    removed: ErasedCounts
 
 
 def erase(
@@ -38,10 +38,10 @@ def erase(
     collection: FaceCollection,
     bucket: Bucket,
     person_id: str,
-    attendance: AttendanceOf,
+    attendance: AttendanceHandling,
     *,
     now: datetime,
-) -> Receipt:
+) -> ErasureReceipt:
     """Erase a person, or resume their erasure (which keeps the `attendance` of the first request).
 
     Raises PersonNotFound.
@@ -51,7 +51,11 @@ def erase(
 
 
 def _start(
-    directory: Directory, personal_data: PersonalData, person_id: str, attendance: AttendanceOf, now: datetime
+    directory: Directory,
+    personal_data: PersonalData,
+    person_id: str,
+    attendance: AttendanceHandling,
+    now: datetime,
 ) -> Erasure:
     def attempt() -> Erasure:
         person = directory.person(person_id)
@@ -71,7 +75,7 @@ def resume(
     bucket: Bucket,
     erasure: Erasure,
     now: datetime,
-) -> Receipt:
+) -> ErasureReceipt:
     """Resume an erasure; each step may be repeated."""
     person_id = erasure.person_id
     if erasure.found is None:
@@ -102,7 +106,9 @@ def resume(
     complete = not enrolling and _nothing_left(personal_data, collection, bucket, erasure)
     if complete:
         personal_data.finish(erasure)
-    return Receipt(complete=complete, attendance=erasure.attendance, removed=erasure.found or Removed())
+    return ErasureReceipt(
+        complete=complete, attendance=erasure.attendance, removed=erasure.found or ErasedCounts()
+    )
 
 
 def _count(directory: Directory, personal_data: PersonalData, bucket: Bucket, erasure: Erasure) -> Erasure:
@@ -111,7 +117,7 @@ def _count(directory: Directory, personal_data: PersonalData, bucket: Bucket, er
     sessions = [item["session_id"] for item in temporary if item["pk"].startswith("SESSION#")]
     own = directory.faces(person_id)
     punches = list(personal_data.punches(person_id))
-    found = Removed(
+    found = ErasedCounts(
         faces=len(own),
         photos=len(bucket.list_keys(f"photos/{person_id}/")),
         liveness_images=sum(len(bucket.list_keys(f"liveness/{session_id}/")) for session_id in sessions),

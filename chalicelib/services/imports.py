@@ -93,31 +93,31 @@ class Row(Struct, frozen=True):
     stray: int | None = None
 
 
-class CellProblem(Struct, frozen=True):
-    """What is wrong with a cell; `field` is empty if its column has no name."""
+class CellError(Struct, frozen=True):
+    """An invalid cell. `field` is the field of its column, empty for a cell without a column."""
 
     field: str
     message: str
 
 
-class RowResult(Struct, frozen=True):
-    """The result of a row; `person_id` is the person added, or the one who already has the code."""
+class ImportRowResult(Struct, frozen=True):
+    """The result of a row. `person_id` is the person created, or the one who already has the code."""
 
     row: int
     status: Literal["created", "valid", "invalid", "exists"]
     person_id: str | None = None
-    problems: list[CellProblem] = []
+    problems: list[CellError] = []
 
 
 class ImportResult(Struct, frozen=True):
-    """The result of an import; `failed` counts rows that are invalid or whose code is taken."""
+    """The result of an import. `failed` counts rows that are invalid or whose code is taken."""
 
     dry_run: bool
     mode: Mode
     rows_total: int
     created: int
     failed: int
-    items: list[RowResult]
+    items: list[ImportRowResult]
 
 
 def read(content: bytes) -> list[Row]:
@@ -253,49 +253,49 @@ def run(directory: Directory, rows: list[Row], *, dry_run: bool, mode: Mode, now
         if mode == "all":
             directory.undo_add(list(found.values()))
             raise ImportRefused(to_builtins(result()))
-    results |= {row: RowResult(row, "created", person.person_id) for row, person in found.items()}
+    results |= {row: ImportRowResult(row, "created", person.person_id) for row, person in found.items()}
     return result()
 
 
 def _check(
     directory: Directory, rows: list[Row], *, now: datetime
-) -> tuple[dict[int, RowResult], dict[int, Person]]:
+) -> tuple[dict[int, ImportRowResult], dict[int, Person]]:
     """Check every row; returns the results, and the people of valid rows, by row number."""
     settings = directory.settings()
     today = settings.today(now).isoformat()
-    results: dict[int, RowResult] = {}
+    results: dict[int, ImportRowResult] = {}
     valid: dict[int, Person] = {}
     first: dict[str, int] = {}
     for row in rows:
         built = _build(row.cells if "since" in row.cells else {**row.cells, "since": today}, settings, now)
         problems = built if isinstance(built, list) else []
         if row.stray:
-            problems.append(CellProblem("", f"Column {row.stray} has a value but no name."))
+            problems.append(CellError("", f"Column {row.stray} has a value but no name."))
         if code := fold(row.cells.get("code", "")):
             if code in first:
-                problems.append(CellProblem("code", f"Row {first[code]} has this code too."))
+                problems.append(CellError("code", f"Row {first[code]} has this code too."))
             first.setdefault(code, row.row)
         if isinstance(built, Person) and not problems:
             valid[row.row] = built
-        results[row.row] = RowResult(row.row, "invalid" if problems else "valid", None, problems)
+        results[row.row] = ImportRowResult(row.row, "invalid" if problems else "valid", None, problems)
     existing = _known_codes(directory, valid)
     for number in existing:
         del valid[number]
     return results | existing, valid
 
 
-def _known_codes(directory: Directory, found: dict[int, Person]) -> dict[int, RowResult]:
+def _known_codes(directory: Directory, found: dict[int, Person]) -> dict[int, ImportRowResult]:
     """Return results for the rows whose code somebody already has."""
     owners = directory.owners(person.code for person in found.values() if person.code)
-    problem = [CellProblem("code", "Somebody already has this code.")]
+    problem = [CellError("code", "Somebody already has this code.")]
     return {
-        row: RowResult(row, "exists", owners[fold(person.code)], problem)
+        row: ImportRowResult(row, "exists", owners[fold(person.code)], problem)
         for row, person in found.items()
         if person.code and fold(person.code) in owners
     }
 
 
-def _build(cells: dict[str, str], settings: Settings, now: datetime) -> Person | list[CellProblem]:
+def _build(cells: dict[str, str], settings: Settings, now: datetime) -> Person | list[CellError]:
     """Build the person of a row by the rules of `POST /v1/people`, or list what is wrong with its cells."""
     try:
         return people.new_person(msgspec.convert(cells, NewPerson), settings, now=now)
@@ -305,14 +305,14 @@ def _build(cells: dict[str, str], settings: Settings, now: datetime) -> Person |
         return [problem for problem in problems if problem]
 
 
-def _problem(field: str, cell: str, settings: Settings, now: datetime) -> CellProblem | None:
+def _problem(field: str, cell: str, settings: Settings, now: datetime) -> CellError | None:
     """Return what is wrong with a cell, by checking it in an otherwise valid row."""
     try:
         body = msgspec.convert({"name": "x", field: cell}, NewPerson)
     except msgspec.ValidationError:
-        return CellProblem(field, _RULES[field])
+        return CellError(field, _RULES[field])
     try:
         people.new_person(body, settings, now=now)
     except (InvalidRequest, UnknownShift) as error:
-        return CellProblem(field, str(error))
+        return CellError(field, str(error))
     return None

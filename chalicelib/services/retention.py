@@ -15,7 +15,7 @@ from chalicelib.services import enrolment
 
 
 class RetentionPlan(Struct, frozen=True, kw_only=True):
-    """What has been kept for as long as the settings say; dates are the first that stay."""
+    """The data past its retention period. Each `..._before` is the first date or instant that is kept."""
 
     photos_before: date
     liveness_before: datetime

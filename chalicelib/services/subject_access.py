@@ -13,19 +13,19 @@ from chalicelib.domain.face import FaceView
 from chalicelib.domain.leave import LeaveRecord
 from chalicelib.domain.person import Consent, PersonView
 from chalicelib.domain.session import SessionState
-from chalicelib.domain.types import Link
+from chalicelib.domain.types import SignedLink
 from chalicelib.services import enrolment
 from chalicelib.services.corrections import PunchView
 
 
-class FaceHeld(FaceView, frozen=True, kw_only=True):
-    """An enrolled face with a link to its photo that works for a minute."""
+class FaceData(FaceView, frozen=True, kw_only=True):
+    """An enrolled face, with a link to its photo that is valid for one minute."""
 
-    photo: Link
+    photo: SignedLink
 
 
-class SessionHeld(Struct, frozen=True, kw_only=True):
-    """A liveness session that led to the person."""
+class LivenessSessionData(Struct, frozen=True, kw_only=True):
+    """A liveness session that was used by the person. Scores are in percent."""
 
     session_id: str
     created_at: datetime
@@ -35,27 +35,27 @@ class SessionHeld(Struct, frozen=True, kw_only=True):
     liveness: float | None
 
 
-class Held(Struct, frozen=True, kw_only=True):
-    """Everything that is held on a person."""
+class PersonData(Struct, frozen=True, kw_only=True):
+    """All data held about a person."""
 
     person: PersonView
     consents: list[Consent]
-    faces: list[FaceHeld]
+    faces: list[FaceData]
     leaves: list[LeaveRecord]
     punches: list[PunchView]
-    sessions: list[SessionHeld]
+    sessions: list[LivenessSessionData]
 
 
 def person_data(
     directory: Directory, personal_data: PersonalData, bucket: Bucket, person_id: str, *, now: datetime
-) -> Held:
+) -> PersonData:
     """Collect everything that is stored about a person; raises PersonNotFound."""
     person = directory.person(person_id)
-    return Held(
+    return PersonData(
         person=PersonView.of(person),
         consents=directory.consents(person_id),
         faces=[
-            FaceHeld(**asdict(FaceView.of(face)), photo=bucket.link(face.photo_key, now=now))
+            FaceData(**asdict(FaceView.of(face)), photo=bucket.link(face.photo_key, now=now))
             for face in enrolment.list_faces(directory, person_id)
         ],
         leaves=directory.leaves(date.min, date.max, person_id),
@@ -68,9 +68,9 @@ def person_data(
     )
 
 
-def _session(item: Item) -> SessionHeld:
+def _session(item: Item) -> LivenessSessionData:
     outcome = item["outcome"]
-    return SessionHeld(
+    return LivenessSessionData(
         session_id=item["session_id"],
         created_at=datetime.fromisoformat(item["created_at"]),
         state=SessionState(item["state"]),

@@ -50,7 +50,7 @@ _SCHEME = re.compile("bearer +", re.IGNORECASE)
 
 
 class NewToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A token to be made. `label` names its holder, a device as a rule: kiosk punches carry it."""
+    """A token to create. `label` names its holder, usually a device; punches made with it carry the label."""
 
     role: Role
     label: Annotated[str, Meta(min_length=1, max_length=100, examples=["front door"])]
@@ -59,7 +59,7 @@ class NewToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class TokenView(Struct, frozen=True, kw_only=True):
-    """A token as admins see it; `last_used_at` is right to the hour."""
+    """A token, without its secret. `last_used_at` is accurate to the hour."""
 
     token_id: str
     role: Role
@@ -75,14 +75,14 @@ class TokenView(Struct, frozen=True, kw_only=True):
         return convert(token, cls, from_attributes=True)
 
 
-class TokenMade(TokenView, frozen=True, kw_only=True):
-    """A token just made; `token` is shown this once and kept nowhere."""
+class CreatedToken(TokenView, frozen=True, kw_only=True):
+    """A new token. `token` is its secret: it is shown once and not stored."""
 
     token: str
 
     def __repr__(self) -> str:
         """Keep the secret out of logs and traces."""
-        return f"TokenMade(token_id={self.token_id!r}, token=...)"
+        return f"CreatedToken(token_id={self.token_id!r}, token=...)"
 
 
 def token_digest(token: str) -> str:
@@ -90,7 +90,7 @@ def token_digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def create(token_store: TokenStore, body: NewToken, *, now: datetime) -> TokenMade:
+def create(token_store: TokenStore, body: NewToken, *, now: datetime) -> CreatedToken:
     """Create a token; raises InvalidRequest."""
     if body.expires_at and body.expires_at <= now:
         raise InvalidRequest("`expires_at` is in the past.")
@@ -105,17 +105,17 @@ def create(token_store: TokenStore, body: NewToken, *, now: datetime) -> TokenMa
         expires_at=body.expires_at,
     )
     token_store.add(token)
-    return TokenMade(**asdict(TokenView.of(token)), token=secret)
+    return CreatedToken(**asdict(TokenView.of(token)), token=secret)
 
 
 def list_active(token_store: TokenStore, *, now: datetime) -> Page[TokenView]:
     """List active tokens, oldest first."""
-    return Page([TokenView.of(token) for token in token_store.all() if token.holds(now)], None)
+    return Page([TokenView.of(token) for token in token_store.all() if token.is_active(now)], None)
 
 
 def revoke(token_store: TokenStore, token_id: str, *, now: datetime) -> None:
     """Revoke a token. It stops working everywhere within a minute. Raises TokenNotFound or LastAdminToken."""
-    tokens = {token.token_id: token for token in token_store.all() if token.holds(now)}
+    tokens = {token.token_id: token for token in token_store.all() if token.is_active(now)}
     token = tokens.pop(token_id, None)
     if token is None:
         raise TokenNotFound(token_id)
@@ -165,7 +165,7 @@ class Authenticator:
         token = self._find(given, now)
         if token is None:
             self._count_guess(address, now)
-        if token is None or not token.holds(now):
+        if token is None or not token.is_active(now):
             raise InvalidToken
         caller = Caller(token.token_id, token.role, token.label, token.site)
         if not caller.may(scope):

@@ -17,7 +17,7 @@ LATEST = timedelta(minutes=2)
 
 
 class Upload(Struct, frozen=True):
-    """A form to post a photo with: all `fields`, then `Content-Type`, then the file as `file`."""
+    """A form for uploading a photo: send all `fields`, then `Content-Type`, then the file as `file`."""
 
     upload_id: str
     url: str

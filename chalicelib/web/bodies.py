@@ -15,7 +15,7 @@ from chalicelib.web.request import Request, decode
 
 
 class PhotoJson(Struct, forbid_unknown_fields=True):
-    """A photo in base64 (padded, no `data:` before it, no spaces), or the id of one that was uploaded."""
+    """A photo in base64 (padded, without `data:` prefix or spaces), or the id of an upload."""
 
     photo: bytes | UnsetType = UNSET
     upload_id: UploadId | UnsetType = UNSET
@@ -25,7 +25,7 @@ _ONE_OF_THEM = Meta(extra_json_schema={"oneOf": [{"required": ["photo"]}, {"requ
 
 
 class PhotoBody(Struct, frozen=True):
-    """A photo as `image/jpeg` or `image/png`, as JSON `{"photo": base64}`, or `{"upload_id"}`."""
+    """A photo: raw as `image/jpeg` or `image/png`, or as JSON with `photo` (base64) or `upload_id`."""
 
     TAKES: ClassVar = {
         "application/json": Annotated[PhotoJson, _ONE_OF_THEM],
@@ -37,7 +37,7 @@ class PhotoBody(Struct, frozen=True):
 
     @classmethod
     def from_request(cls, request: Request) -> "PhotoBody":
-        """Read any of the forms; raises InvalidRequest, InvalidPhoto or PhotoTooLarge."""
+        """Read the body in any of its formats; raises InvalidRequest, InvalidPhoto or PhotoTooLarge."""
         if request.content_type.startswith("image/"):
             return cls(photo(request.body))
         sent = decode(request.body, PhotoJson, limit=TEXT_BYTES)
@@ -61,13 +61,13 @@ class Sheet(Struct, frozen=True):
 def form_fields(body: bytes, content_type: str) -> dict[str, bytes]:
     """Read multipart/form-data as bytes by field name; raises InvalidRequest or TooLarge.
 
-    A field that comes twice is refused: which of the two counts should not depend on the reader.
+    A repeated field is refused, because parsers disagree on which of the two counts.
     """
     if len(body) > BODY_BYTES:
         raise TooLarge(f"The form is larger than {BODY_BYTES / 1e6:.1f} MB.", limit_bytes=BODY_BYTES)
     boundary = parse_options_header(content_type)[1].get("boundary", "")
     if not boundary:
-        raise InvalidRequest("The multipart form names no boundary.")
+        raise InvalidRequest("The multipart form has no boundary.")
     found: dict[str, bytes] = {}
     try:
         parser = MultipartParser(

@@ -76,6 +76,11 @@ def test_the_zip_is_small_and_has_nothing_of_the_laptop(dev: Path) -> None:
     assert not tops & {"tests", "local", "infra", "benchmarks", "moto", "numpy", "cv2", "click", "pip", "bin"}
 
 
+def test_the_zip_has_the_openapi_document_and_its_page(dev: Path) -> None:
+    static = {name for name in names(dev / "deployment.zip") if name.startswith("chalicelib/web/static/")}
+    assert {Path(name).name for name in static} == {"openapi.json", "docs.html"}
+
+
 def make_package(clone: Path, umask: int, **environment: str) -> dict[str, bytes]:
     """Clone the last commit and run `make package` there; gives what it wrote."""
     subprocess.run(["git", "clone", "--quiet", "--depth=1", ROOT.as_uri(), clone], check=True, umask=umask)

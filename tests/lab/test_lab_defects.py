@@ -116,7 +116,7 @@ def test_S3_S17_nothing_beside_a_session_says_who_is_there(http: Http, finish: F
     assert item["person_id"]["S"] != bob
 
 
-def test_S4_D3_a_session_is_spent_once_and_nothing_is_overwritten(
+def test_S4_D3_a_session_is_used_once_and_nothing_is_overwritten(
     http: Http, finish: Finish, boto: Boto
 ) -> None:
     index(http, "A", photos_of_a()[0])
@@ -217,7 +217,7 @@ def test_S11_the_new_api_writes_only_by_post(http: Http) -> None:
     assert http.get("/v1/punches", liveness_session_id=unknown_session()).status_code == 400
 
 
-def test_S11_asking_where_a_session_stands_spends_nothing(http: Http, finish: Finish, boto: Boto) -> None:
+def test_S11_reading_a_session_does_not_use_it(http: Http, finish: Finish, boto: Boto) -> None:
     enrolled(http, add_person(http), photos_of_a()[0])
     kiosk = http.as_("kiosk")
     session_id = finish(create_session(kiosk), photos_of_a()[1])
@@ -242,7 +242,7 @@ def test_S12_a_whole_day_at_the_service_logs_nobody(
     assert said == []
 
 
-def test_S12_S13_a_failure_tells_the_caller_nothing_of_the_inside(
+def test_S12_S13_a_failure_exposes_no_internals(
     http: Http, boto: Boto, caplog: pytest.LogCaptureFixture
 ) -> None:
     boto("dynamodb").delete_item(TableName="rollcall-local", Key={"pk": {"S": "SETTINGS"}, "sk": {"S": "-"}})
@@ -294,7 +294,7 @@ def test_S16_the_new_api_checks_them_too(http: Http, session_id: Any) -> None:
 
 
 @pytest.mark.parametrize("path", ["/get-s3-url", "/match-after-liveness", "/attendance/clear"])
-def test_S17_what_should_never_have_been_is_not(http: Http, boto: Boto, path: str) -> None:
+def test_S17_dangerous_routes_of_the_lab_do_not_exist(http: Http, boto: Boto, path: str) -> None:
     index(http, "A", photos_of_a()[0])
     [key] = [item["Key"] for item in boto("s3").list_objects_v2(Bucket="rollcall-local")["Contents"]]
     for method in ("GET", "POST", "DELETE"):
@@ -305,10 +305,10 @@ def test_S17_what_should_never_have_been_is_not(http: Http, boto: Boto, path: st
 
 
 def test_D1_D2_early_morning_in_ho_chi_minh_city_is_that_day() -> None:
-    rota = Schedule(Calendar(zone="Asia/Ho_Chi_Minh"))
+    schedule = Schedule(Calendar(zone="Asia/Ho_Chi_Minh"))
     at = datetime(2025, 8, 11, 6, 55, tzinfo=ZoneInfo("Asia/Ho_Chi_Minh"))
     assert at.astimezone(UTC).date().isoformat() == "2025-08-10"
-    assert rota.work_day(at.astimezone(UTC)).isoformat() == "2025-08-11"
+    assert schedule.work_day(at.astimezone(UTC)).isoformat() == "2025-08-11"
 
 
 def test_D1_D2_a_punch_early_in_the_morning_is_one_instant_of_that_day(http: Http) -> None:
@@ -417,7 +417,7 @@ def test_D12_the_punch_carries_its_evidence(http: Http, finish: Finish, boto: Bo
     assert item["zone"]["S"] == "Asia/Ho_Chi_Minh"
 
 
-def test_D13_a_punch_that_cannot_be_written_leaves_the_session_unspent(
+def test_D13_a_punch_that_cannot_be_written_leaves_the_session_unused(
     http: Http, finish: Finish, boto: Boto
 ) -> None:
     index(http, "A", photos_of_a()[0])
@@ -440,7 +440,7 @@ def test_D13_a_punch_that_cannot_be_written_leaves_the_session_unspent(
     assert len(stored_punches(boto)) == 1
 
 
-def test_D14_an_unfinished_or_expired_session_has_a_clear_answer(
+def test_D14_an_unfinished_or_expired_session_has_a_clear_error(
     http: Http, directory: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session_id = start_session(http)
@@ -484,7 +484,7 @@ def test_P1_a_token_costs_a_check_in_no_call_once_it_is_known(
     ]
 
 
-def test_P2_P3_the_list_and_todays_mark_are_few_calls_and_no_scan(http: Http, calls: list[str]) -> None:
+def test_P2_P3_the_list_and_todays_punch_are_few_calls_and_no_scan(http: Http, calls: list[str]) -> None:
     index(http, "A", photos_of_a()[0])
     calls.clear()
     [face] = list_faces(http)
@@ -499,7 +499,7 @@ def test_P4_credentials_come_from_the_default_chain() -> None:
     assert "aws_access_key_id" not in source
 
 
-def test_P5_a_browser_may_read_every_answer(http: Http, finish: Finish) -> None:
+def test_P5_a_browser_may_read_every_response(http: Http, finish: Finish) -> None:
     answers = [
         index(http, "A", photos_of_a()[0]),
         index(http, "A", group_photo()),
@@ -529,7 +529,7 @@ def test_P7_bad_json_is_the_callers_fault(http: Http) -> None:
     assert http.call("DELETE", "/delete-face", b"{", headers).status_code == 400
 
 
-def test_P8_a_photo_that_is_too_large_is_told_so(http: Http) -> None:
+def test_P8_a_photo_that_is_too_large_is_a_clear_error(http: Http) -> None:
     too_large = b"\xff\xd8\xff" + bytes(5 * 1024 * 1024)
     assert http.post("/checkin", too_large, {"Content-Type": "image/jpeg"}).status_code == 413
 

@@ -1,5 +1,6 @@
 """The lab's routes, by HTTP, in the lab's own shapes."""
 
+import gc
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.aws.directory import Directory
+from chalicelib.domain.errors import InvalidRequest
 from chalicelib.domain.person import Person
 from local.aws.embedded import Embedded
 from tests.conftest import Finish, Http, unknown_session
@@ -76,7 +78,7 @@ def test_not_live_is_a_200_with_a_reason(
     assert "NaN" not in shown.body.decode()
 
 
-def test_a_session_that_is_not_finished_is_not_spent_by_asking(http: Http, finish: Finish) -> None:
+def test_reading_an_unfinished_session_does_not_use_it(http: Http, finish: Finish) -> None:
     index(http, "A", photos_of_a()[0])
     session_id = start_session(http)
     http.get(f"/liveness-result/{session_id}")
@@ -95,7 +97,7 @@ def test_a_session_that_is_not_finished_is_not_spent_by_asking(http: Http, finis
         ),
     ],
 )
-def test_results_that_cannot_be_given(http: Http, path: str, status: int, error: str) -> None:
+def test_results_of_unknown_sessions_are_errors(http: Http, path: str, status: int, error: str) -> None:
     answer = http.get(path)
     assert answer.status_code == status
     assert answer.json_body["success"] is False
@@ -111,13 +113,13 @@ def test_results_that_cannot_be_given(http: Http, path: str, status: int, error:
         pytest.param({"name": 1, "fileBase64": "aa", "fileName": "a", "fileType": "image/jpeg"}, id="type"),
     ],
 )
-def test_enrolment_wants_all_four_fields(http: Http, body: Any) -> None:
+def test_enrolment_requires_all_four_fields(http: Http, body: Any) -> None:
     answer = http.post("/index-face", body)
     assert answer.status_code == 400
     assert answer.json_body == {"success": False, "error": "Missing required fields"}
 
 
-def test_a_photo_without_a_face_is_a_200_that_says_so(http: Http) -> None:
+def test_a_photo_without_a_face_is_a_200_with_a_reason(http: Http) -> None:
     answer = index(http, "A", no_face_photo())
     assert answer.status_code == 200
     assert answer.json_body == {"success": False, "message": "No face detected in image"}
@@ -147,7 +149,7 @@ def multipart(**fields: bytes) -> tuple[bytes, dict[str, str]]:
     return lines + b"--xyz--\r\n", {"Content-Type": "multipart/form-data; boundary=xyz"}
 
 
-def test_enrolment_takes_a_multipart_form_too(http: Http) -> None:
+def test_enrolment_accepts_a_multipart_form(http: Http) -> None:
     answer = http.post("/index-face", *multipart(name="Ánh".encode(), photo=photo("astronaut")))
     assert answer.json_body == {"success": True, "name": "Ánh"}
     assert len(list_faces(http)) == 1
@@ -190,7 +192,7 @@ def test_what_axios_makes_of_the_form_is_a_clear_400(http: Http) -> None:
     assert answer.json_body == {"success": False, "error": "No photo uploaded"}
 
 
-def test_deleting_a_face_takes_photo_and_vector_away(http: Http, boto: Callable[[str], Any]) -> None:
+def test_deleting_a_face_deletes_its_photo_and_vector(http: Http, boto: Callable[[str], Any]) -> None:
     index(http, "A", photos_of_a()[0])
     [face] = list_faces(http)
     answer = http.delete("/delete-face", {"faceId": face["FaceId"], "s3Key": face["s3Key"]})
@@ -212,20 +214,20 @@ def test_deleting_a_face_takes_photo_and_vector_away(http: Http, boto: Callable[
         pytest.param(b'{"faceId": 1, "s3Key": "y"}', "Missing faceId or s3Key", id="a number"),
     ],
 )
-def test_deletions_that_cannot_be_understood(http: Http, body: bytes, error: str) -> None:
+def test_invalid_deletions_are_a_400(http: Http, body: bytes, error: str) -> None:
     answer = http.call("DELETE", "/delete-face", body, {"Content-Type": "application/json"})
     assert answer.status_code == 400
     assert answer.json_body == {"success": False, "error": error}
 
 
-def test_attendance_wants_a_person(http: Http) -> None:
+def test_attendance_requires_a_person(http: Http) -> None:
     answer = http.get("/attendance")
     assert answer.status_code == 400
     assert answer.json_body == {"success": False, "error": "Missing externalImageId"}
     assert http.get("/attendance", externalImageId="nobody_x").json_body["count"] == 0
 
 
-def test_fifty_calls_for_one_session_are_one_punch_and_one_answer(
+def test_fifty_calls_for_one_session_are_one_punch_and_one_response(
     http: Http, finish: Finish, boto: Callable[[str], Any]
 ) -> None:
     index(http, "A", photos_of_a()[0])
@@ -237,7 +239,7 @@ def test_fifty_calls_for_one_session_are_one_punch_and_one_answer(
     assert len(stored_punches(boto)) == 1
 
 
-def test_every_answer_carries_cors_and_no_trace(http: Http) -> None:
+def test_every_response_has_cors_headers_and_no_traceback(http: Http) -> None:
     for answer in (
         http.get("/health"),
         http.get("/attendance"),
@@ -275,7 +277,7 @@ def test_a_face_is_not_enrolled_under_a_second_name(http: Http) -> None:
     assert len(list_faces(http)) == 1
 
 
-def test_faces_are_listed_as_people_look_them_up(http: Http, directory: Directory) -> None:
+def test_faces_are_listed_in_order_of_name(http: Http, directory: Directory) -> None:
     now = datetime.now(UTC)
     for number, name in enumerate(["Zoe", "Đặng", "anh", "Ánh B", "Em"]):
         person = Person(
@@ -305,3 +307,11 @@ def test_the_lab_is_off_where_the_stage_does_not_switch_it_on(
 
 def test_reset_leaves_the_resources(aws: Embedded) -> None:
     assert aws.client("dynamodb").list_tables()["TableNames"] == ["rollcall-local"]
+
+
+def test_a_refusal_keeps_nothing_of_its_request_in_memory(http: Http) -> None:
+    for _ in range(3):
+        assert http.get("/liveness-result").status_code == 400
+    gc.collect()
+    kept = [one for one in gc.get_objects() if isinstance(one, InvalidRequest)]
+    assert not [one for one in kept if str(one) == "Missing session ID"]

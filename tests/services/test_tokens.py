@@ -107,7 +107,7 @@ def test_what_makes_no_token(http: Http, body: dict[str, str]) -> None:
 def test_the_secret_is_in_no_repr() -> None:
     token = "rc_" + "S" * 43
     at = datetime.now(UTC)
-    made = tokens.TokenMade(
+    made = tokens.CreatedToken(
         token_id="1",
         role=Role.ADMIN,
         label="l",

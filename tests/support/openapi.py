@@ -1,6 +1,6 @@
 """The OpenAPI document of the application, for tests that walk over its routes."""
 
 from app import app
-from chalicelib.web.openapi import document
+from infra.openapi import document
 
-DOCUMENT = document.document(app)
+DOCUMENT = document.build(app)
