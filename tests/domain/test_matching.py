@@ -20,7 +20,7 @@ ANN = Person(
     since=date(2026, 1, 1),
     created_at=NOW,
     updated_at=NOW,
-    face_ids=frozenset({"ann-1", "ann-2", "ann-3"}),
+    face_ids=("ann-1", "ann-2", "ann-3"),
 )
 
 

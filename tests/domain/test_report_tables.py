@@ -2,16 +2,17 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+from chalicelib.domain.leave import Leave
 from chalicelib.domain.reports import (
+    monthly_sheet,
+    monthly_sheet_table,
     roster,
     roster_table,
-    sheet,
-    sheet_table,
     timesheet,
     timesheet_table,
 )
 from chalicelib.domain.schedule import Calendar, Holiday, Schedule, Shift
-from chalicelib.domain.workday import Leave, Member, TimeEvent, by_day
+from chalicelib.domain.workday import Member, TimeEvent, events_by_day, recent_event
 
 ZONE = "Asia/Ho_Chi_Minh"
 SCHEDULE = Schedule(
@@ -106,7 +107,7 @@ def test_a_timesheet_as_a_table() -> None:
         ANN,
         date(2026, 11, 23),
         date(2026, 11, 27),
-        by_day(events),
+        events_by_day(events),
         leaves=[Leave("ann", date(2026, 11, 27), date(2026, 11, 27), "annual")],
         now=NEXT_YEAR,
     )
@@ -158,11 +159,11 @@ def test_timesheets_of_several_people_stand_one_after_another() -> None:
 
 
 def test_a_monthly_sheet_as_a_table() -> None:
-    events = by_day([event(23, "08:00"), event(23, "18:30"), event(24, "08:30"), event(24, "16:30")])
+    events = events_by_day([event(23, "08:00"), event(23, "18:30"), event(24, "08:30"), event(24, "16:30")])
     leaves = {"bob": [Leave("bob", date(2026, 11, 23), date(2026, 11, 24), "sick")]}
     since, until = date(2026, 11, 22), date(2026, 11, 25)
-    rows = sheet(SCHEDULE, [ANN, BOB], since, until, {"ann": events}, leaves=leaves, now=NEXT_YEAR)
-    assert list(sheet_table(since, until, rows)) == [
+    rows = monthly_sheet(SCHEDULE, [ANN, BOB], since, until, {"ann": events}, leaves=leaves, now=NEXT_YEAR)
+    assert list(monthly_sheet_table(since, until, rows)) == [
         (
             *("Name", "Code", "Group", 22, 23, 24, 25),
             *("Attended days", "Late days", "Half days", "Absent days", "Leave days"),
@@ -186,5 +187,31 @@ def test_a_monthly_sheet_as_a_table() -> None:
 
 def test_a_sheet_over_two_months_names_its_dates_in_full() -> None:
     since, until = date(2026, 11, 30), date(2026, 12, 1)
-    rows = sheet(SCHEDULE, [ANN], since, until, {}, leaves={}, now=NEXT_YEAR)
-    assert next(iter(sheet_table(since, until, rows)))[3:5] == ("2026-11-30", "2026-12-01")
+    rows = monthly_sheet(SCHEDULE, [ANN], since, until, {}, leaves={}, now=NEXT_YEAR)
+    assert next(iter(monthly_sheet_table(since, until, rows)))[3:5] == ("2026-11-30", "2026-12-01")
+
+
+def test_half_a_day_of_leave_says_which_half() -> None:
+    leaves = [Leave("ann", date(2026, 11, 23), date(2026, 11, 23), "annual", "second")]
+    made = timesheet(SCHEDULE, ANN, date(2026, 11, 23), date(2026, 11, 23), {}, leaves=leaves, now=NEXT_YEAR)
+    _, day, total = timesheet_table([made])
+    assert (day[5], day[8], day[15]) == ("absent", 240, "annual (second half)")
+    assert total[15] == 0.5
+
+
+def test_a_roster_counts_everybody_of_a_state() -> None:
+    people = [Member(str(n), f"Person {n}") for n in range(5)]
+    punched = {"0": [event(24, "07:50")], "1": [event(24, "08:30")], "2": [event(24, "08:40")]}
+    noon = datetime(2026, 11, 24, 5, tzinfo=UTC)
+    counts = roster(SCHEDULE, people, date(2026, 11, 24), punched, leaves={}, now=noon).counts
+    assert (counts.total, counts.at_work) == (5, 3)
+    assert (counts.present, counts.late, counts.absent, counts.left) == (1, 2, 2, 0)
+
+
+def test_of_several_recent_punches_the_latest_is_repeated() -> None:
+    events = [event(24, "08:02"), event(24, "08:00"), event(24, "08:01")]
+    at = datetime(2026, 11, 24, 1, 2, 30, tzinfo=UTC)
+    found = recent_event(events, at, 3600)
+    assert found is not None
+    assert found.id == "24-08:02"
+    assert recent_event(events, at, 30) is None

@@ -30,7 +30,7 @@ def token(expires_at: datetime | None) -> Token:
     ],
 )
 def test_InvalidToken_from_the_instant_at_which_it_expires(expires_at: datetime | None, holds: bool) -> None:
-    assert token(expires_at).holds(NOW) is holds
+    assert token(expires_at).is_active(NOW) is holds
 
 
 def test_a_token_shows_its_id_and_role_alone() -> None:
