@@ -1,4 +1,4 @@
-"""When a manual punch may be: up to five minutes ahead of our clock (a caller's may be fast), and from 2000 on."""
+"""When a manual punch may be: five minutes ahead of our clock at most (theirs may be fast), and from 2000 on."""
 
 from datetime import timedelta
 
