@@ -1,4 +1,4 @@
-"""When a manual punch may be: five minutes ahead of our clock at most (theirs may be fast), and from 2000 on."""
+"""When a manual punch may be: at most five minutes ahead of our clock, which may be slow, from 2000 on."""
 
 from datetime import timedelta
 
