@@ -24,7 +24,7 @@ from tests.services.test_enrolment import Crash, crash_at, enrol
 from tests.services.test_uploads import begin, post
 from tests.support import policies, recorder
 from tests.support.builders import add_person, stamped
-from tests.support.photos import jpeg, photo_of_b, photo_of_c, photos_of_a, pixels
+from tests.support.photos import heavy, photo_of_b, photo_of_c, photos_of_a
 
 JPEG = {"Content-Type": "image/jpeg"}
 STAGES = ["dev", "prod"]
@@ -96,8 +96,7 @@ def drive(http: Http, finish: Finish) -> None:
     face = enrol(http, person, first).json_body["face_id"]
     other = add_person(http, "C")
     upload = begin(http)
-    large = jpeg(pixels(photo_of_c())) + bytes(6 * 1024**2)
-    assert post(upload, large)[0] in {201, 204}
+    assert post(upload, heavy(photo_of_c()))[0] in {201, 204}
     assert http.post(f"/v1/people/{other}/faces", {"upload_id": upload["upload_id"]}).status_code == 201
     http.get(f"/v1/people/{person}/faces")
     http.get(f"/v1/people/{person}/faces/{face}/photo")

@@ -21,7 +21,7 @@ from app import app
 from chalicelib import wiring
 from chalicelib.web.endpoint import SECURITY_HEADERS
 from tests.conftest import CONSENT, Http
-from tests.support.photos import photo_of_c
+from tests.support.photos import another, photo_of_c
 
 ROOT = Path(__file__).resolve().parents[2]
 JPEG = {"Content-Type": "image/jpeg"}
@@ -73,7 +73,7 @@ Calls = list[tuple[str, str, Any]]
 
 def photo(number: int) -> bytes:
     """Make a photo that was not sent before."""
-    return photo_of_c() + bytes([number])
+    return another(photo_of_c(), number)
 
 
 def calls(person: str, face: str, session: str, uploads: list[str]) -> dict[str, Calls]:
