@@ -22,10 +22,14 @@ import cv2
 import numpy as np
 
 from benchmarks import feeds, takes
-from local.rekognition.liveness import Credentials, Sessions, StreamServer, Verdict, framing, judge, signing
-from local.rekognition.liveness.challenge import MOVEMENT
+from local.aws.sigv4 import Credentials, Scope
+from local.liveness import framing, signing
+from local.liveness.challenge import MOVEMENT
+from local.liveness.judge import Verdict, judge
+from local.liveness.sessions import Sessions
+from local.liveness.stream import StreamServer
 from tests.support.clips import engine
-from tests.test_liveness_stream import CREDENTIALS, KEY, REGION, Client, new
+from tests.support.stream_client import CREDENTIALS, KEY, REGION, Client, new
 
 SEED: Final = 4000
 ENOUGH: Final = 90.0
@@ -204,7 +208,7 @@ def replayed(server: StreamServer, sessions: Sessions, number: int) -> str | Non
     with _begun(server, sessions, number) as client:
         headers: dict[str, framing.HeaderValue] = {":event-type": "VideoEvent", ":message-type": "event"}
         piece = b'{"VideoChunk": "AAAA", "TimestampMillis": 1}'
-        sealed = client.chain.seal(framing.encode(framing.Message(headers, piece)), _now())
+        sealed = client.chain.sign(framing.encode(framing.Message(headers, piece)), _now())
         for _ in range(2):
             client.socket.send(sealed)
         return _answer(client)
@@ -222,7 +226,7 @@ def another_url(server: StreamServer, sessions: Sessions, number: int) -> str | 
     """Another session's signed URL, overheard: without its key nothing can be sent."""
     with Client(server.url, new(sessions)) as client:
         client.hear()
-        stranger = signing.Scope(_now().strftime("%Y%m%d"), REGION)
+        stranger = Scope(_now().strftime("%Y%m%d"), REGION, signing.SERVICE)
         client.chain = signing.ChunkChain(stranger.key(f"guess {number}"), stranger, client.chain._prior)
         client.video(b"mine")
         return _answer(client)

@@ -11,8 +11,8 @@ from benchmarks import shapes
 from benchmarks.takes import Grid, Take, clipped, film, lit
 from local.camera import Head
 from local.camera.relief import TEXTURE_PX
-from local.rekognition.liveness import Recording
-from local.rekognition.liveness.challenge import LIGHT, MOVEMENT, draw
+from local.liveness.challenge import LIGHT, MOVEMENT, draw
+from local.liveness.judge import Recording
 from tests.support.clips import Image, engine, rng, zoomed
 
 # --- what is before the camera ---

@@ -25,9 +25,9 @@ from benchmarks.attacks import is_accepted
 from benchmarks.takes import CAMERAS, HELD_OUT, Take, film, lit
 from local.camera import Scene
 from local.camera.scene import FAR_S, FILL
-from local.rekognition.liveness import Recording, judge
-from local.rekognition.liveness.challenge import draw
-from local.rekognition.liveness.observe import center, unit
+from local.liveness.challenge import draw
+from local.liveness.judge import Recording, judge
+from local.liveness.judge.observe import center, unit
 from tests.support import photos as faces
 from tests.support.clips import Image, Script, engine, rng
 

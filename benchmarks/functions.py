@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import chalice.app
 
 from infra.package import LOCK, ROOT, compile_all, install, package, trim
-from local.appserver import stage_settings
-from local.embedded import ACCESS_KEY, SECRET_KEY
+from local.app.appserver import stage_settings
+from local.aws.embedded import ACCESS_KEY, SECRET_KEY
 
 ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
 """This machine's, in Lambda's words."""

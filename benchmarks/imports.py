@@ -14,8 +14,8 @@ from typing import Any
 
 from chalicelib import wiring
 from chalicelib.services.imports import Sheet, read, run
-from local.appserver import set_environment, stage_settings
-from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+from local.app.appserver import set_environment, stage_settings
+from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 
 TABLE = "rollcall-local"
 

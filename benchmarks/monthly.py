@@ -16,8 +16,8 @@ from chalice.test import Client
 
 from benchmarks.seeding import people, seed
 from benchmarks.units import Meter
-from local.appserver import set_environment, stage_settings
-from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+from local.app.appserver import set_environment, stage_settings
+from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 
 PEOPLE, DAYS, SHARDS, ROUNDS = 1000, 30, 4, 3
 TABLE = "rollcall-local"

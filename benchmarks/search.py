@@ -33,7 +33,7 @@ def _measure(size: int, path: Path) -> None:
     vectors = strangers(size)
     started = time.perf_counter()
     faces = Faces(path)
-    faces.create_collection("all", {})
+    faces.create_collection("all")
     for first in range(0, size, PER_IMAGE):
         _add(faces, first, vectors[first : first + PER_IMAGE])
     filled = time.perf_counter()

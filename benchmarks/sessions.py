@@ -16,9 +16,9 @@ from typing import NamedTuple
 from urllib.error import HTTPError
 
 from local import weights
+from local.aws.sigv4 import Credentials
 from local.camera import ServerRefused, play
 from local.rekognition.engine import Engine
-from local.rekognition.liveness.signing import Credentials
 from tests.browser.servers import Rollcall, leave
 from tests.support.photos import photo_of_c
 

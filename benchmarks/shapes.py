@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from benchmarks.takes import Grid
 from local.camera.relief import REACH, TEXTURE_PX
-from local.rekognition.liveness.observe import center, unit
+from local.liveness.judge.observe import center, unit
 from tests.support import photos as faces
 
 # Of the mean face's points, by number: the corners of both eyes, the nose's tip, the mouth's corners.

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from local.camera import Head, Scene
 from local.camera.recorder import Recorder
+from local.liveness.challenge import draw
+from local.liveness.judge import Recording
 from local.rekognition.engine import Face, decode
-from local.rekognition.liveness import Recording
-from local.rekognition.liveness.challenge import draw
 from tests.support import photos as faces
 from tests.support.clips import Image, Script, engine, rng
 

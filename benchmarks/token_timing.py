@@ -21,8 +21,8 @@ from chalicelib.domain.errors import InvalidToken
 from chalicelib.domain.settings import Limits
 from chalicelib.domain.token import Role
 from chalicelib.services.tokens import Authenticator, NewToken, create
-from local.appserver import set_environment, stage_settings
-from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+from local.app.appserver import set_environment, stage_settings
+from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 
 KINDS = (0, 0, 1, 8, 20, 42)
 """How many letters after `rc_` are those of the real token."""

@@ -165,8 +165,12 @@ def collection() -> FaceCollection:
 @cache
 def bucket() -> Bucket:
     """Give the bucket's gateway."""
-    # boto3 would sign links the old way in the oldest regions.
-    config = _CONFIG.merge(Config(signature_version="s3v4"))
+    # boto3 would sign links the old way in the oldest Regions, and send them to the global endpoint, which
+    # redirects for a day after a bucket is made, and answers 400 for buckets of the newer Regions.
+    own_endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    config = _CONFIG.merge(
+        Config(signature_version="s3v4", s3={"addressing_style": "auto" if own_endpoint else "virtual"})
+    )
     return Bucket(watch(_session().client("s3", config=config)), environment().bucket)
 
 

@@ -1,1 +1,1 @@
-"""The cloud resources of a stage, declared in resources.yaml."""
+"""Deploying Rollcall: `python -m infra` creates, inspects, repairs and removes stages."""

@@ -1,34 +1,37 @@
-"""The folder that `chalice deploy` runs in: the project, with its stage's real names filled in.
+"""The folder in which `chalice deploy` runs: the packaged app, configured for one account and Region.
 
-The project's own .chalice works for plain `chalice deploy` too, and so it cannot know the account: its ARNs
-have `*` for account and Region, and its bucket has no suffix. Here they get narrow.
+The project's own .chalice serves plain `chalice deploy`, which creates the functions' roles from policy
+files. Here the roles exist already, made by the stage's stack, and Chalice is told to use them.
 """
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from infra import policies
 from infra.progress import say
-from infra.stage import ROOT, Failure, Stage
+from infra.stage import ROOT, Failure, Stage, configuration
 
 _SHIPPED = ("app.py", "chalicelib", "requirements.txt", "vendor")
-_SECRET = re.compile("secret|password|token|api_?key", re.IGNORECASE)
 
 OUT = ROOT / "out"
 
 
-def note(stage: Stage) -> Path:
-    """Say where Chalice notes what it has deployed of a stage."""
-    return OUT / f"deploy-{stage.name}" / ".chalice" / "deployed" / f"{stage.name}.json"
+def _place(stage: Stage) -> Path:
+    return OUT / f"deploy-{stage.name}-{stage.region}"
+
+
+def record(stage: Stage) -> Path:
+    """Return the path where Chalice records what it has deployed of a stage."""
+    return _place(stage) / ".chalice" / "deployed" / f"{stage.name}.json"
 
 
 def source(stage: Stage) -> Path:
-    """Make the folder whose app.py, chalicelib, requirements.txt and vendor are deployed; raises Failure."""
+    """Build the folder whose app.py, chalicelib, requirements.txt and vendor are deployed. Raises Failure."""
     from infra.package import PackageError, project
 
     try:
@@ -38,17 +41,16 @@ def source(stage: Stage) -> Path:
 
 
 def folder(stage: Stage, settings: Mapping[str, str]) -> Path:
-    """Lay out the folder to deploy a stage from, anew; `settings` go over its environment variables.
+    """Build the folder to deploy a stage from; `settings` override its environment variables.
 
-    Chalice's note of what it has deployed, if it is there, stays.
+    Chalice's record of what it has deployed is kept. Raises Failure.
     """
-    place = OUT / f"deploy-{stage.name}"
-    noted = note(stage).read_bytes() if note(stage).exists() else None
+    place = _place(stage)
+    recorded = record(stage).read_bytes() if record(stage).exists() else None
     shutil.rmtree(place, ignore_errors=True)
-    hidden = place / ".chalice"
-    note(stage).parent.mkdir(parents=True)
-    if noted is not None:
-        note(stage).write_bytes(noted)
+    record(stage).parent.mkdir(parents=True)
+    if recorded is not None:
+        record(stage).write_bytes(recorded)
     shipped = source(stage)
     for name in _SHIPPED:
         found = shipped / name
@@ -56,31 +58,20 @@ def folder(stage: Stage, settings: Mapping[str, str]) -> Path:
             shutil.copytree(found, place / name)  # with its bytecode
         elif found.exists():
             shutil.copy2(found, place / name)
-    for policy in sorted((ROOT / ".chalice").glob(f"policy-{stage.name}*.json")):
-        (hidden / policy.name).write_text(narrowed(policy.read_text(encoding="utf-8"), stage))
-    config = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-8"))
+    config = configuration()
     own = config["stages"][stage.name]
     own["environment_variables"] = own.get("environment_variables", {}) | settings
-    for name, value in own["environment_variables"].items():
-        if value and _SECRET.search(name):
-            raise Failure(f"{name} in .chalice/config.json looks like a secret; keep it in SSM")
-    (hidden / "config.json").write_text(json.dumps(config, indent=2))
+    own |= {"manage_iam_role": False, "iam_role_arn": stage.role(policies.API_FUNCTION)}
+    for function in policies.documents(stage.name):
+        chosen = own.setdefault("lambda_functions", {}).setdefault(function, {})
+        chosen["iam_role_arn"] = stage.role(function)
+    config["stages"] = {stage.name: own}
+    (place / ".chalice" / "config.json").write_text(json.dumps(config, indent=2))
     return place
 
 
-def narrowed(policy: str, stage: Stage) -> str:
-    """Put partition, Region, account and bucket into the ARNs of a policy."""
-    policy = re.sub(
-        r"arn:aws:(dynamodb|logs|rekognition|sqs):\*:\*:",
-        rf"arn:{stage.partition}:\1:{stage.region}:{stage.account}:",
-        policy,
-    )
-    policy = policy.replace("arn:aws:iam::*:", f"arn:{stage.partition}:iam::{stage.account}:")
-    return policy.replace(f"arn:aws:s3:::{stage.prefix}*", f"arn:{stage.partition}:s3:::{stage.bucket}")
-
-
 def chalice(place: Path, words: Sequence[str], stage: Stage) -> None:
-    """Run Chalice's command line in a folder, showing what it says; raises Failure when it fails."""
+    """Run Chalice's command line in a folder and show its output. Raises Failure when it fails."""
     command = [str(Path(sys.executable).with_name("chalice")), *words, "--stage", stage.name]
     variables = os.environ | {"AWS_DEFAULT_REGION": stage.region}
     said = []
@@ -92,6 +83,6 @@ def chalice(place: Path, words: Sequence[str], stage: Stage) -> None:
             said.append(line)
             say(f"  {line.rstrip()}")
     if process.returncode:
-        raise Failure(f"`chalice {' '.join(words)}` failed; what it did is kept, run the command again")
+        raise Failure(f"`chalice {' '.join(words)}` failed; what it has done is kept: run the command again")
     if any("Could not install" in line for line in said):  # Chalice deploys without them and exits with 0
-        raise Failure("Chalice could not install a dependency for Lambda: see above")
+        raise Failure("Chalice could not install a dependency for Lambda; its output above says which")

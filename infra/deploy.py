@@ -1,19 +1,21 @@
-"""`up`: a stage made, or brought up to date; safe to run again from wherever it stopped."""
+"""`up`: create a stage, or bring it up to date; safe to run again from wherever it stopped."""
 
 import argparse
 import json
-import urllib.error
-import urllib.request
+import os
+import re
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
-from infra import build, gateway, stack, tokens
+import boto3
+
+from infra import bucket, build, gateway, policies, regions, stack, stages, table, template, tokens
 from infra.progress import Steps, say, until
-from infra.stage import LIVENESS_REGIONS, Failure, Stage, find
-from local.resources import TEMPLATE
+from infra.smoke import smoke
+from infra.stage import Failure, NotConnected, Stage, find, region_of, variables
 
-DEPLOYED_KEY = "deploy/deployed.json"
-"""Where in the bucket Chalice's note of what it deployed is kept, so that any machine can go on."""
+RECORD_KEY = "deploy/deployed.json"
+"""Key of Chalice's record of what it deployed. It is kept in the bucket, so any machine can continue."""
 
 _PARAMETERS = {
     "origin": "AllowedOrigin",
@@ -22,115 +24,176 @@ _PARAMETERS = {
     "log_days": "LogDays",
 }
 
+_STEPS = (
+    "Credentials and Region",
+    "Resources and roles (CloudFormation)",
+    "Folder to deploy",
+    "Functions, routes and schedules (chalice deploy)",
+    "Throttling, tracing, access logs",
+    "Dead letters",
+    "First admin token",
+    "Smoke test",
+)
+
 
 def up(options: argparse.Namespace) -> None:
-    """Make a stage or bring it up to date, and show its URL. Raises Failure."""
-    steps = Steps(8)
-    steps.next("Credentials and Region")
-    stage = find(options.stage)
-    say(f"  account {stage.account}, Region {stage.region}")
-    if stage.region not in LIVENESS_REGIONS:
-        say(f"  warning: Face Liveness may not be offered here, but in {', '.join(sorted(LIVENESS_REGIONS))}")
-
-    steps.next(f"Resources (CloudFormation stack {stage.prefix})")
-    given = {"Stage": stage.name, "BucketSuffix": f"-{stage.account}"}
-    for option, parameter in _PARAMETERS.items():
-        if (value := getattr(options, option)) is not None:
-            given[parameter] = str(value)
-    stack.apply(stage, stage.prefix, TEMPLATE, given, dry_run=options.dry_run)
-    if options.dry_run:
-        say("  would then run `chalice deploy`, configure its API and queue, and smoke-test the URL")
+    """Create a stage or bring it up to date, and print its URL. Raises Failure."""
+    stages.check(options.stage)
+    given = _chosen(options)
+    steps = Steps(_STEPS)
+    steps.next()
+    try:
+        stage = find(options.stage)
+    except NotConnected as reason:
+        if not options.dry_run:
+            raise
+        _plan_unconnected(options, given, reason, steps)
         return
-    keep_table_safe(stage)
+    say(f"  account {stage.account}, Region {stage.region}")
+    kept = stack.parameters(stage, stage.prefix)
+    if not kept:  # an existing stage has been allowed its Region
+        stages.check_region(stage.region, options.without_liveness)
+    if lacking := regions.without_liveness(stage.region):
+        say(f"  warning: {lacking}")
+    _check_budget(given, kept)
+    bucket.exists(stage)  # raises Failure if it is not ours
 
-    steps.next("Folder to deploy")
+    steps.next()
+    names = {"Stage": stage.name, "BucketSuffix": stage.bucket_suffix, "RoleSuffix": stage.role_suffix}
+    stack.apply(stage, stage.prefix, template.of_stage(), names | given, dry_run=options.dry_run)
+    if options.dry_run:
+        _plan_rest(steps)
+        return
+    table.protect(stage)
+
+    steps.next()
     settings = {
         "ROLLCALL_BUCKET": stage.bucket,
         "ROLLCALL_ORIGIN": stack.parameters(stage, stage.prefix)["AllowedOrigin"],
-        "ROLLCALL_STREAMING_ROLE": stage.streaming_role,
+        "ROLLCALL_STREAMING_ROLE": stage.role("streaming"),
     }
     place = build.folder(stage, settings)
-    fetch_deployed(stage)
+    fetch_record(stage)
 
-    steps.next("Functions, routes and schedules (chalice deploy)")
+    steps.next()
     build.chalice(place, ["deploy"], stage)
-    deployed = json.loads(build.note(stage).read_text(encoding="utf-8"))["resources"]
+    deployed = json.loads(build.record(stage).read_text(encoding="utf-8"))["resources"]
     stage.client("s3").put_object(
         Bucket=stage.bucket,
-        Key=DEPLOYED_KEY,
-        Body=build.note(stage).read_bytes(),
+        Key=RECORD_KEY,
+        Body=build.record(stage).read_bytes(),
     )
     api = next(resource for resource in deployed if resource["resource_type"] == "rest_api")
 
-    steps.next("Throttling, traces, access logs")
+    steps.next()
     gateway.allow_logs(stage)
     gateway.configure(stage, api["rest_api_id"], settings["ROLLCALL_ORIGIN"])
 
-    steps.next("Dead letters")
+    steps.next()
     for resource in deployed:
-        if resource["resource_type"] == "lambda_function" and resource["name"] != "api_handler":
-            catch_dead_letters(stage, resource["lambda_arn"])
+        if resource["resource_type"] == "lambda_function" and resource["name"] != policies.API_FUNCTION:
+            _send_failures_to_queue(stage, resource["lambda_arn"])
 
-    steps.next("First admin token")
-    token = tokens.first_admin(stage)
+    steps.next()
+    token = tokens.first_admin(stage, options.token_file)
 
-    steps.next("Smoke test")
+    steps.next()
     url = (options.url or api["rest_api_url"]).rstrip("/")
+    print(url, flush=True)
     if options.url is None and stage.client("lambda").meta.endpoint_url.startswith("http://"):
-        say("  skipped: this AWS is a stand-in, where nothing answers at the URL")
+        say("  skipped: this AWS is an emulation, and nothing answers at the URL")
     else:
-        smoke(url, token)
-    if token:
-        say("The first admin token, shown this once:")
-        print(f"token {token}")
-    print(url)
+        smoke(stage, url, token)
 
 
-def fetch_deployed(stage: Stage) -> None:
-    """Put Chalice's note in its place: the bucket's (any machine's last deploy), else ours, else a new one.
+def _chosen(options: argparse.Namespace) -> dict[str, str]:
+    """Return the stack's parameters that this run chooses. Raises Failure for one that cannot be right."""
+    given = {
+        parameter: str(getattr(options, option))
+        for option, parameter in _PARAMETERS.items()
+        if getattr(options, option) is not None
+    }
+    origin = variables(options.stage).get("ROLLCALL_ORIGIN", "*")
+    if origin != "*":
+        if options.origin not in {None, origin}:
+            raise Failure(f"the origin of stage {options.stage} is set in .chalice/config.json: {origin}")
+        given["AllowedOrigin"] = origin
+    if "AllowedOrigin" in given:
+        stages.check_origin(given["AllowedOrigin"])
+    if given.get("AlarmEmail") and not re.fullmatch(r"[^@\s]+@[^@\s]+", given["AlarmEmail"]):
+        raise Failure(f"{given['AlarmEmail']} is not a mail address")
+    if options.budget is not None and options.budget < 0:
+        raise Failure("a budget is a number of US dollars, or 0 for none")
+    days = template.of_stage()["Parameters"]["LogDays"]["AllowedValues"]
+    if options.log_days is not None and options.log_days not in days:
+        raise Failure(f"--log-days is one of {', '.join(map(str, days))}")
+    if options.url is not None and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", options.url):
+        raise Failure(f"{options.url} is not a URL; one is https://attendance.example.com")
+    if options.token_file is not None and not os.access(options.token_file.absolute().parent, os.W_OK):
+        raise Failure(f"{options.token_file.parent} is not a folder in which a token file can be written")
+    return given
 
-    A note counts if its API exists and calls our function. A deploy that died may have made an API without
-    noting it; the next would make a second one, and so the first is noted here.
+
+def _check_budget(given: Mapping[str, str], kept: Mapping[str, str]) -> None:
+    """Check that a budget has somebody to write to. Raises Failure."""
+    wanted = {**kept, **given}
+    if wanted.get("MonthlyBudget", "0") != "0" and not wanted.get("AlarmEmail"):
+        raise Failure("--budget sends a mail, so it needs --alarm-email")
+
+
+def _plan_unconnected(
+    options: argparse.Namespace, given: Mapping[str, str], reason: NotConnected, steps: Steps
+) -> None:
+    """Print the plan for a new stage when no account can be asked. Raises Failure."""
+    say(f"  {reason}")
+    say("  without an account this is the plan for a new stage; names in capitals are not known yet")
+    region = "REGION"
+    with suppress(NotConnected):
+        region = region_of(options.stage)
+    if region != "REGION":
+        stages.check_region(region, options.without_liveness)
+    _check_budget(given, {})
+    stage = Stage(options.stage, "ACCOUNT", region, "aws", boto3.session.Session())
+    steps.next()
+    say(f"  would create stack {stage.prefix} and bucket {stage.bucket}")
+    stack.show_new(template.of_stage(), given)
+    _plan_rest(steps)
+
+
+def _plan_rest(steps: Steps) -> None:
+    """Print the steps that follow the resources."""
+    for _ in _STEPS[2:]:
+        steps.next()
+        say("  would be done")
+
+
+def fetch_record(stage: Stage) -> None:
+    """Put Chalice's record in its place: the bucket's, else this machine's, else a new one.
+
+    A record counts if its API exists and calls the stage's function. A deploy that died may have created an
+    API without recording it; the next would create a second one, so the first is recorded here.
     """
-    there = gateway.apis(stage)
+    existing = gateway.apis(stage)
     s3 = stage.client("s3")
-    kept = build.note(stage)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    notes = [kept.read_text(encoding="utf-8")] if kept.exists() else []
+    path = build.record(stage)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    records = [path.read_text(encoding="utf-8")] if path.exists() else []
     with suppress(s3.exceptions.NoSuchKey, s3.exceptions.NoSuchBucket):
-        notes.insert(0, s3.get_object(Bucket=stage.bucket, Key=DEPLOYED_KEY)["Body"].read().decode())
-    for text in notes:
-        if any(resource.get("rest_api_id") in there for resource in json.loads(text)["resources"]):
-            kept.write_text(text, encoding="utf-8")
+        records.insert(0, s3.get_object(Bucket=stage.bucket, Key=RECORD_KEY)["Body"].read().decode())
+    for text in records:
+        if any(resource.get("rest_api_id") in existing for resource in json.loads(text)["resources"]):
+            path.write_text(text, encoding="utf-8")
             return
-    kept.unlink(missing_ok=True)
-    for api in there[:1]:
-        say(f"  API {api} was made by a deploy that died; going on with it")
+    path.unlink(missing_ok=True)
+    for api in existing[:1]:
+        say(f"  API {api} was created by a deploy that died; continuing with it")
         url = f"https://{api}.execute-api.{stage.region}.amazonaws.com/{stage.name}/"
         found = {"name": "rest_api", "resource_type": "rest_api", "rest_api_id": api, "rest_api_url": url}
-        kept.write_text(json.dumps({"resources": [found], "schema_version": "2.0", "backend": "api"}))
+        path.write_text(json.dumps({"resources": [found], "schema_version": "2.0", "backend": "api"}))
 
 
-def keep_table_safe(stage: Stage) -> None:
-    """Turn on what a table restored from a backup comes without: recovery to any second, and expiry."""
-    client = stage.client("dynamodb")
-    backups = client.describe_continuous_backups(TableName=stage.prefix)["ContinuousBackupsDescription"]
-    recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
-    if recovery != "ENABLED":
-        say("  turning point-in-time recovery on")
-        client.update_continuous_backups(
-            TableName=stage.prefix, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
-        )
-    expiry = client.describe_time_to_live(TableName=stage.prefix)["TimeToLiveDescription"]
-    if expiry["TimeToLiveStatus"] == "DISABLED":
-        say("  turning expiry on")
-        client.update_time_to_live(
-            TableName=stage.prefix, TimeToLiveSpecification={"AttributeName": "expires", "Enabled": True}
-        )
-
-
-def catch_dead_letters(stage: Stage, function: str) -> None:
-    """Send what a function could not do in three attempts to the queue."""
+def _send_failures_to_queue(stage: Stage, function: str) -> None:
+    """Send the events that a function failed to handle three times to the dead-letter queue."""
     queue = stage.arn("sqs", f"{stage.prefix}-dead-letters")
     client = stage.client("lambda")
 
@@ -144,38 +207,8 @@ def catch_dead_letters(stage: Stage, function: str) -> None:
         except client.exceptions.InvalidParameterValueException as error:
             if "permission" not in str(error):
                 raise
-            return None  # IAM tells all its servers of a new role only by and by
+            return None  # a new role takes some seconds to reach all of IAM's servers
         return True
 
     until(done, "IAM to let the function write to the queue", tries=15)
     say(f"  {function.rpartition(':')[2]}")
-
-
-def smoke(url: str, token: str | None) -> None:
-    """Ask a deployed API whether it is up, and something that only an admin may ask. Raises Failure."""
-
-    def up() -> Any:
-        try:
-            return _get(f"{url}/health", None)
-        except (urllib.error.URLError, TimeoutError):
-            return None  # a new API's name and permissions take some seconds to spread
-
-    health = until(up, f"{url}/health", tries=30)
-    say(f"  GET /health: {health['status']}, stage {health['stage']}, version {health['version']}")
-    try:
-        settings = _get(f"{url}/v1/settings", token)
-    except urllib.error.HTTPError as error:
-        if error.code == 401 and token is None:  # there is a token, but nobody here knows it
-            say("  GET /v1/settings without a token: 401")
-            return
-        raise Failure(f"GET {url}/v1/settings answers {error.code}: {error.read().decode()}") from None
-    if token is None:
-        raise Failure(f"GET {url}/v1/settings answers without a token")
-    say(f"  GET /v1/settings: zone {settings['calendar']['zone']}")
-
-
-def _get(url: str, token: str | None) -> Any:
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the URL is Chalice's or the user's
-    with urllib.request.urlopen(request, timeout=29) as reply:  # noqa: S310
-        return json.load(reply)

@@ -1,28 +1,29 @@
-"""API Gateway beyond Chalice's words: which API is a stage's; throttling, traces and access logs."""
+"""API Gateway settings that Chalice does not cover: throttling, tracing, access logs, CORS of its errors."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from infra import stack, template
 from infra.progress import say, until
-from infra.stage import APP, ROOT, Stage
+from infra.stage import APP, Stage
+from local.aws.resources import read
 
 ACCOUNT_STACK = f"{APP}-account"
 
 
 def apis(stage: Stage) -> list[str]:
-    """Find the ids of the APIs that call the stage's function; Chalice names those of all stages alike."""
+    """Return the ids of the APIs that call the stage's function; Chalice gives all stages' APIs one name."""
     client = stage.client("apigateway")
-    called = f":{stage.prefix}/invocations"
-    found = []
-    for page in client.get_paginator("get_rest_apis").paginate():
-        for api in page["items"]:
-            if api["name"] == APP and _calls(client, api["id"], called):
-                found.append(api["id"])
-    return found
+    target = f":{stage.prefix}/invocations"
+    return [
+        api["id"]
+        for page in client.get_paginator("get_rest_apis").paginate()
+        for api in page["items"]
+        if api["name"] == APP and _calls(client, api["id"], target)
+    ]
 
 
-def _calls(client: Any, api: str, called: str) -> bool:
+def _calls(client: Any, api: str, target: str) -> bool:
     pages = client.get_paginator("get_resources").paginate(restApiId=api, embed=["methods"])
     methods = (
         method
@@ -30,15 +31,15 @@ def _calls(client: Any, api: str, called: str) -> bool:
         for resource in page["items"]
         for method in resource.get("resourceMethods", {}).values()
     )
-    return any(method.get("methodIntegration", {}).get("uri", "").endswith(called) for method in methods)
+    return any(method.get("methodIntegration", {}).get("uri", "").endswith(target) for method in methods)
 
 
 def allow_logs(stage: Stage) -> None:
-    """See to it that API Gateway may write logs in this account and Region: it has one role for all APIs."""
+    """Let API Gateway write logs in this account and Region; all its APIs share one role for that."""
     client = stage.client("apigateway")
     if client.get_account().get("cloudwatchRoleArn"):
         return
-    stack.apply(stage, ACCOUNT_STACK, ROOT / "infra" / "account.yaml", {}, dry_run=False)
+    stack.apply(stage, ACCOUNT_STACK, read(template.ACCOUNT), {}, dry_run=False)
     role = [{"op": "replace", "path": "/cloudwatchRoleArn", "value": _logs_role(stage)}]
 
     def done() -> bool | None:
@@ -47,14 +48,14 @@ def allow_logs(stage: Stage) -> None:
         except client.exceptions.BadRequestException as error:
             if "role" not in str(error).lower():
                 raise
-            return None  # IAM tells all its servers of a new role only by and by
+            return None  # a new role takes some seconds to reach all of IAM's servers
         return True
 
     until(done, "IAM to let API Gateway write logs", tries=15)
 
 
 def forbid_logs(stage: Stage) -> None:
-    """Take the role away that `allow_logs` made, if it did; for when the last stage goes."""
+    """Remove the role that `allow_logs` created, if it did; for when a Region's last stage is removed."""
     if stack.describe(stage, ACCOUNT_STACK) is None:
         return
     client = stage.client("apigateway")
@@ -68,7 +69,10 @@ def _logs_role(stage: Stage) -> str:
 
 
 def patches(settings: Mapping[str, Any], access_logs: str) -> list[dict[str, str]]:
-    """Say the settings of merge.yaml's RestAPI as operations of UpdateStage; logs go to that group."""
+    """Express the settings of RestAPI in merge.yaml as operations of UpdateStage.
+
+    `access_logs` is the ARN of the log group for access logs.
+    """
     found = {
         "/tracingEnabled": str(settings["TracingEnabled"]).lower(),
         "/accessLogSettings/destinationArn": access_logs,
@@ -82,13 +86,13 @@ def patches(settings: Mapping[str, Any], access_logs: str) -> list[dict[str, str
 
 
 def configure(stage: Stage, api: str, origin: str) -> None:
-    """Set throttling, traces, access logs and the CORS header of the gateway's own errors."""
+    """Set throttling, tracing, access logs and the CORS header of API Gateway's own errors."""
     client = stage.client("apigateway")
     for kind in template.rest_api()["GatewayResponses"]:
         header = {"gatewayresponse.header.Access-Control-Allow-Origin": f"'{origin}'"}
         client.put_gateway_response(restApiId=api, responseType=kind, responseParameters=header)
-    # Chalice's deployment was made before them, and each of its deploys takes them away.
-    client.create_deployment(restApiId=api, stageName=stage.name, description="errors of the gateway")
+    # Gateway responses take effect with a deployment, and Chalice's was made without them.
+    client.create_deployment(restApiId=api, stageName=stage.name, description="gateway responses")
     access_logs = stage.arn("logs", f"log-group:/{APP}/{stage.name}/access")
     operations = patches(template.rest_api(), access_logs)
     client.update_stage(restApiId=api, stageName=stage.name, patchOperations=operations)

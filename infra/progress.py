@@ -1,8 +1,8 @@
-"""What a command says while it works: on standard error, so that its result can be piped."""
+"""Progress messages of the commands. They go to standard error, so that a command's result can be piped."""
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from infra.stage import Failure
@@ -13,33 +13,33 @@ POLL_S = 2.0
 
 
 def say(line: str) -> None:
-    """Show a line at once."""
+    """Print a line at once."""
     print(line, file=sys.stderr, flush=True)
 
 
 class Steps:
-    """Numbers the steps of a command of `total` steps."""
+    """Announces the steps of a command, numbered."""
 
-    def __init__(self, total: int) -> None:
-        self._total = total
+    def __init__(self, titles: Sequence[str]) -> None:
+        self._titles = titles
         self._number = 0
 
-    def next(self, title: str) -> None:
-        """Begin the next step."""
+    def next(self) -> None:
+        """Announce the next step."""
+        say(f"[{self._number + 1}/{len(self._titles)}] {self._titles[self._number]}")
         self._number += 1
-        say(f"[{self._number}/{self._total}] {title}")
 
 
-def counted(found: Iterable[T], total: int, unit: str, every: int = 100) -> Iterator[T]:
-    """Pass things on and say now and then how many there were."""
-    for number, thing in enumerate(found, start=1):
-        yield thing
+def counted(items: Iterable[T], total: int, unit: str, every: int = 100) -> Iterator[T]:
+    """Yield the items and report now and then how many there were."""
+    for number, item in enumerate(items, start=1):
+        yield item
         if number % every == 0 or number == total:
             say(f"{number} of {total} {unit} done")
 
 
 def until(found: Callable[[], T | None], what: str, *, tries: int) -> T:
-    """Ask every POLL_S seconds until there is an answer; raises Failure after so many `tries`."""
+    """Call `found` every POLL_S seconds until it returns something. Raises Failure after so many `tries`."""
     for attempt in range(tries):
         if attempt:
             time.sleep(POLL_S)

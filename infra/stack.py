@@ -1,21 +1,21 @@
-"""CloudFormation stacks: made or changed by a change set, watched until done."""
+"""CloudFormation stacks: created and changed by change sets, and watched until they are done."""
 
+import json
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from infra.progress import POLL_S, say, until
 from infra.stage import Failure, Stage
 
-# A first create that failed leaves a stack that can only be deleted.
+# A stack whose creation failed can only be deleted.
 _DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
 _GOOD = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
 _PATIENCE = 900  # polls: half an hour
 
 
 def describe(stage: Stage, name: str) -> dict[str, Any] | None:
-    """Describe a stack; None when there is none."""
+    """Describe a stack; None if there is none."""
     cloudformation = stage.client("cloudformation")
     try:
         stacks: list[dict[str, Any]] = cloudformation.describe_stacks(StackName=name)["Stacks"]
@@ -27,22 +27,43 @@ def describe(stage: Stage, name: str) -> dict[str, Any] | None:
 
 
 def parameters(stage: Stage, name: str) -> dict[str, str]:
-    """Read a stack's parameters; empty when there is none."""
+    """Return a stack's parameters; none if there is no stack."""
     found = describe(stage, name) or {}
     return {entry["ParameterKey"]: entry.get("ParameterValue", "") for entry in found.get("Parameters", [])}
 
 
-def apply(stage: Stage, name: str, template: Path, given: Mapping[str, str], *, dry_run: bool) -> None:
-    """Make the stack, or change it to what the template says; parameters not `given` stay as they are.
+def role_names(stage: Stage, name: str) -> list[str]:
+    """List the roles that belong to a stack."""
+    pages = stage.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=name)
+    return [
+        resource["PhysicalResourceId"]
+        for page in pages
+        for resource in page["StackResourceSummaries"]
+        if resource["ResourceType"] == "AWS::IAM::Role" and "PhysicalResourceId" in resource
+    ]
 
-    Safe to repeat after a crash at any point. With `dry_run` the changes are shown and not made.
+
+def show_new(template: Mapping[str, Any], given: Mapping[str, str]) -> None:
+    """Print the resources that a new stack would have; the conditional ones need a parameter to be given."""
+    needs = {"HasEmail": "AlarmEmail", "HasBudget": "MonthlyBudget"}
+    for name, resource in template["Resources"].items():
+        if "Condition" not in resource or given.get(needs[resource["Condition"]]):
+            say(f"  add {name} ({resource['Type']})")
+
+
+def apply(
+    stage: Stage, name: str, template: Mapping[str, Any], given: Mapping[str, str], *, dry_run: bool
+) -> None:
+    """Create the stack, or change it to match the template; parameters not `given` keep their values.
+
+    Safe to repeat after a crash at any point. With `dry_run` the changes are printed and not made.
     Raises Failure with CloudFormation's reason.
     """
-    found = _settled(stage, name)
-    body = template.read_text(encoding="utf-8")
-    if found is None and dry_run:
-        say(f"  would make stack {name}")
+    if dry_run and describe(stage, name) is None:
+        say(f"  would create stack {name}")
+        show_new(template, given)
         return
+    found = _settled(stage, name)
     cloudformation = stage.client("cloudformation")
     new = found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS"
     kept = {} if new else parameters(stage, name)
@@ -52,7 +73,7 @@ def apply(stage: Stage, name: str, template: Path, given: Mapping[str, str], *, 
     values += [
         {"ParameterKey": key, "UsePreviousValue": True}
         for key in kept
-        if key not in given and f"\n  {key}:\n" in body
+        if key not in given and key in template.get("Parameters", {})
     ]
     change_set = f"up-{time.time_ns()}"
     try:
@@ -60,7 +81,7 @@ def apply(stage: Stage, name: str, template: Path, given: Mapping[str, str], *, 
             StackName=name,
             ChangeSetName=change_set,
             ChangeSetType="CREATE" if new else "UPDATE",
-            TemplateBody=body,
+            TemplateBody=json.dumps(template, separators=(",", ":")),
             Parameters=values,
             Capabilities=["CAPABILITY_NAMED_IAM"],
             Tags=[{"Key": "rollcall:stage", "Value": stage.name}],
@@ -68,7 +89,7 @@ def apply(stage: Stage, name: str, template: Path, given: Mapping[str, str], *, 
     except cloudformation.exceptions.ClientError as error:
         if not _nothing_new(str(error)):
             raise
-        say("  nothing to change")  # moto says so at once, AWS in the change set's status
+        say("  nothing to change")  # moto refuses at once, AWS in the change set's status
         return
     changes = _changes(stage, name, change_set)
     for change in changes:
@@ -85,7 +106,7 @@ def apply(stage: Stage, name: str, template: Path, given: Mapping[str, str], *, 
 
 
 def delete(stage: Stage, name: str) -> None:
-    """Delete a stack if it is there; what it retains stays. Raises Failure with CloudFormation's reason."""
+    """Delete a stack if it exists, except what it retains. Raises Failure with CloudFormation's reason."""
     if _settled(stage, name) is None and describe(stage, name) is None:
         return
     stage.client("cloudformation").delete_stack(StackName=name)
@@ -95,7 +116,7 @@ def delete(stage: Stage, name: str) -> None:
 
 
 def _settled(stage: Stage, name: str) -> dict[str, Any] | None:
-    """Wait for what another run began, and clear away a first create that failed."""
+    """Wait for a change under way, and delete a stack whose creation failed; then describe the stack."""
     found = describe(stage, name)
     if found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS":
         return found
@@ -104,7 +125,7 @@ def _settled(stage: Stage, name: str) -> dict[str, Any] | None:
         _follow(stage, name)
         found = describe(stage, name)
     if found and found["StackStatus"] in _DEAD:
-        say(f"  stack {name} is {found['StackStatus']}; deleting what is left of it")
+        say(f"  stack {name} is {found['StackStatus']}; deleting it")
         stage.client("cloudformation").delete_stack(StackName=name)
         _follow(stage, name)
         return None
@@ -118,7 +139,7 @@ def _nothing_new(reason: str) -> bool:
 
 
 def _changes(stage: Stage, name: str, change_set: str) -> list[dict[str, Any]]:
-    """Wait for a change set; gives its changes, none when there is nothing to change."""
+    """Wait for a change set and return its changes; none if there is nothing to change."""
     cloudformation = stage.client("cloudformation")
 
     def ready() -> list[dict[str, Any]] | None:
@@ -142,7 +163,7 @@ def _changes(stage: Stage, name: str, change_set: str) -> list[dict[str, Any]]:
 
 
 def _follow(stage: Stage, name: str) -> str:
-    """Show a stack's resources as they change until it rests; gives its last status."""
+    """Print a stack's resources as they change until it is done; return its last status."""
     cloudformation = stage.client("cloudformation")
     found = describe(stage, name)
     if found is None:
@@ -162,11 +183,11 @@ def _follow(stage: Stage, name: str) -> str:
         if not status.endswith("IN_PROGRESS"):
             return status
         time.sleep(POLL_S)
-    raise Failure(f"stack {name} is still at work; run the command again")
+    raise Failure(f"stack {name} is still changing; run the command again")
 
 
 def _reason(stage: Stage, name: str) -> str:
-    """Find the first thing that went wrong."""
+    """Return the first failure of a stack's last change."""
     events = stage.client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
     failed = [event for event in events if event["ResourceStatus"].endswith("FAILED")]
     cause = failed[-1] if failed else {}

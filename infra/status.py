@@ -1,4 +1,4 @@
-"""`status`: what there is of a stage, and how it is."""
+"""`status`: list a stage's resources and their health."""
 
 import argparse
 
@@ -7,7 +7,7 @@ from infra.stage import Stage, find
 
 
 def status(options: argparse.Namespace) -> None:
-    """Show what there is of a stage and how it is; raises Failure."""
+    """Print a stage's resources and their health. Raises Failure."""
     stage = find(options.stage)
     found = down.inventory(stage)
     if not found:
@@ -23,7 +23,7 @@ def _health(stage: Stage) -> list[str]:
         lines.append(f"stack: {described['StackStatus']}")
     for api in gateway.apis(stage):
         lines.append(f"URL: https://{api}.execute-api.{stage.region}.amazonaws.com/{stage.name}")
-    faces = down.faces(stage)
+    faces = down.face_count(stage)
     if faces is not None:
         lines.append(f"faces: {faces}")
     pages = (

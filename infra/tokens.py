@@ -1,14 +1,17 @@
-"""Tokens made, listed and revoked from outside, by who has the stage's AWS credentials."""
+"""`token`: create, list and revoke tokens with AWS credentials instead of an admin token."""
 
 import argparse
+import os
+import sys
 from datetime import timedelta
+from pathlib import Path
 
 from infra.progress import say
 from infra.stage import Failure, Stage, use, use_cloud
 
 
 def create(options: argparse.Namespace) -> None:
-    """Make a token and print it, alone on the standard output. Raises Failure."""
+    """Create a token and print it, alone on standard output. Raises Failure."""
     use(options.stage, options.state)
     from chalicelib import wiring
     from chalicelib.domain.errors import InvalidRequest
@@ -29,12 +32,12 @@ def create(options: argparse.Namespace) -> None:
             done(Reply(201, made))
     except InvalidRequest as error:
         raise Failure(str(error).replace("`", "")) from None
-    say(f"Token {made.token_id} ({made.role}); it is shown this once:")
+    say(f"Token {made.token_id} ({made.role}); it is shown only now:")
     print(made.token)
 
 
 def show(options: argparse.Namespace) -> None:
-    """Print the tokens that hold, one a line. Raises Failure."""
+    """Print the active tokens, one a line. Raises Failure."""
     use(options.stage, options.state)
     from chalicelib import wiring
     from chalicelib.services import tokens
@@ -46,7 +49,7 @@ def show(options: argparse.Namespace) -> None:
 
 
 def revoke(options: argparse.Namespace) -> None:
-    """Make a token worthless. Raises Failure."""
+    """Revoke a token. Raises Failure."""
     use(options.stage, options.state)
     from chalicelib import wiring
     from chalicelib.domain.errors import LastAdminToken, TokenNotFound
@@ -63,11 +66,15 @@ def revoke(options: argparse.Namespace) -> None:
             done(Reply(204))
     except (LastAdminToken, TokenNotFound) as error:
         raise Failure(str(error)) from None
-    print(f"Token {options.token_id} is revoked; it holds nowhere after a minute.")
+    print(f"Token {options.token_id} is revoked; it stops working everywhere within a minute.")
 
 
-def first_admin(stage: Stage) -> str | None:
-    """Make the first admin token of a stage; None when it has one that holds."""
+def first_admin(stage: Stage, file: Path | None) -> str | None:
+    """Create a stage's first admin token and hand it to the user at once, before anything else can fail.
+
+    It is written to `file`, which only its owner may read, or else shown on the terminal. Without either it
+    would end up in a log, so it is not created. Returns None if none is created, or one is active already.
+    """
     use_cloud(stage)
     from chalicelib import wiring
     from chalicelib.domain.token import Role
@@ -79,10 +86,34 @@ def first_admin(stage: Stage) -> str | None:
     if any(token.role is Role.ADMIN for token in tokens.listed(wiring.token_store(), now=now).items):
         say("  there is one already")
         return None
-    body = tokens.NewToken(role=Role.ADMIN, label="made by the first deploy")
+    terminal = next((stream for stream in (sys.stdout, sys.stderr) if stream.isatty()), None)
+    if file is None and terminal is None:
+        say("  not created: there is no terminal to show it on. Give --token-file, or run")
+        say(f"  `python -m infra token create --stage {stage.name} --role admin`")
+        return None
+    # The file comes first: a token that could not be written would be lost.
+    output = _private(file) if file else None
+    body = tokens.NewToken(role=Role.ADMIN, label="created by the first deploy")
     with audit.audited(
         wiring.audit_log(), wiring.signing_key(), audit.OUTSIDE, "infra up", {}, now=now
     ) as done:
         made = tokens.create(wiring.token_store(), body, now=now)
         done(Reply(201, made))
+    if output is not None:
+        with os.fdopen(output, "w") as opened:
+            opened.write(f"{made.token}\n")
+        say(f"  written to {file}")
+    else:
+        say("  shown only now:")
+        print(f"token {made.token}", file=terminal, flush=True)
     return made.token
+
+
+def _private(file: Path) -> int:
+    """Open a file for writing that only its owner may read. Raises Failure."""
+    try:
+        opened = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.fchmod(opened, 0o600)  # it may have existed
+    except OSError as error:
+        raise Failure(f"the token cannot be written: {error}") from None
+    return opened

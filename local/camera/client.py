@@ -16,13 +16,15 @@ import numpy as np
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
 
+from local.aws.sigv4 import Credentials
 from local.camera.recorder import Recorder
 from local.camera.relief import Head
 from local.camera.scene import SETTLE_S, Image, Scene
+from local.liveness import framing, signing
+from local.liveness.challenge import LIGHT, MOVEMENT, VERSIONS, Color, Oval
+from local.liveness.judge import video
 from local.rekognition.engine import Engine
 from local.rekognition.engine import decode as decode_photo
-from local.rekognition.liveness import framing, signing, video
-from local.rekognition.liveness.challenge import LIGHT, MOVEMENT, VERSIONS, Color, Oval
 
 FPS = 20
 PIECE_S = 1.0  # MediaRecorder's time slice in the AWS client
@@ -40,7 +42,7 @@ class ServerRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What was sent in a session that the server says is complete."""
+    """Counts of what was sent in a complete session."""
 
     challenge: str
     frames: int
@@ -56,7 +58,7 @@ class Played:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What the server asks for."""
+    """The challenge that the server sent."""
 
     kind: str
     oval: Oval
@@ -70,7 +72,7 @@ def play(
     session_id: str,
     region: str,
     access_key: str,
-    credentials: signing.Credentials,
+    credentials: Credentials,
     photo: bytes | None = None,
     *,
     recorded: bytes | None = None,
@@ -151,7 +153,7 @@ class _Replay:
 
 
 class _Talk:
-    """One open stream: signed messages out, events in."""
+    """One open stream, which sends signed messages and receives events."""
 
     def __init__(self, socket: ClientConnection, chain: signing.ChunkChain) -> None:
         self._socket = socket
@@ -255,13 +257,13 @@ class _Talk:
         }
         inner = framing.encode(framing.Message(headers, json.dumps(body).encode()))
         try:
-            self._socket.send(self._chain.seal(inner, datetime.now(UTC)))
+            self._socket.send(self._chain.sign(inner, datetime.now(UTC)))
         except ConnectionClosed:
             self.receive(1.0)  # the reason came before the close
             raise
 
     def _sleep_until(self, when: float) -> None:
-        """Wait, and hear meanwhile if the server gives up."""
+        """Wait, and raise if the server ends the session meanwhile."""
         left = when - monotonic()
         if left <= 0:
             return
@@ -288,13 +290,13 @@ def _task(event: dict[str, Any] | None) -> _Task:
 
 
 def _flashes(task: _Task, match_s: float) -> list[tuple[float, Color]]:
-    """When each colour begins to scroll in; entry 0 is there from the beginning of the flash."""
+    """Return the time at which each colour begins to scroll in; entry 0 shows from the start of the flash."""
     first = match_s + HOLD_S
     return [(first + max(number - 1, 0) * task.step_s, color) for number, color in enumerate(task.colors)]
 
 
 def _screen(at: float, flashes: list[tuple[float, Color]], task: _Task, *, wrong: bool) -> Color:
-    """What the screen shows at that time, mixed as it scrolls in."""
+    """The colour that the screen shows at that time, mixed while it scrolls in."""
     shown = np.zeros(3)
     if at >= flashes[0][0]:
         shown = np.array(flashes[0][1], float)

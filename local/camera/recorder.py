@@ -46,7 +46,7 @@ class Recorder:
 
 
 class _Pipe(io.RawIOBase):
-    """A file that only grows; no seek, as in a live recording."""
+    """A file that cannot seek and only grows, as in a live recording."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -33,7 +33,7 @@ class NoFaceInPhoto(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Where a head is: turned (degrees), at (x, y, z) from the camera, z its distance, in face widths."""
+    """The pose of a head: its rotation in degrees, and its place (x, y, z) from the camera in face widths."""
 
     yaw: float
     pitch: float

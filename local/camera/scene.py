@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from local.camera.relief import Head, Pose
-from local.rekognition.liveness.challenge import Color, Oval
+from local.liveness.challenge import Color, Oval
 
 Image = NDArray[np.uint8]
 
@@ -39,7 +39,7 @@ class Scene:
 
     @property
     def match_s(self) -> float:
-        """When the face has reached the oval."""
+        """Return the time at which the face has reached the oval."""
         return FAR_S + self.move_s
 
     def frame(self, at: float, color: Color | None = None) -> Image:
@@ -58,7 +58,7 @@ class Scene:
         return np.clip(picture + noise, 0, 255).astype(np.uint8)
 
     def pose(self, at: float) -> Pose:
-        """Where the head is at that time."""
+        """Return the pose of the head at that time."""
         done = min(max((at - FAR_S) / self.move_s, 0.0), 1.0)
         done = done * done * (3 - 2 * done)
         near = _FOCAL * self.width / (FILL * self.oval.width)

@@ -6,7 +6,7 @@ The names and their meaning come from botocore's service model for Rekognition
 
 
 class RekognitionError(Exception):
-    """An answer that is not 200; the class name is the error code on the wire."""
+    """An error response. The class name is the error code on the wire."""
 
     status = 400
 
@@ -57,7 +57,7 @@ class InvalidS3ObjectException(RekognitionError):
 
 
 class InvalidPaginationTokenException(RekognitionError):
-    """The NextToken is not one that this service gave out."""
+    """The NextToken was not issued by this service."""
 
 
 class IdempotentParameterMismatchException(RekognitionError):
@@ -69,10 +69,10 @@ class SessionNotFoundException(RekognitionError):
 
 
 class UnknownOperationException(RekognitionError):
-    """The X-Amz-Target names no operation of ours."""
+    """The X-Amz-Target names an operation that is not supported."""
 
 
 class InternalServerError(RekognitionError):
-    """Our own fault."""
+    """An unexpected error of the stand-in."""
 
     status = 500

@@ -1,4 +1,4 @@
-"""Vectors in one preallocated matrix, so that finding the nearest is one product with it."""
+"""Face vectors in one preallocated matrix, so that a search is one matrix-vector product."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -23,7 +23,7 @@ class Index:
 
     @classmethod
     def of(cls, face_ids: Sequence[str], vectors: bytes) -> "Index":
-        """Make one of stored vectors, laid end to end. Raises ValueError if they are not that many."""
+        """Build an index from concatenated vectors. Raises ValueError if they are not that many."""
         matrix = np.frombuffer(vectors, np.float32).reshape(len(face_ids), DIMENSIONS)
         if not np.isfinite(matrix).all():
             raise ValueError("a stored vector is not a number")
@@ -40,11 +40,11 @@ class Index:
         return face_id in self._rows
 
     def vector(self, face_id: str) -> Vector:
-        """Give the vector of a face that is in here."""
+        """Return the vector of a face in the index."""
         return np.array(self._matrix[self._rows[face_id]])
 
     def add(self, face_id: str, vector: Vector) -> None:
-        """Put a face in, in the row of a removed one if there is any."""
+        """Add a face, in the row of a removed one if possible."""
         if self._free:
             row = self._free.pop()
             self._ids[row] = face_id
@@ -57,7 +57,7 @@ class Index:
         self._rows[face_id] = row
 
     def remove(self, face_id: str) -> None:
-        """Take a face out; its vector is wiped."""
+        """Remove a face and overwrite its vector with zeros."""
         row = self._rows.pop(face_id)
         self._matrix[row] = 0
         self._ids[row] = None

@@ -4,12 +4,11 @@ Every change is in the file before its answer goes out, so a killed process lose
 confirmed. The vectors are also kept in memory: a search is one matrix product.
 """
 
-import json
 import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,6 @@ import numpy as np
 from local.rekognition.exceptions import (
     ResourceAlreadyExistsException,
     ResourceNotFoundException,
-    ServiceQuotaExceededException,
 )
 from local.rekognition.index import Index, Vector
 
@@ -49,7 +47,6 @@ CREATE INDEX faces_of_image ON faces (collection, image_key);
 """
 _SCHEMA_VERSION: Final = 1
 _COLUMNS: Final = "face_id, image_id, external_image_id, box_left, box_top, box_width, box_height, confidence"
-_MAX_TAGS: Final = 200
 
 # Two boxes in one and the same picture that cover each other this much are one face.
 _SAME_FACE: Final = 0.8
@@ -73,7 +70,7 @@ class Box:
     height: float
 
     def covers(self, other: "Box") -> float:
-        """Say how much of the union of both is common, 0..1."""
+        """Return the intersection over union of two boxes, 0..1."""
         across = min(self.left + self.width, other.left + other.width) - max(self.left, other.left)
         down = min(self.top + self.height, other.top + other.height) - max(self.top, other.top)
         common = max(0.0, across) * max(0.0, down)
@@ -153,13 +150,13 @@ class Faces:
             self._indexes[number] = Index.of([row[0] for row in rows], b"".join(row[1] for row in rows))
 
     def close(self) -> None:
-        """Write all to the one file and let go of it."""
+        """Merge the log into the file and close it."""
         with self._lock:
             self._db.close()
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """All or nothing; what the indexes in memory learn, they learn after it, under the same lock."""
+        """Run a transaction. The indexes in memory are changed after it, under the same lock."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -179,13 +176,13 @@ class Faces:
 
     # Collections
 
-    def create_collection(self, collection_id: str, tags: Mapping[str, str]) -> None:
-        """Make an empty collection. Raises ResourceAlreadyExistsException."""
+    def create_collection(self, collection_id: str) -> None:
+        """Create an empty collection. Raises ResourceAlreadyExistsException."""
         with self._lock:
             try:
                 row = self._db.execute(
-                    "INSERT INTO collections (collection_id, created, tags) VALUES (?, ?, ?)",
-                    (collection_id, time.time(), json.dumps(dict(tags))),
+                    "INSERT INTO collections (collection_id, created, tags) VALUES (?, ?, '{}')",
+                    (collection_id, time.time()),
                 )
             except sqlite3.IntegrityError:
                 message = f"The collection id: {collection_id} already exists"
@@ -217,26 +214,6 @@ class Faces:
                 self._db.execute("DELETE FROM faces WHERE collection = ?", (number,))
                 self._db.execute("DELETE FROM collections WHERE number = ?", (number,))
             del self._indexes[number]
-
-    def tags(self, collection_id: str) -> dict[str, str]:
-        """Give the tags of a collection. Raises ResourceNotFoundException."""
-        with self._lock:
-            row = self._db.execute(
-                "SELECT tags FROM collections WHERE number = ?", (self._number(collection_id),)
-            ).fetchone()
-            tags: dict[str, str] = json.loads(row[0])
-            return tags
-
-    def change_tags(self, collection_id: str, add: Mapping[str, str], remove: Iterable[str] = ()) -> None:
-        """Add or replace and remove tags. Raises ResourceNotFoundException."""
-        with self._lock:
-            number, gone = self._number(collection_id), set(remove)
-            tags = {key: value for key, value in self.tags(collection_id).items() if key not in gone} | dict(
-                add
-            )
-            if len(tags) > _MAX_TAGS:
-                raise ServiceQuotaExceededException(f"A collection may have at most {_MAX_TAGS} tags")
-            self._db.execute("UPDATE collections SET tags = ? WHERE number = ?", (json.dumps(tags), number))
 
     # Faces
 
@@ -306,7 +283,7 @@ class Faces:
             return here, [face_id for face_id in asked if face_id not in gone]
 
     def vector(self, collection_id: str, face_id: str) -> Vector | None:
-        """Give a face's vector; None if the collection does not hold it. Raises ResourceNotFoundException."""
+        """Return a face's vector; None if it is not in the collection. Raises ResourceNotFoundException."""
         with self._lock:
             index = self._indexes[self._number(collection_id)]
             return index.vector(face_id) if face_id in index else None

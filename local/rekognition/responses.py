@@ -1,9 +1,8 @@
-"""What each operation does. Requests come checked against the service model, blobs decoded."""
+"""The operations of Rekognition. Requests are checked against the service model and their blobs decoded."""
 
 import base64
 import binascii
 import hashlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -32,7 +31,7 @@ from local.rekognition.index import Vector
 from local.rekognition.models import Faces, NewFace
 
 Request = dict[str, Any]
-Answer = dict[str, Any]
+Result = dict[str, Any]
 _Item = TypeVar("_Item")
 ReadObject = Callable[[str, str, str | None], bytes]
 
@@ -41,7 +40,6 @@ _MAX_FACES: Final = 100  # that are seen in one picture
 _MAX_MATCHES: Final = 4096
 _MAX_PAGE: Final = 4096
 _DEFAULT_THRESHOLD: Final = 80.0
-_ARN: Final = re.compile(r"(?:arn:)?aws[a-z-]*:rekognition:[a-z0-9-]*:[0-9]*:collection/(.+)")
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class _Seen:
     quality: Quality
     embedding: Embedding
     reasons: list[str]
-    """Why the quality filter refuses it; none if it does not."""
+    """The reasons for which the quality filter refuses it; empty if it passes."""
 
 
 class Rekognition:
@@ -64,8 +62,8 @@ class Rekognition:
         self._read_object = read_object
         self._region = region
 
-    def operations(self) -> dict[str, Callable[[Request], Answer]]:
-        """List what is offered."""
+    def operations(self) -> dict[str, Callable[[Request], Result]]:
+        """Return the supported operations by name."""
         return {
             "CompareFaces": self.compare_faces,
             "CreateCollection": self.create_collection,
@@ -76,26 +74,23 @@ class Rekognition:
             "IndexFaces": self.index_faces,
             "ListCollections": self.list_collections,
             "ListFaces": self.list_faces,
-            "ListTagsForResource": self.list_tags,
             "SearchFaces": self.search_faces,
             "SearchFacesByImage": self.search_faces_by_image,
-            "TagResource": self.tag,
-            "UntagResource": self.untag,
         }
 
     # Collections
 
-    def create_collection(self, request: Request) -> Answer:
-        """Make a collection."""
+    def create_collection(self, request: Request) -> Result:
+        """Create a collection."""
         collection_id = request["CollectionId"]
-        self._faces.create_collection(collection_id, request.get("Tags", {}))
+        self._faces.create_collection(collection_id)
         return {
             "StatusCode": 200,
             "CollectionArn": self._arn(collection_id),
             "FaceModelVersion": shapes.FACE_MODEL_VERSION,
         }
 
-    def describe_collection(self, request: Request) -> Answer:
+    def describe_collection(self, request: Request) -> Result:
         """Describe a collection."""
         collection = self._faces.collection(request["CollectionId"])
         return {
@@ -106,7 +101,7 @@ class Rekognition:
             "UserCount": 0,
         }
 
-    def list_collections(self, request: Request) -> Answer:
+    def list_collections(self, request: Request) -> Result:
         """List collections, oldest first."""
         after = _position(request, "collections") or "0"
         page, rest = _page(self._faces.collections(int(after), _page_size(request) + 1), request)
@@ -116,28 +111,14 @@ class Rekognition:
             "NextToken": _token("collections", str(page[-1][0])) if rest else None,
         }
 
-    def delete_collection(self, request: Request) -> Answer:
+    def delete_collection(self, request: Request) -> Result:
         """Remove a collection and all its faces."""
         self._faces.delete_collection(request["CollectionId"])
         return {"StatusCode": 200}
 
-    def list_tags(self, request: Request) -> Answer:
-        """List a collection's tags."""
-        return {"Tags": self._faces.tags(_collection_of(request["ResourceArn"]))}
-
-    def tag(self, request: Request) -> Answer:
-        """Add or replace tags of a collection."""
-        self._faces.change_tags(_collection_of(request["ResourceArn"]), request["Tags"])
-        return {}
-
-    def untag(self, request: Request) -> Answer:
-        """Remove tags of a collection."""
-        self._faces.change_tags(_collection_of(request["ResourceArn"]), {}, request["TagKeys"])
-        return {}
-
     # Faces in collections
 
-    def index_faces(self, request: Request) -> Answer:
+    def index_faces(self, request: Request) -> Result:
         """Store the faces of a picture: those that pass the filter, the largest MaxFaces of them."""
         collection_id, external_id = request["CollectionId"], request.get("ExternalImageId")
         self._faces.collection(collection_id)
@@ -167,7 +148,7 @@ class Rekognition:
             ],
         }
 
-    def list_faces(self, request: Request) -> Answer:
+    def list_faces(self, request: Request) -> Result:
         """List the faces of a collection by face id."""
         collection_id = request["CollectionId"]
         if "UserId" in request:
@@ -183,8 +164,8 @@ class Rekognition:
             "NextToken": _token(scope, page[-1].face_id) if rest else None,
         }
 
-    def delete_faces(self, request: Request) -> Answer:
-        """Remove faces; ids that are not there are reported, not refused."""
+    def delete_faces(self, request: Request) -> Result:
+        """Delete faces. Unknown ids are reported and do not fail the call."""
         deleted, missing = self._faces.delete(request["CollectionId"], request["FaceIds"])
         return {
             "DeletedFaces": deleted,
@@ -193,8 +174,8 @@ class Rekognition:
             ],
         }
 
-    def search_faces(self, request: Request) -> Answer:
-        """Find faces like a stored one, which is not among them."""
+    def search_faces(self, request: Request) -> Result:
+        """Search for faces similar to a stored one, which is left out."""
         collection_id, face_id = request["CollectionId"], request["FaceId"]
         vector = self._faces.vector(collection_id, face_id)
         if vector is None:
@@ -205,11 +186,11 @@ class Rekognition:
             "FaceModelVersion": shapes.FACE_MODEL_VERSION,
         }
 
-    def search_faces_by_image(self, request: Request) -> Answer:
-        """Find faces like the largest face of a picture."""
+    def search_faces_by_image(self, request: Request) -> Result:
+        """Search for faces similar to the largest face of an image."""
         self._faces.collection(request["CollectionId"])
         _, image = self._image(request["Image"])
-        searched = self._largest(image, request.get("QualityFilter", "NONE"), "image")
+        searched = self._largest(image, request.get("QualityFilter", "NONE"))
         return {
             "SearchedFaceBoundingBox": shapes.bounding_box(shapes.box(image, searched.face)),
             "SearchedFaceConfidence": shapes.confidence(searched.face),
@@ -217,7 +198,7 @@ class Rekognition:
             "FaceModelVersion": shapes.FACE_MODEL_VERSION,
         }
 
-    def _matches(self, request: Request, query: Vector, other_than: str | None = None) -> list[Answer]:
+    def _matches(self, request: Request, query: Vector, other_than: str | None = None) -> list[Result]:
         least = cosine(request.get("FaceMatchThreshold", _DEFAULT_THRESHOLD))
         most = request.get("MaxFaces", _MAX_MATCHES)
         found = self._faces.search(request["CollectionId"], query, least, most, other_than)
@@ -225,7 +206,7 @@ class Rekognition:
 
     # Faces in pictures only
 
-    def detect_faces(self, request: Request) -> Answer:
+    def detect_faces(self, request: Request) -> Result:
         """Describe the faces of a picture, the largest first."""
         _, image = self._image(request["Image"])
         faces = self._engine.faces(image, _MAX_FACES)
@@ -235,8 +216,8 @@ class Rekognition:
             ]
         }
 
-    def compare_faces(self, request: Request) -> Answer:
-        """Compare the largest face of one picture with all faces of another."""
+    def compare_faces(self, request: Request) -> Result:
+        """Compare the largest face of one picture with all faces of another, best first."""
         least = cosine(request.get("SimilarityThreshold", _DEFAULT_THRESHOLD))
         level = request.get("QualityFilter", "NONE")
         _, source_image = self._image(request["SourceImage"])
@@ -296,7 +277,7 @@ class Rekognition:
             )
         return seen
 
-    def _largest(self, image: Image, level: str, name: str) -> _Seen:
+    def _largest(self, image: Image, level: str, name: str = "image") -> _Seen:
         """See the largest face that passes the filter. Raises InvalidParameterException if none does."""
         most = 1 if level == "NONE" else _MAX_FACES
         for one in self._see(image, level, most):
@@ -313,20 +294,13 @@ def _no_faces(name: str) -> InvalidParameterException:
 
 
 def _percent(value: float) -> float:
-    """Round for the answer only; thresholds are compared with the cosine itself."""
+    """Return a similarity for display. Thresholds are compared with the cosine, which is not rounded."""
     return round(similarity(value), 4)
 
 
 def _image_key(content: bytes, external_id: str | None) -> bytes:
-    """Stand for a picture under an external id: the same twice is indexed once."""
+    """Return a key of an image and external id, by which the same image is indexed only once."""
     return hashlib.sha256(f"{external_id or ''}\n".encode() + content).digest()
-
-
-def _collection_of(arn: str) -> str:
-    match = _ARN.fullmatch(arn)
-    if match is None:
-        raise InvalidParameterException(f"{arn} is not the ARN of a collection")
-    return match[1]
 
 
 def _page_size(request: Request) -> int:
@@ -340,8 +314,8 @@ def _page(found: list[_Item], request: Request) -> tuple[list[_Item], bool]:
 
 
 def _token(scope: str, position: str) -> str:
-    """Write a NextToken: where a list goes on, sealed with what list it is."""
-    return base64.urlsafe_b64encode(_seal(scope, position) + position.encode()).decode()
+    """Write a NextToken: where a list goes on, signed with the name of the list."""
+    return base64.urlsafe_b64encode(_signature(scope, position) + position.encode()).decode()
 
 
 def _position(request: Request, scope: str) -> str | None:
@@ -354,10 +328,10 @@ def _position(request: Request, scope: str) -> str | None:
         position = content[8:].decode()
     except (binascii.Error, ValueError):
         raise InvalidPaginationTokenException("Invalid Token") from None
-    if content[:8] != _seal(scope, position):
+    if content[:8] != _signature(scope, position):
         raise InvalidPaginationTokenException("Invalid Token")
     return position
 
 
-def _seal(scope: str, position: str) -> bytes:
+def _signature(scope: str, position: str) -> bytes:
     return hashlib.blake2b(f"{scope}\n{position}".encode(), digest_size=8, person=b"rollcall").digest()

@@ -17,14 +17,14 @@ _LANDMARKS: Final = (("eyeLeft", 0), ("eyeRight", 1), ("mouthLeft", 3), ("mouthR
 
 
 def box(image: Image, face: Face) -> Box:
-    """Give a face's box as shares of the picture."""
+    """Return a face's box as shares of the image."""
     height, width = image.shape[:2]
     left, top, across, down = face.box
     return Box(left / width, top / height, across / width, down / height)
 
 
 def confidence(face: Face) -> float:
-    """Say how surely it is a face, 0..100."""
+    """Return the confidence that it is a face, 0..100."""
     return round(100 * min(1.0, face.score / _CLEAR_SCORE), 4)
 
 
@@ -39,7 +39,7 @@ def bounding_box(box: Box) -> dict[str, float]:
 
 
 def face_detail(image: Image, face: Face, quality: Quality) -> dict[str, Any]:
-    """Render a FaceDetail, or a ComparedFace, which has the same members.
+    """Render a FaceDetail.
 
     Age, gender, emotions and the like are left out: no model here sees them.
     """

@@ -53,11 +53,11 @@ class RekognitionApp:
 
     @staticmethod
     def handles(environ: "WSGIEnvironment") -> bool:
-        """Say whether a request is for Rekognition."""
+        """Return whether a request is for Rekognition."""
         return str(environ.get("HTTP_X_AMZ_TARGET", "")).startswith(validation.TARGET_PREFIX)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer one request."""
+        """Serve one request."""
         request_id = str(uuid.uuid4())
         try:
             status, body = 200, self._answer(environ)

@@ -23,8 +23,8 @@ from local import weights
 from local.camera import Head, Scene
 from local.camera.relief import Pose
 from local.camera.scene import FAR_S
+from local.liveness.challenge import OVAL_RATIO, STATIC_WIDTH, Color, Oval
 from local.rekognition.engine import Engine, decode
-from local.rekognition.liveness.challenge import OVAL_RATIO, STATIC_WIDTH, Color, Oval
 
 Image = NDArray[np.uint8]
 Show = Callable[[float, Color | None], Image]

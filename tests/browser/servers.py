@@ -23,9 +23,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from websockets.sync.client import connect
 
-from local.rekognition.liveness import certificate, framing
-from local.rekognition.liveness.challenge import VERSIONS
-from local.rekognition.liveness.signing import Credentials, presign
+from local.aws.sigv4 import Credentials
+from local.liveness import certificate, framing
+from local.liveness.challenge import VERSIONS
+from local.liveness.signing import presign
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = Path(__file__).resolve().parent / "page" / "out"

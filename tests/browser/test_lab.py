@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Route
 
-from local.embedded import ACCESS_KEY, SECRET_KEY
+from local.aws.embedded import ACCESS_KEY, SECRET_KEY
 from tests.browser.camera import Reel
 from tests.browser.conftest import NAME
 from tests.browser.test_answers import refusal

@@ -10,9 +10,9 @@ import pytest
 from chalicelib import wiring
 from chalicelib.domain.token import Role
 from chalicelib.services.tokens import NewToken, create
-from local.appserver import AppServer
-from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
-from local.rekognition.liveness.verdict import Picture, Verdict
+from local.app.appserver import AppServer
+from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+from local.liveness.judge.verdict import Picture, Verdict
 from tests.e2e.contract import Site
 from tests.e2e.emulator import Emulator
 from tests.e2e.faults import Faults

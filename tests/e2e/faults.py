@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Final, Literal, Self, get_args
 
-from local.embedded import Embedded
-from local.httpserver import Answer, Request
+from local.aws.embedded import Embedded
+from local.httpserver import Request, Response
 
 Kind = Literal["throttled", "failed", "lost", "half", "silent", "expired"]
 """Throttled, failed and expired: nothing was done. Lost (a 500), half (a cut-off answer) and silent (no
@@ -85,9 +85,9 @@ class Faults:
             self.injected[operation, kind] += 1
             return kind
 
-    def answer(self, request: Request) -> Answer:
+    def handle(self, request: Request) -> Response:
         """Have the embedded AWS answer."""
-        return self._aws.answer(request)
+        return self._aws.handle(request)
 
     def wait(self) -> None:
         """Say nothing for longer than anybody listens."""
@@ -120,20 +120,20 @@ class _Handler(BaseHTTPRequestHandler):
         operation = self.headers.get("X-Amz-Target") or f"{self.command} {request.path.split('/')[1]}"
         match self.faults.choose(operation):
             case None:
-                self._send(self.faults.answer(request))
+                self._send(self.faults.handle(request))
             case "throttled" | "failed" | "expired" as kind:
                 self._send(_refusal(kind, operation))
             case "lost":
-                self.faults.answer(request)
+                self.faults.handle(request)
                 self._send(_refusal("failed", operation))
             case "half":
-                self._send(self.faults.answer(request), half=True)
+                self._send(self.faults.handle(request), half=True)
             case "silent":
-                self.faults.answer(request)
+                self.faults.handle(request)
                 self.faults.wait()
                 self.close_connection = True
 
-    def _send(self, answer: Answer, *, half: bool = False) -> None:
+    def _send(self, answer: Response, *, half: bool = False) -> None:
         self.send_response(answer.status)
         for name, value in answer.headers:
             if name.lower() not in {"content-length", "date", "server", "connection"}:
@@ -146,7 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = half
 
 
-def _refusal(kind: Literal["throttled", "failed", "expired"], operation: str) -> Answer:
+def _refusal(kind: Literal["throttled", "failed", "expired"], operation: str) -> Response:
     """Answer as the service does, in the error shape of its protocol."""
     if operation.startswith(("DynamoDB_", "RekognitionService.")):
         codes = {
@@ -155,7 +155,7 @@ def _refusal(kind: Literal["throttled", "failed", "expired"], operation: str) ->
             "expired": "ExpiredTokenException",
         }
         body = json.dumps({"__type": codes[kind], "message": kind}).encode()
-        return Answer(
+        return Response(
             500 if kind == "failed" else 400, [("Content-Type", "application/x-amz-json-1.1")], body
         )
     codes = {"throttled": "SlowDown", "failed": "InternalError", "expired": "ExpiredToken"}
@@ -163,4 +163,4 @@ def _refusal(kind: Literal["throttled", "failed", "expired"], operation: str) ->
     if operation == "POST ":  # STS, by its query protocol
         text = f"<ErrorResponse>{text}<RequestId>0</RequestId></ErrorResponse>"
     status = {"throttled": 503, "failed": 500, "expired": 400}[kind]
-    return Answer(status, [("Content-Type", "text/xml")], text.encode())
+    return Response(status, [("Content-Type", "text/xml")], text.encode())

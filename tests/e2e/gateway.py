@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
-from local.httpserver import Answer, Request, Server
+from local.httpserver import Request, Response, Server
 from tests.e2e.runtime import FunctionError, Pool, TooLarge
 from tests.e2e.template import ACCOUNT, Method, Template
 
@@ -53,7 +53,7 @@ class Gateway:
         self._server.stop()
         self._workers.shutdown(wait=False)
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: Request) -> Response:
         stage, _, path = request.path.removeprefix("/").partition("/")
         if stage != self._template.stage:
             return self._refuse(403, "Forbidden")
@@ -87,9 +87,9 @@ class Gateway:
         resource: str,
         parameters: dict[str, str],
         request_id: str,
-    ) -> Answer:
+    ) -> Response:
         if method.function is None:
-            return Answer(200, [*method.mock_headers.items(), ("Content-Type", "application/json")])
+            return Response(200, [*method.mock_headers.items(), ("Content-Type", "application/json")])
         event = self._event(request, path, resource, parameters, request_id)
         payload = json.dumps(event, ensure_ascii=False).encode("utf-8", "replace")
         try:
@@ -140,7 +140,7 @@ class Gateway:
             "isBase64Encoded": bool(binary and request.body),
         }
 
-    def _reply(self, result: dict[str, Any], request: Request) -> Answer:
+    def _reply(self, result: dict[str, Any], request: Request) -> Response:
         """Turn what the function returned into an answer; raises on what API Gateway calls malformed."""
         if unknown := set(result) - {
             "statusCode",
@@ -166,18 +166,18 @@ class Gateway:
         wanted = request.headers.get("Accept", "").split(",")[0]
         if result.get("isBase64Encoded") and self._is_binary(wanted):
             body = base64.b64decode(body, validate=True)
-        return Answer(int(result["statusCode"]), headers, body)
+        return Response(int(result["statusCode"]), headers, body)
 
     def _is_binary(self, media_type: str) -> bool:
         kind = media_type.partition(";")[0].strip().lower()
         return kind in self._template.binary_types or "*/*" in self._template.binary_types
 
-    def _refuse(self, status: int, message: str) -> Answer:
+    def _refuse(self, status: int, message: str) -> Response:
         kind = _ERROR_TYPES.get(status, "InternalServerErrorException")
         family = "DEFAULT_4XX" if status < 500 else "DEFAULT_5XX"
         headers = {"Content-Type": "application/json", "x-amzn-ErrorType": kind}
         headers |= self._template.errors.get(family, {})
-        return Answer(status, list(headers.items()), _compact({"message": message}))
+        return Response(status, list(headers.items()), _compact({"message": message}))
 
 
 def _compact(value: dict[str, str]) -> bytes:

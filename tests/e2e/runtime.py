@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from local.httpserver import Answer, Request, Server
+from local.httpserver import Request, Response, Server
 from tests.e2e.template import Function
 
 PAYLOAD_BYTES: Final = 6 * 1024 * 1024
@@ -154,7 +154,7 @@ class Environment:
 
     # --- the Runtime API -----------------------------------------------------------------------
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: Request) -> Response:
         match request.path.removeprefix(_API).split("/"):
             case ["invocation", "next"]:
                 return self._next()
@@ -162,10 +162,10 @@ class Environment:
                 return self._finish(request_id, kind, request.body)
             case ["init", "error"]:
                 self._log.write(request.body + b"\n")
-                return Answer(202, [], b"")
+                return Response(202, [], b"")
         return _refuse(404, request.path)
 
-    def _next(self) -> Answer:
+    def _next(self) -> Response:
         self._ready.set()
         invocation = self._waiting.get()
         if invocation is None:
@@ -178,9 +178,9 @@ class Environment:
             "Lambda-Runtime-Invoked-Function-Arn": self._function.arn,
             "Lambda-Runtime-Trace-Id": f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};Sampled=0",
         }
-        return Answer(200, list(headers.items()), invocation.payload)
+        return Response(200, list(headers.items()), invocation.payload)
 
-    def _finish(self, request_id: str, kind: str, body: bytes) -> Answer:
+    def _finish(self, request_id: str, kind: str, body: bytes) -> Response:
         invocation = self._current
         if invocation is None or invocation.request_id != request_id:
             return _refuse(400, "no such invocation")
@@ -193,12 +193,12 @@ class Environment:
             return _refuse(413, message)
         else:
             invocation.end(answer=body)
-        return Answer(202, [], b"")
+        return Response(202, [], b"")
 
 
-def _refuse(status: int, message: str) -> Answer:
+def _refuse(status: int, message: str) -> Response:
     body = json.dumps({"errorMessage": message, "errorType": "InvalidRequest"}).encode()
-    return Answer(status, [("Content-Type", "application/json")], body)
+    return Response(status, [("Content-Type", "application/json")], body)
 
 
 class Pool:

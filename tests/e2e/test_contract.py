@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from local.appserver import AppServer
-from local.embedded import Embedded
+from local.app.appserver import AppServer
+from local.aws.embedded import Embedded
 from tests.e2e.conftest import MakeSite
 from tests.e2e.contract import SCENARIOS, Site
 from tests.e2e.contract.site import Scenario

@@ -126,7 +126,12 @@ def routes(client: Client) -> dict[str, dict[str, Any]]:
 
 def config_of(project: Path) -> dict[str, Any]:
     config: dict[str, Any] = json.loads((project / ".chalice" / "config.json").read_text())
-    return {**config, **config["stages"]["dev"]}
+    own = config["stages"]["dev"]
+    functions = {
+        name: {**settings, **own["lambda_functions"][name]}
+        for name, settings in config["lambda_functions"].items()
+    }
+    return {**config, **own, "lambda_functions": functions}
 
 
 def test_every_function_is_made_as_configured(deployed: None, client: Client, project: Path) -> None:
@@ -248,18 +253,26 @@ def infra(cloud: dict[str, str], *words: str, says: str = "") -> str:
 
 
 def test_up_makes_a_stage_of_the_lean_package_and_down_leaves_nothing(
-    cloud: dict[str, str], client: Client
+    cloud: dict[str, str], client: Client, tmp_path: Path
 ) -> None:
     requests.post(f"{cloud['AWS_ENDPOINT_URL']}/moto-api/reset", timeout=30)
-    shutil.rmtree(ROOT / "out" / "deploy-dev", ignore_errors=True)  # what other accounts were deployed to
+    shutil.rmtree(ROOT / "out" / f"deploy-dev-{REGION}", ignore_errors=True)  # of other accounts
     client("rekognition").create_collection(CollectionId="rollcall-dev")  # moto's CloudFormation makes none
 
-    token, url = infra(cloud, "up").splitlines()
+    token = tmp_path / "token"
+    [url] = infra(cloud, "up", "--token-file", str(token)).splitlines()
     made = functions(client)
     assert set(made) == NAMES
     assert max(function["CodeSize"] for function in made.values()) < 5 * 1024**2
+    roles = {function["Role"].rpartition("/")[2] for function in made.values()}
+    assert roles == {f"rollcall-dev-{name}-{REGION}" for name in ("api_handler", "sweep", "retention")}
+    assert {role["RoleName"] for role in client("iam").list_roles()["Roles"]} == {
+        *roles,
+        f"rollcall-dev-streaming-{REGION}",
+        f"rollcall-gateway-logs-{REGION}",
+    }, "and Chalice has made none of its own"
     assert url.startswith("https://")
-    digest = hashlib.sha256(token.removeprefix("token ").encode()).hexdigest()
+    digest = hashlib.sha256(token.read_text().strip().encode()).hexdigest()
     key = {"pk": {"S": f"TOKEN#{digest}"}, "sk": {"S": "-"}}
     assert client("dynamodb").get_item(TableName="rollcall-dev", Key=key)["Item"]["role"]["S"] == "admin"
 

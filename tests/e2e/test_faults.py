@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from requests import Response
 
-from local.embedded import Embedded
+from local.aws.embedded import Embedded
 from tests.e2e.conftest import MakeSite, variables
 from tests.e2e.contract import Site
 from tests.e2e.contract.site import code

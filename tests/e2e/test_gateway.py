@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from local.embedded import Embedded
+from local.aws.embedded import Embedded
 from tests.e2e.conftest import variables
 from tests.e2e.emulator import Emulator
 from tests.e2e.package import Package

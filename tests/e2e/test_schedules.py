@@ -11,8 +11,8 @@ import pytest
 from chalicelib.aws.directory import Directory
 from chalicelib.domain.face import Face, FaceState
 from chalicelib.domain.person import Person
-from local.embedded import Embedded
-from local.schedules import following
+from local.app.schedules import following
+from local.aws.embedded import Embedded
 from tests.e2e.conftest import variables
 from tests.e2e.emulator import Emulator
 from tests.e2e.faults import Faults

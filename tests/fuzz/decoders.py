@@ -21,10 +21,10 @@ from chalicelib.services.tokens import NewToken
 from chalicelib.web import bodies, cursors, exports
 from chalicelib.web.bodies import PhotoJson
 from chalicelib.web.request import Request, decode
+from local.aws.s3 import S3
+from local.aws.sigv4 import Credentials
 from local.httpserver import Request as LocalRequest
-from local.rekognition.liveness import framing
-from local.rekognition.liveness.signing import Credentials
-from local.s3 import S3
+from local.liveness import framing
 
 ADDED = 100
 """Most bytes that a photo may be longer when its metadata are written anew."""
@@ -114,7 +114,7 @@ def upload(data: bytes) -> None:
     """A form with a policy, posted to the embedded S3."""
     kind = Message()
     kind["Content-Type"] = MARK
-    answer = _s3.answer(LocalRequest("POST", "/no-such-bucket", kind, data, "192.0.2.1"))
+    answer = _s3.handle(LocalRequest("POST", "/no-such-bucket", kind, data, "192.0.2.1"))
     assert 400 <= answer.status < 500, answer
 
 

@@ -19,9 +19,9 @@ from chalicelib.domain.token import Role
 from chalicelib.services.tokens import NewToken, create
 from chalicelib.web.endpoint import SECURITY_HEADERS
 from chalicelib.web.openapi import document
-from local.appserver import AppServer, set_environment, stage_settings
-from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
-from local.httpserver import Answer, Request
+from local.app.appserver import AppServer, set_environment, stage_settings
+from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+from local.httpserver import Request, Response
 from tests.fuzz.calls import Call, Maker, dumps
 from tests.support.photos import photo_of_c
 
@@ -86,19 +86,19 @@ class Site:
     def _made(self, method: str, target: str, body: Any = None, media: str = "application/json") -> Any:
         content = body if isinstance(body, bytes) else json.dumps(body).encode() if body else b""
         headers = {"Content-Type": media} if body else {}
-        answer = self.answer(Call(method=method, target=target, headers=headers, body=content, role="admin"))
+        answer = self.handle(Call(method=method, target=target, headers=headers, body=content, role="admin"))
         if answer.status >= 300:
             raise RuntimeError(f"{method} {target}: {answer.status} {answer.body[:500]!r}")
         return json.loads(answer.body)
 
-    def answer(self, call: Call) -> Answer:
+    def handle(self, call: Call) -> Response:
         """Send a call."""
         headers = Message()
         for name, value in call.headers.items():
             headers[name] = value
         if call.role:
             headers["Authorization"] = f"Bearer {self.tokens[call.role]}"
-        return self._server.answer(Request(call.method, call.target, headers, call.body, "192.0.2.1"))
+        return self._server.handle(Request(call.method, call.target, headers, call.body, "192.0.2.1"))
 
 
 @contextmanager
@@ -124,7 +124,7 @@ def site(aws: Embedded | None = None) -> Iterator[Site]:
             own.stop()
 
 
-def faults(call: Call, answer: Answer) -> list[str]:
+def faults(call: Call, answer: Response) -> list[str]:
     """Say what is wrong with an answer, whatever the call was."""
     found = []
     headers = {name.lower(): value for name, value in answer.headers}
@@ -210,12 +210,12 @@ def fuzz(seconds: float, requests: int | None, seed: int, failures: Path) -> boo
     return not wrong
 
 
-def _timed(place: Site, call: Call) -> tuple[Answer, float]:
+def _timed(place: Site, call: Call) -> tuple[Response, float]:
     """Answer a call; one that was slow is made again, for the machine may have been busy elsewhere."""
     took = LONGEST_S
     for _ in range(3):
         began = time.monotonic()
-        answer = place.answer(call)
+        answer = place.handle(call)
         took = time.monotonic() - began
         if took < LONGEST_S:
             break

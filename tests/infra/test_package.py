@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from infra.package import LARGEST, PYTHON, ROOT, SERVICES, PackageError, check, install, main, package
-from local.appserver import stage_settings
-from local.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+from local.app.appserver import stage_settings
+from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 
 HERE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
 UNCHECKED = 0b01

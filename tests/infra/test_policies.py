@@ -8,6 +8,7 @@ import base64
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -17,8 +18,10 @@ from chalice.test import Client
 from chalicelib import wiring
 from chalicelib.domain.face import Face, FaceState
 from chalicelib.domain.photo import photo
-from infra import build
-from infra.stage import Stage
+from infra import policies as written
+from infra import stages
+from infra.stage import Failure, Stage, cloud_stages
+from local.aws.resources import read
 from tests.conftest import CONSENT, Finish, Http
 from tests.services.test_enrolment import Crash, crash_at, enrol
 from tests.services.test_uploads import begin, post
@@ -37,6 +40,8 @@ BY_LAMBDA = {
     "xray:PutTraceSegments",
 }
 """What Lambda does with the function's role; botocore of the function never sees it."""
+
+LISTING = {"s3:ListBucket", "s3:ListBucketVersions"}
 
 BY_S3 = {"s3:ListBucket"}
 """Without it S3 answers a GetObject of what is not there with 403 and not with 404; nobody lists here."""
@@ -255,8 +260,7 @@ def compare(function: str, calls: set[recorder.Call]) -> None:
             for grant in granted
             if grant.action not in BY_LAMBDA | BY_S3 and not any(grant.allows(call) for call in calls)
         ]
-        assert spare == [], "spare"  # SPARE
-        print("SPARE", function, spare)
+        assert spare == [], "spare"
         if any(grant.action in BY_S3 for grant in granted):
             assert any(call.action == "s3:GetObject" for call in calls)
 
@@ -265,12 +269,36 @@ def compare(function: str, calls: set[recorder.Call]) -> None:
 def test_each_function_has_a_policy_of_its_own(stage: str) -> None:
     config = json.loads((policies.FOLDER / "config.json").read_text())
     assert config["autogen_policy"] is False
-    own = config["stages"][stage]
-    for function, end in policies.functions().items():
-        chosen = own["lambda_functions"].get(function, own)["iam_policy_file"]
-        assert chosen == f"policy-{stage}{end}.json", f"name it in lambda_functions of stage {stage}"
+    assert config["stages"][stage] == stages.block_of(stage), "a stage has its names, what is shared is above"
     files = {path.name for path in policies.FOLDER.glob(f"policy-{stage}*.json")}
     assert files == {f"policy-{stage}{end}.json" for end in policies.functions().values()}
+
+
+def test_policy_files_are_current() -> None:
+    for stage in cloud_stages():
+        written.check(stage)  # its failure says what to run
+
+
+def test_a_policy_file_that_was_edited_by_hand_says_what_to_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(written, "FOLDER", tmp_path)
+    with pytest.raises(Failure, match=r"policy-dev.json is missing; run `python -m infra policies`"):
+        written.check("dev")
+    written.write("dev")
+    written.check("dev")
+    edited = tmp_path / "policy-dev-sweep.json"
+    edited.write_text(edited.read_text().replace("dynamodb:Query", "dynamodb:Scan"))
+    with pytest.raises(Failure, match=r"policy-dev-sweep.json differs .* run `python -m infra policies`"):
+        written.check("dev")
+
+
+def test_a_stage_s_stack_has_a_role_for_each_function() -> None:
+    roles = read(written.ROLES)["Resources"].values()
+    assert [role["Properties"]["RoleName"]["Fn::Sub"] for role in roles] == [
+        f"rollcall-${{Stage}}-{function}${{RoleSuffix}}" for function in policies.functions()
+    ]
+    assert list(written.documents("dev")) == list(policies.functions())
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -291,17 +319,15 @@ def test_stages_differ_by_their_name_only() -> None:
         assert policies.grants("dev", function, of="x") == policies.grants("prod", function, of="x")
 
 
-def test_a_deploy_narrows_the_policies_to_account_region_and_bucket() -> None:
+def test_a_deployed_role_names_account_region_and_bucket() -> None:
     stage = Stage("dev", "999988887777", "eu-west-1", "aws", boto3.session.Session())
     places = {"s3": ("", ""), "iam": ("", "999988887777")}
     for function in policies.functions():
-        for action, resource in policies.grants(
-            "dev", function, edit=lambda text: build.narrowed(text, stage)
-        ):
+        for action, resource in policies.deployed_grants(stage, function):
             if action in WITHOUT_ARN:
                 continue
             _, _, service, region, account, name = resource.split(":", 5)
             assert (region, account) == places.get(service, ("eu-west-1", "999988887777"))
             assert name.removesuffix("/*").removesuffix(":*").count("*") == 0, resource
             if service == "s3":
-                assert name.startswith("rollcall-dev-999988887777")
+                assert name.startswith("rollcall-dev-999988887777-eu-west-1/") or action in LISTING

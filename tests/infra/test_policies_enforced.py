@@ -13,13 +13,12 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from infra import build
 from infra.stage import Stage
-from local.embedded import ACCOUNT, REGION
+from local.aws.embedded import ACCOUNT, REGION
 from tests.support import policies, recorder
 
 TABLE = "rollcall-dev"
-BUCKET = f"rollcall-dev-{ACCOUNT}"
+BUCKET = f"rollcall-dev-{ACCOUNT}-{REGION}"
 KEY = {"pk": {"S": "p"}, "sk": {"S": "s"}}
 
 ATTEMPTS: list[tuple[str, str, dict[str, Any]]] = [
@@ -105,7 +104,7 @@ def clients(moto: str, function: str) -> Iterator[Any]:
 def granted(function: str) -> list[policies.Grant]:
     """Give what a deploy lets the function do."""
     stage = Stage("dev", ACCOUNT, REGION, "aws", boto3.session.Session())
-    return policies.grants("dev", function, edit=lambda text: build.narrowed(text, stage))
+    return policies.deployed_grants(stage, function)
 
 
 def allowed(call: Any, **arguments: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -11,7 +10,8 @@ from botocore.stub import ANY, Stubber
 
 from infra import progress, stack
 from infra.stage import Failure, Stage
-from local.embedded import ACCOUNT, REGION
+from local.aws.embedded import ACCOUNT, REGION
+from local.aws.resources import Template
 
 NAME = "rollcall-dev"
 STACK_ID = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{NAME}/1"
@@ -80,18 +80,16 @@ def script(stage: Stage) -> Iterator[Script]:
 
 
 @pytest.fixture
-def template(tmp_path: Path) -> Path:
-    path = tmp_path / "template.yaml"
-    path.write_text("Resources: {}\n")
-    return path
+def template() -> Template:
+    return {"Resources": {}}
 
 
-def apply(stage: Stage, template: Path, **options: Any) -> None:
+def apply(stage: Stage, template: Template, **options: Any) -> None:
     stack.apply(stage, NAME, template, {}, dry_run=False, **options)
 
 
 def test_a_refused_template_is_a_failure_with_the_reason(
-    stage: Stage, script: Script, template: Path
+    stage: Stage, script: Script, template: Template
 ) -> None:
     script.gone()
     script.created("CREATE")
@@ -102,7 +100,7 @@ def test_a_refused_template_is_a_failure_with_the_reason(
         apply(stage, template)
 
 
-def test_nothing_to_change_is_not_a_failure(stage: Stage, script: Script, template: Path) -> None:
+def test_nothing_to_change_is_not_a_failure(stage: Stage, script: Script, template: Template) -> None:
     script.is_("UPDATE_COMPLETE")
     script.is_("UPDATE_COMPLETE")
     script.created("UPDATE")
@@ -113,7 +111,7 @@ def test_nothing_to_change_is_not_a_failure(stage: Stage, script: Script, templa
 
 
 def test_a_stack_that_rolls_back_says_what_went_wrong_first(
-    stage: Stage, script: Script, template: Path
+    stage: Stage, script: Script, template: Template
 ) -> None:
     script.gone()
     script.created("CREATE")
@@ -133,7 +131,7 @@ def test_a_stack_that_rolls_back_says_what_went_wrong_first(
         apply(stage, template)
 
 
-def test_a_first_create_that_failed_is_cleared_away(stage: Stage, script: Script, template: Path) -> None:
+def test_a_first_create_that_failed_is_cleared_away(stage: Stage, script: Script, template: Template) -> None:
     script.is_("ROLLBACK_COMPLETE")
     script.stub.add_response("delete_stack", {})
     script.followed("DELETE_IN_PROGRESS", "DELETE_COMPLETE")
@@ -145,7 +143,7 @@ def test_a_first_create_that_failed_is_cleared_away(stage: Stage, script: Script
     apply(stage, template)
 
 
-def test_what_another_run_began_is_waited_for(stage: Stage, script: Script, template: Path) -> None:
+def test_what_another_run_began_is_waited_for(stage: Stage, script: Script, template: Template) -> None:
     script.is_("UPDATE_IN_PROGRESS")
     script.followed("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE")
     script.is_("UPDATE_COMPLETE")
@@ -158,7 +156,7 @@ def test_what_another_run_began_is_waited_for(stage: Stage, script: Script, temp
 
 
 def test_a_stack_that_only_a_person_can_mend_is_left_alone(
-    stage: Stage, script: Script, template: Path
+    stage: Stage, script: Script, template: Template
 ) -> None:
     script.is_("UPDATE_ROLLBACK_FAILED")
 

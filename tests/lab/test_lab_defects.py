@@ -22,7 +22,7 @@ from chalicelib.domain.person import NewConsent, Person
 from chalicelib.domain.photo import Photo
 from chalicelib.domain.schedule import Calendar, Schedule
 from chalicelib.services import enrolment, people
-from local.embedded import Embedded
+from local.aws.embedded import Embedded
 from tests.conftest import CONSENT, SERVICE, Clock, Finish, Http, Lab, Scan, unknown_session
 from tests.lab.test_routes import faces, index, punches, session
 from tests.services.test_punching import enrol

@@ -14,7 +14,7 @@ from chalice.test import HTTPResponse
 from chalicelib import wiring
 from chalicelib.aws.directory import Directory
 from chalicelib.domain.person import Person
-from local.embedded import Embedded
+from local.aws.embedded import Embedded
 from tests.conftest import Finish, Http, unknown_session
 from tests.support.photos import group_photo, no_face_photo, photo, photos_of_a
 

@@ -24,7 +24,7 @@ from chalicelib.domain.errors import PersonNotFound, PoorPhoto
 from chalicelib.domain.face import MAX_FACES, Face, FaceState
 from chalicelib.domain.photo_advice import BY_CODE, BY_REASON, photo_advice
 from chalicelib.services import enrolment
-from local import s3 as local_s3
+from local.aws import s3 as local_s3
 from tests.conftest import CONSENT, SERVICE, Http
 from tests.support.photos import (
     group_photo,

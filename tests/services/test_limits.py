@@ -21,7 +21,7 @@ from chalicelib.domain.settings import Limits
 from chalicelib.domain.token import Caller, Role
 from chalicelib.services import limits
 from chalicelib.services.tokens import Authenticator
-from local.embedded import Embedded
+from local.aws.embedded import Embedded
 from tests.conftest import Clock, Finish, Http, Lab
 from tests.lab.test_routes import index
 from tests.services.test_kiosk import Kiosk

@@ -16,9 +16,9 @@ from chalicelib.aws.attendance_store import AttendanceStore
 from chalicelib.aws.collection import FaceCollection
 from chalicelib.config import Challenge
 from chalicelib.domain.session import Session, SessionState
+from local.aws.embedded import REGION, Embedded
 from local.camera.__main__ import main
-from local.embedded import REGION, Embedded
-from local.rekognition.liveness import Signal, Verdict
+from local.liveness.judge import Signal, Verdict
 from tests.conftest import CONSENT, Finish, Http, Scan, unknown_session
 from tests.support.clips import ASTRONAUT
 from tests.support.photos import photo_of_c

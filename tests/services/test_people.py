@@ -15,7 +15,7 @@ from chalicelib import wiring
 from chalicelib.aws import items
 from chalicelib.aws.dynamodb import to_attributes
 from chalicelib.domain.person import Person
-from local.embedded import REGION, Embedded
+from local.aws.embedded import REGION, Embedded
 from tests.conftest import Http
 
 NOW = datetime(2026, 11, 23, 1, tzinfo=UTC)

@@ -14,7 +14,7 @@ from chalicelib import wiring
 from chalicelib.aws.attendance_store import AttendanceStore
 from chalicelib.aws.items import day_key
 from infra.__main__ import main
-from local.embedded import REGION, Embedded
+from local.aws.embedded import REGION, Embedded
 from tests.conftest import Http
 from tests.support.builders import add_person, set_calendar, stamped
 
@@ -65,11 +65,11 @@ def test_days_that_are_gone_or_wrong_come_back_from_the_punches(
     assert main(words(state)) == 0
 
     said = capsys.readouterr()
-    assert said.out == "2 days of people were wrong and are rewritten.\n"
+    assert said.out == "2 work days differed and are rewritten.\n"
     assert said.err == "3 people, 31 days each\n3 of 3 people done\n"
     assert {person: [day.marks for day in attendance_store.days(person, days)] for person in people} == right
     assert main(words(state)) == 0
-    assert capsys.readouterr().out.startswith("0 days")
+    assert capsys.readouterr().out.startswith("0 work days")
 
 
 def test_days_outside_the_range_are_left_alone(
@@ -91,7 +91,7 @@ def test_it_is_a_command(http: Http, state: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "infra", *words(state)], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stdout) == (0, "0 days of people were wrong and are rewritten.\n")
+    assert (done.returncode, done.stdout) == (0, "0 work days differed and are rewritten.\n")
 
 
 @pytest.mark.parametrize(

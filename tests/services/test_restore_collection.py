@@ -13,7 +13,7 @@ from chalicelib.aws.directory import Directory
 from chalicelib.domain.face import Face
 from chalicelib.services import enrolment
 from infra.__main__ import main
-from local.embedded import REGION, Embedded
+from local.aws.embedded import REGION, Embedded
 from tests.conftest import Http
 from tests.services.test_enrolment import JPEG, create, enrol, listed
 from tests.support import recorder
@@ -99,13 +99,13 @@ def test_people_are_recognised_again_after_the_collection_was_lost(
     assert site.reindex() == 0
 
     shown = capsys.readouterr()
-    assert shown.out == "0 faces were there, 4 are back, 0 are lost.\n"
+    assert shown.out == "0 faces were present, 4 were restored, 0 are lost.\n"
     assert "3 of 3 people done" in shown.err
     assert site.consistent
     assert site.recognised == [True, True, True]
 
     assert site.reindex() == 0
-    assert capsys.readouterr().out == "4 faces were there, 0 are back, 0 are lost.\n"
+    assert capsys.readouterr().out == "4 faces were present, 0 were restored, 0 are lost.\n"
 
 
 class PowerLost(BaseException):
@@ -171,7 +171,7 @@ def test_a_face_without_its_photo_is_named_and_the_others_come_back(
 
     shown = capsys.readouterr()
     assert f"lost: {unlucky} {key}: no photo" in shown.err
-    assert "3 are back, 1 are lost" in shown.out
+    assert "3 were restored, 1 are lost" in shown.out
     assert site.recognised == [True, True, True], "by the other photo, too"
 
 

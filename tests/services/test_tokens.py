@@ -28,7 +28,7 @@ from tests.conftest import Finish, Http, Scan
 from tests.services.test_punching import enrol, session, todays
 from tests.support.builders import add_person
 from tests.support.photos import photos_of_a
-from tests.test_local import ROOT, Service, ask, spawn
+from tests.support.service import ROOT, Service, ask, spawn
 
 FORM = re.compile("rc_[A-Za-z0-9_-]{43}")
 

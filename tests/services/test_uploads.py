@@ -12,7 +12,7 @@ from chalice.test import HTTPResponse
 from chalicelib import wiring
 from chalicelib.aws import bucket
 from chalicelib.domain.photo import LIMIT_BYTES
-from local import s3 as local_s3
+from local.aws import s3 as local_s3
 from tests.conftest import CONSENT, Http
 from tests.support.photos import heavy, photo_of_c
 

@@ -65,13 +65,8 @@ class Chalice:
     ) -> dict[str, Any]:
         iam, aws_lambda = stage.client("iam"), stage.client("lambda")
         own = {**config, **config.get("lambda_functions", {}).get(name, {})}
-        role = f"{stage.prefix}-{name}"
-        try:
-            arn = iam.create_role(RoleName=role, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-        except iam.exceptions.EntityAlreadyExistsException:
-            arn = iam.get_role(RoleName=role)["Role"]["Arn"]
-        policy = (place / ".chalice" / own["iam_policy_file"]).read_text()
-        iam.put_role_policy(RoleName=role, PolicyName=role, PolicyDocument=policy)
+        assert own["manage_iam_role"] is False
+        iam.get_role(RoleName=own["iam_role_arn"].rpartition("/")[2])
         package = io.BytesIO()
         with zipfile.ZipFile(package, "w") as archive:
             archive.write(place / "app.py", "app.py")
@@ -79,7 +74,7 @@ class Chalice:
             found = aws_lambda.create_function(
                 FunctionName=function,
                 Runtime="python3.12",
-                Role=arn,
+                Role=own["iam_role_arn"],
                 Handler="app.app",
                 Code={"ZipFile": package.getvalue()},
                 Environment={"Variables": config["environment_variables"]},

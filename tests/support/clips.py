@@ -15,9 +15,9 @@ from local.camera import Head, Scene
 from local.camera.client import HOLD_S
 from local.camera.recorder import Recorder
 from local.camera.scene import SETTLE_S
+from local.liveness.challenge import COLOR_MS, MOVEMENT, Challenge, Color, draw
+from local.liveness.judge import Recording, signals
 from local.rekognition.engine import Engine, decode
-from local.rekognition.liveness import Recording, signals
-from local.rekognition.liveness.challenge import COLOR_MS, MOVEMENT, Challenge, Color, draw
 
 Image = NDArray[np.uint8]
 Edit = Callable[[float], Image | None]

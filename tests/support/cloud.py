@@ -1,11 +1,13 @@
 """`python -m tests.support.cloud`: moto as an AWS of its own process on a loopback port, which it prints.
 
-moto has no Rekognition collections; the embedded AWS's are served in their place (without its eyes: only
-collections are asked for). CloudFormation does not make them here: tests make the collection that it would.
-What else moto leaves out of a template is in docs/deploy.md.
+moto has no Rekognition collections; the embedded AWS's are served in their place, a set for each Region,
+without recognition: tests need the collections only. CloudFormation does not create them here; tests do.
+docs/deploy.md lists what else moto leaves out of a template.
 """
 
+import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any, cast
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -23,11 +25,17 @@ def _no_object(bucket: str, key: str, version: str | None) -> bytes:
 def application() -> Callable[..., Any]:
     """Give moto with collections, as WSGI."""
     moto = DomainDispatcherApplication(create_backend_app)
-    rekognition = RekognitionApp(Faces(":memory:"), cast(Engine, None), _no_object)
+
+    @cache
+    def rekognition(region: str) -> RekognitionApp:
+        return RekognitionApp(Faces(":memory:"), cast(Engine, None), _no_object, region)
 
     def answer(environ: Any, start_response: Any) -> Any:
-        chosen = rekognition if rekognition.handles(environ) else moto
-        return chosen(environ, start_response)
+        if not RekognitionApp.handles(environ):
+            return moto(environ, start_response)
+        scope = re.search(r"/([^/]+)/rekognition/aws4_request", environ["HTTP_AUTHORIZATION"])
+        assert scope, "requests are signed for a Region"
+        return rekognition(scope[1])(environ, start_response)
 
     return answer
 

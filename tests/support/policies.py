@@ -1,11 +1,13 @@
-"""The hand-written policies of .chalice, and what they allow."""
+"""The policies of the functions, and what they allow."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from infra.policies import Document, documents
+from infra.stage import Stage
 from tests.support.recorder import Call
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / ".chalice"
@@ -30,12 +32,24 @@ def functions() -> dict[str, str]:
     return {"api_handler": "", **{name: f"-{name}" for name in schedules}}
 
 
-def grants(
-    stage: str, function: str, *, of: str | None = None, edit: Callable[[str], str] = str
-) -> list[Grant]:
-    """Read what a function may do on a stage; with another stage's names if `of` says one, and edited."""
+def grants(stage: str, function: str, *, of: str | None = None) -> list[Grant]:
+    """Read what a stage's policy file allows a function; with another stage's names if `of` says one."""
     text = (FOLDER / f"policy-{stage}{functions()[function]}.json").read_text(encoding="utf-8")
-    document = json.loads(edit(text.replace(f"rollcall-{stage}", f"rollcall-{of or stage}")))
+    return _of_document(json.loads(text.replace(f"rollcall-{stage}", f"rollcall-{of or stage}")))
+
+
+def deployed_grants(stage: Stage, function: str) -> list[Grant]:
+    """Return what a function's role allows once a stage is deployed."""
+    parameters = {
+        "AWS::Partition": stage.partition,
+        "AWS::Region": stage.region,
+        "BucketSuffix": stage.bucket_suffix,
+        "RoleSuffix": stage.role_suffix,
+    }
+    return _of_document(documents(stage.name, stage.account, parameters)[function])
+
+
+def _of_document(document: Document) -> list[Grant]:
     assert document["Version"] == "2012-10-17"
     return [grant for statement in document["Statement"] for grant in _of(statement)]
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from boto3.session import Session
 
-from local.embedded import ACCOUNT, REGION
+from local.aws.embedded import ACCOUNT, REGION
 
 
 class Call(NamedTuple):

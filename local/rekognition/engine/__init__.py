@@ -70,7 +70,7 @@ class Engine:
 
     @contextmanager
     def _nets(self) -> Iterator[tuple[Detector, Embedder]]:
-        """Lend a pair of nets to one thread; OpenCV's are not safe for two at once."""
+        """Reserve a pair of nets for one thread, because OpenCV's are not thread-safe."""
         nets = self._take()
         try:
             yield nets

@@ -190,13 +190,13 @@ def _distinct(faces: list[Face]) -> list[Face]:
 
 
 def _same(one: Face, other: Face) -> bool:
-    """Say whether two faces have their eyes and noses in the same place."""
+    """Return whether two faces have their eyes and noses in the same place."""
     apart = np.linalg.norm(one.landmarks[:3].mean(axis=0) - other.landmarks[:3].mean(axis=0))
     return bool(apart < 0.25 * min(one.size, other.size))
 
 
 def _overlap(one: Face, other: Face) -> float:
-    """Say how much of the smaller box is covered by the other one, 0..1."""
+    """Return the share of the smaller box that the other one covers, 0..1."""
     (ax, ay, aw, ah), (bx, by, bw, bh) = one.box, other.box
     width = min(ax + aw, bx + bw) - max(ax, bx)
     height = min(ay + ah, by + bh) - max(ay, by)

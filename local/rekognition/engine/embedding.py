@@ -1,4 +1,4 @@
-"""From a face with good landmarks to the vector that it is compared by (SFace)."""
+"""Face embeddings: turns an aligned face into the vector that it is compared by (SFace)."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""The values that the engine speaks in."""
+"""The value types of the engine."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ class Face:
 
     @property
     def area(self) -> float:
-        """What "largest face" is decided by, in square pixels."""
+        """The area of the box in square pixels, by which the largest face is chosen."""
         return self.box[2] * self.box[3]
 
     @property
@@ -39,7 +39,7 @@ class Face:
 
 @dataclass(frozen=True)
 class Embedding:
-    """What a face is compared by."""
+    """The vector that a face is compared by."""
 
     vector: NDArray[np.float32]
     """128 numbers, length 1: the cosine of two of them is their dot product."""

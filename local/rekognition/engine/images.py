@@ -1,4 +1,4 @@
-"""From bytes that anybody may have sent to pixels, within limits checked before decoding.
+"""Decodes images from untrusted bytes, within limits that are checked before decoding.
 
 Rekognition takes JPEG and PNG of at least 80 x 80 pixels and turns JPEGs as their EXIF says
 (PNGs never). OpenCV would decode ten more formats and a 1 MB file of 400 million pixels, so the

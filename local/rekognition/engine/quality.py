@@ -1,4 +1,4 @@
-"""How good a face is to be recognised by, and which way it looks: computed, nothing guessed.
+"""Quality and pose of a face, both computed from its pixels and landmarks.
 
 Brightness, sharpness and the levels of the quality filter are our own measures on Rekognition's
 scales; Amazon's formulas are not public.
@@ -15,7 +15,7 @@ from local.rekognition.engine.faces import Face, Image, Points
 
 @dataclass(frozen=True)
 class Quality:
-    """What is measured on one face."""
+    """The measurements of one face."""
 
     brightness: float
     """Mean luma of the face, 0..100."""

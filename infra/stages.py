@@ -1,0 +1,110 @@
+"""`stage new`: a stage added to .chalice, and the check that a stage's files are complete."""
+
+import argparse
+import json
+import re
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from infra import policies, regions
+from infra.stage import APP, CONFIG, NAME, Failure, configuration, in_cloud, variables
+
+_SECRET = re.compile("secret|password|token|api_?key", re.IGNORECASE)
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
+
+
+def new(options: argparse.Namespace) -> None:
+    """Add a stage: its settings and its policy files. Raises Failure before it writes anything."""
+    name, config = options.name, configuration()
+    if not NAME.fullmatch(name):
+        raise Failure(f"{name} is not a stage name: a lower-case letter, then up to 19 letters or digits")
+    if name in config["stages"]:
+        raise Failure(f"there is a stage {name} already")
+    check_origin(options.origin)
+    if not _REGION.fullmatch(options.region):
+        raise Failure(f"{options.region} is not the name of a Region; one is ap-southeast-7")
+    check_region(options.region, options.without_liveness)
+    block = block_of(name)
+    block["region"] = options.region
+    block["environment_variables"]["ROLLCALL_ORIGIN"] = options.origin
+    if options.zone is not None:
+        try:
+            ZoneInfo(options.zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise Failure(f"{options.zone} is not a time zone; one is Asia/Ho_Chi_Minh") from None
+        block["environment_variables"]["ROLLCALL_ZONE"] = options.zone
+    config["stages"][name] = block
+    policies.write(name)  # first, so that a stage in config.json always has its files
+    written = CONFIG.with_suffix(".new")
+    written.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    written.replace(CONFIG)
+    print(f"Stage {name} is in .chalice/config.json; commit .chalice, then run `make deploy STAGE={name}`.")
+
+
+def block_of(name: str) -> dict[str, Any]:
+    """Return what config.json has of every cloud stage: its names. Shared settings are at its top."""
+    functions = [function for function in policies.documents(name) if function != policies.API_FUNCTION]
+    return {
+        "api_gateway_stage": name,
+        "iam_policy_file": policies.file_name(name, policies.API_FUNCTION),
+        "lambda_functions": {
+            function: {"iam_policy_file": policies.file_name(name, function)} for function in functions
+        },
+        "environment_variables": {
+            "ROLLCALL_STAGE": name,
+            "ROLLCALL_TABLE": f"{APP}-{name}",
+            "ROLLCALL_BUCKET": f"{APP}-{name}",
+            "ROLLCALL_COLLECTION": f"{APP}-{name}",
+            "ROLLCALL_LAB": "off",
+        },
+    }
+
+
+def check(name: str) -> None:
+    """Check that a stage's files are complete and belong to it. Raises Failure."""
+    own, needed = in_cloud(name), block_of(name)
+    for key in ("api_gateway_stage", "iam_policy_file"):
+        if own.get(key) != needed[key]:
+            raise Failure(f"stage {name} in .chalice/config.json needs {key}: {needed[key]}")
+    for function, wanted in needed["lambda_functions"].items():
+        chosen = own.get("lambda_functions", {}).get(function, {}).get("iam_policy_file")
+        if chosen != wanted["iam_policy_file"]:
+            raise Failure(
+                f"stage {name} in .chalice/config.json needs iam_policy_file: {wanted['iam_policy_file']} "
+                f"in lambda_functions.{function}"
+            )
+    given = variables(name)
+    for variable, value in needed["environment_variables"].items():
+        if variable != "ROLLCALL_LAB" and given.get(variable) != value:
+            raise Failure(f"stage {name} in .chalice/config.json needs {variable}: {value}")
+    for variable, value in given.items():
+        if value and _SECRET.search(variable):
+            raise Failure(f"{variable} in .chalice/config.json looks like a secret; keep it in SSM")
+    policies.check(name)
+
+
+def check_origin(origin: str) -> None:
+    """Check that an origin is `*`, or a scheme and a host with nothing behind them. Raises Failure."""
+    if origin == "*":
+        return
+    try:
+        parts = urlsplit(origin)
+        whole = f"{parts.scheme}://{parts.netloc}"
+        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc
+        _ = parts.port
+    except ValueError:  # a port that is not a number
+        whole, sound = "", False
+    if not sound or "*" in origin:
+        raise Failure(f"{origin} is not a web origin; one is https://hr.example.com")
+    if origin != whole:
+        raise Failure(f"an origin has no path, and browsers would not match {origin}; {whole} would be right")
+    if origin != origin.lower():
+        raise Failure(f"browsers send origins in lower case; {origin.lower()} would be right")
+
+
+def check_region(region: str, without_liveness: bool) -> None:
+    """Check that a Region offers Face Liveness, unless it is told that none is needed. Raises Failure."""
+    missing = regions.without_liveness(region)
+    if missing and not without_liveness:
+        raise Failure(f"{missing}. Choose one of them, or give --without-liveness: no camera would work")

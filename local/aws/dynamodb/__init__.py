@@ -1,0 +1,1 @@
+"""The embedded DynamoDB: moto's, with its own table storage, indexes and request checks."""

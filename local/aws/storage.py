@@ -1,0 +1,120 @@
+"""The state of the embedded AWS: one SQLite file, written before a call is answered."""
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from local.aws.dynamodb.service import Change
+
+FILE = "aws.db"
+_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE item (tbl TEXT, key BLOB, body BLOB NOT NULL, PRIMARY KEY (tbl, key)) WITHOUT ROWID;
+CREATE TABLE object (
+    bucket TEXT, key TEXT, meta BLOB NOT NULL, body BLOB NOT NULL, PRIMARY KEY (bucket, key)
+);
+"""
+
+
+class StateDamaged(Exception):
+    """A file of the state folder cannot be read; the message says which and what to do."""
+
+
+class StoredObject(NamedTuple):
+    """An S3 object: `meta` is what moto keeps beside the bytes."""
+
+    bucket: str
+    key: str
+    meta: dict[str, Any]
+    body: bytes
+
+
+class Storage:
+    """The file's tables of items and objects.
+
+    SQLite's write-ahead log with synchronous=NORMAL: what was answered survives the end of the process
+    however it ends; a power cut may lose the last moments but never damages the file. Raises StateDamaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        self._lock = threading.Lock()
+        with self._readable():
+            self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            try:
+                self._open()
+            except BaseException:
+                self._db.close()
+                raise
+
+    def _open(self) -> None:
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+        elif version != _VERSION:
+            raise StateDamaged(f"{self._path} was written by another version: remove it (`make reset`)")
+
+    def save_items(self, changes: Iterable[Change]) -> None:
+        """Save changed items, all or none."""
+        with self._lock, self._transaction():
+            for table, key, item in changes:
+                if item is None:
+                    self._db.execute("DELETE FROM item WHERE tbl = ? AND key = ?", (table, key))
+                else:
+                    self._db.execute("INSERT OR REPLACE INTO item VALUES (?, ?, ?)", (table, key, item))
+
+    def save_objects(self, stored: Iterable[StoredObject], gone: Iterable[tuple[str, str]] = ()) -> None:
+        """Save new and changed objects and delete those that are gone, all or none."""
+        with self._lock, self._transaction():
+            self._db.executemany("DELETE FROM object WHERE bucket = ? AND key = ?", list(gone))
+            for entry in stored:
+                row = (entry.bucket, entry.key, msgspec.json.encode(entry.meta), entry.body)
+                self._db.execute("INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?)", row)
+
+    def items(self) -> Iterator[tuple[str, bytes]]:
+        """Yield every item as its table's name and DynamoDB JSON, in key order."""
+        with self._readable():
+            yield from self._db.execute("SELECT tbl, body FROM item ORDER BY tbl, key")
+
+    def objects(self) -> Iterator[StoredObject]:
+        """Yield every object."""
+        with self._readable():
+            for bucket, key, meta, body in self._db.execute("SELECT bucket, key, meta, body FROM object"):
+                yield StoredObject(bucket, key, msgspec.json.decode(meta), body)
+
+    def clear(self) -> None:
+        """Delete everything."""
+        with self._lock, self._transaction():
+            self._db.execute("DELETE FROM item")
+            self._db.execute("DELETE FROM object")
+
+    def close(self) -> None:
+        """Merge the write-ahead log into the file and close it."""
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Raise StateDamaged for the errors that reading a damaged file causes."""
+        try:
+            yield
+        except (sqlite3.DatabaseError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise StateDamaged(f"{self._path} is damaged ({error}): `make reset` starts anew") from error

@@ -1,0 +1,81 @@
+"""A run of `python -m local` in a process of its own, and how to call it."""
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import boto3
+
+from tests.support import leaks
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+FREE_PORTS: Final = ["--port", "0", "--aws-port", "0", "--stream-port", "0"]
+
+
+class Service:
+    """A run of the service."""
+
+    def __init__(self, state: Path) -> None:
+        self.process = spawn(state, *FREE_PORTS)
+        self.run = self._ready(state / "run.json")
+
+    def _ready(self, file: Path) -> dict[str, Any]:
+        until = time.monotonic() + 30
+        while time.monotonic() < until and self.process.poll() is None:
+            if file.exists():
+                run: dict[str, Any] = json.loads(file.read_text())
+                if run["pid"] == self.process.pid:
+                    return run
+            time.sleep(0.02)
+        self.process.kill()
+        raise AssertionError(self.process.communicate())
+
+    def client(self, service: str, **settings: Any) -> Any:
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.run["aws_url"],
+            region_name=self.run["region"],
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            **settings,
+        )
+
+    def end(self, number: int) -> tuple[int, float, str]:
+        """Send a signal; gives the exit code, the seconds it took and what was written to stderr."""
+        began = time.monotonic()
+        self.process.send_signal(number)
+        output, errors = self.process.communicate(timeout=10)
+        # `make run` shows its tokens once, at the start, to who runs it.
+        leaks.check(output.partition("Ctrl-C stops it.")[2] + errors)
+        return self.process.returncode, time.monotonic() - began, errors
+
+
+def spawn(state: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "local", "--state", str(state), *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ask(
+    url: str, method: str = "GET", body: Any = None, headers: dict[str, str] | None = None
+) -> tuple[int, dict[str, str], bytes]:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)
+    try:
+        target = parts.path + (f"?{parts.query}" if parts.query else "")
+        connection.request(method, target, body, headers or {})
+        answer = connection.getresponse()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+    finally:
+        connection.close()
