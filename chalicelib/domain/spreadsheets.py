@@ -14,9 +14,13 @@ Cell = str | int | float | None
 Row = Sequence[Cell]
 
 
-# What Excel, LibreOffice and Google Sheets may take for a formula, also as full-width characters and
-# behind white space. A quote already in front of one gets another, so that one can be taken off again.
-_FORMULA = re.compile(r"'*\s*[=+\-@＝＋－＠\t\r\n\0]")  # noqa: RUF001 - the full-width ones are meant
+# Where Excel, LibreOffice and Google Sheets may see a formula, also one of full-width characters or behind
+# white space: where a cell begins, and where a reader that separates by semicolons or tabs begins another,
+# because it does not see our quotes. An apostrophe that is there already gets another one in front, so that
+# one can be taken off again.
+_FORMULA = re.compile(
+    r"""(?:^|(?<=[;\t\r\n]))(?=["'\s]*[=+\-@＝＋－＠\t\r\n\0])"""  # noqa: RUF001 - the full-width ones are meant
+)
 
 
 _CHUNK_ROWS = 2000
@@ -28,13 +32,13 @@ XLSX_MAX_ROWS = 1_048_576  # Excel's own limit
 def csv_chunks(rows: Iterable[Row], *, bom: bool = False) -> Iterator[bytes]:
     """Write a table as CSV in UTF-8, in pieces of some thousand rows.
 
-    Lines end in CRLF. Text that could be taken for a formula gets a leading apostrophe; numbers are
-    written as they are. With `bom`, Excel sees that it is UTF-8.
+    Lines end in CRLF. Text is quoted and gets an apostrophe where it could be taken for a formula; numbers
+    are written as they are. With `bom`, Excel sees that it is UTF-8.
     """
     if bom:
         yield b"\xef\xbb\xbf"
     buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer = csv.writer(buffer, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC)
     for number, row in enumerate(rows, start=1):
         writer.writerow([as_text(cell) if isinstance(cell, str) else cell for cell in row])
         if number % _CHUNK_ROWS == 0:
@@ -46,8 +50,8 @@ def csv_chunks(rows: Iterable[Row], *, bom: bool = False) -> Iterator[bytes]:
 
 
 def as_text(cell: str) -> str:
-    """Make sure that a spreadsheet takes a text for text."""
-    return f"'{cell}" if _FORMULA.match(cell) else cell
+    """Make sure that a spreadsheet takes a text for text, whichever sign it takes for the end of a cell."""
+    return _FORMULA.sub("'", cell)
 
 
 def xlsx(rows: Iterable[Row], *, title: str) -> bytes:
