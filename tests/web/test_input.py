@@ -10,9 +10,12 @@ from urllib.parse import quote
 
 import pytest
 from chalice.test import HTTPResponse
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chalicelib.config import BODY_BYTES, JSON_BYTES
 from chalicelib.web.endpoint import PARAMETER_CHARS
+from chalicelib.web.request import decode
 from tests.conftest import CONSENT, Http
 from tests.support.builders import calendar, change_settings
 from tests.support.photos import photo_of_c, pixels, png
@@ -248,6 +251,53 @@ def test_instants_are_ones_that_can_be(http: Http, person_id: str, at: str) -> N
 def test_json_that_is_none_is_a_400(http: Http, body: bytes) -> None:
     for content_type in ("application/json", "application/json; charset=utf-16"):
         refused(http.post("/v1/people", body, {"Content-Type": content_type}))
+
+
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        pytest.param(b'{"name": "A", "name": "B"}', "name", id="at the top"),
+        pytest.param(b'{"name": "A", "n\\u0061me": "B"}', "name", id="written otherwise"),
+        pytest.param(b'{"name": "A", "name": "A"}', "name", id="with the same value"),
+        pytest.param(
+            json.dumps({"name": "A", "consent": CONSENT}).replace('"la', '"language": "en", "la').encode(),
+            "language",
+            id="further in",
+        ),
+    ],
+)
+def test_a_key_that_is_given_twice_is_named(http: Http, body: bytes, key: str) -> None:
+    found = refused(http.post("/v1/people", body, {"Content-Type": "application/json"}))
+    assert found["Message"] == f"The key `{key}` is given more than once."
+    assert http.get("/v1/people").json_body["items"] == []
+
+
+def test_keys_are_looked_at_wherever_json_is_read(http: Http) -> None:
+    settings = http.get("/v1/settings").body.decode()
+    twice = settings.replace("{", '{"margin": 0, ', 1).encode()
+    refused(http.call("PUT", "/v1/settings", twice, {"Content-Type": "application/json"}))
+    session = b'{"liveness_session_id": "00000000-0000-4000-8000-000000000000", "liveness_session_id": "x"}'
+    refused(
+        http.post(
+            "/v1/punches", session.replace(b'"x"', session[24:62]), {"Content-Type": "application/json"}
+        )
+    )
+    same_key_elsewhere = (
+        b'{"name": "A", "consent": {"text_version": "name", "language": "vi", "method": "name"}}'
+    )
+    assert (
+        http.post("/v1/people", same_key_elsewhere, {"Content-Type": "application/json"}).status_code == 201
+    )
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_json_without_repeated_keys_is_read_as_it_is(value: Any) -> None:
+    assert decode(json.dumps(value).encode(), Any) == value
 
 
 @pytest.mark.parametrize("path", ["/v1/people", "/v1/settings", "/v1/tokens", "/v1/punches/manual"])
