@@ -57,11 +57,12 @@ C = TypeVar("C")
 _LAST = "\U0010ffff"  # sorts after every text
 
 
-def check_position(place: str, prefix: str) -> str:
-    """Check a place to go on from in a list whose places begin with `prefix`; raises InvalidCursor."""
-    if not place.startswith(prefix) or place >= prefix + _LAST:
+def _first(person: Person, pk: str, prefix: str) -> str:
+    """Give the first place at which a search finds a person; raises InvalidCursor when it does not."""
+    places = [sk for own, sk in items.search_keys(person) if own == pk and sk.startswith(prefix)]
+    if not places:
         raise InvalidCursor
-    return place
+    return min(places)
 
 
 def batched(found: Iterator[Item], size: int) -> Iterator[list[Item]]:
@@ -219,38 +220,40 @@ class Directory:
     ) -> Page[Person]:
         """Find people in order of name; `q` (folded) begins a word of theirs, or their code.
 
-        `after` is the last place of the page before; raises InvalidCursor.
+        `after` is the id of the last person of the page before; raises InvalidCursor when they are gone, or
+        `q` does not find them any more.
         """
-        places = self._found(q, after) if q else self._in_order(after)
-        found: list[tuple[str, Person]] = []
-        for place, person in places:
+        try:
+            last = self.person(after) if after else None
+        except PersonNotFound:
+            raise InvalidCursor from None
+        found: list[Person] = []
+        for person in self._found(q, last) if q else self._in_order(last):
             if wanted(person):
                 if len(found) == limit:
-                    return Page([person for _, person in found], found[-1][0])
-                found.append((place, person))
-        return Page([person for _, person in found], None)
+                    return Page(found, found[-1].person_id)
+                found.append(person)
+        return Page(found, None)
 
-    def _found(self, q: str, after: str | None) -> Iterator[tuple[str, Person]]:
+    def _found(self, q: str, last: Person | None) -> Iterator[Person]:
         pk, prefix = items.search_key(q)
-        low = check_position(after, prefix) + "\x00" if after else prefix
+        low = f"{_first(last, pk, prefix)}\x00" if last else prefix
         for places in batched(self._table.walk(pk, between=(low, prefix + _LAST), limit=250), 100):
             people = self.people(item["person_id"] for item in places)
             for item in places:
                 person = people.get(item["person_id"])
                 # A name with two such words is found twice; only its first place counts.
-                if person and item["sk"] == min(
-                    sk for own, sk in items.search_keys(person) if own == pk and sk.startswith(prefix)
-                ):
-                    yield item["sk"], person
+                if person and item["sk"] == _first(person, pk, prefix):
+                    yield person
 
-    def _in_order(self, after: str | None) -> Iterator[tuple[str, Person]]:
-        low = check_position(after, "") + "\x00" if after else "\x00"
+    def _in_order(self, last: Person | None) -> Iterator[Person]:
+        low = f"{items.listed_name(last)}\x00" if last else "\x00"
         shards = [
             self._table.walk(f"PEOPLE#{shard}", index=LISTING, between=(low, _LAST), limit=250)
             for shard in range(self._shards)
         ]
         for item in heapq.merge(*shards, key=itemgetter("listing_sk")):
-            yield item["listing_sk"], struct(item, Person)
+            yield struct(item, Person)
 
     def everybody(self) -> list[Person]:
         """Read all people, in no order; one query a shard, in parallel."""

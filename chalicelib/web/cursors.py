@@ -1,4 +1,7 @@
-"""Cursors of lists: where a page ended, signed, so that only what we gave out is taken back."""
+"""Cursors of lists: where a page ended, signed, so that only what we gave out is taken back.
+
+The place can be read by whoever sees the cursor, and URLs are logged: it is an id, never a name.
+"""
 
 import hmac
 from base64 import b64decode, urlsafe_b64encode
