@@ -25,7 +25,6 @@ from chalicelib.aws.dynamodb import (
     delete,
     delete_version,
     insert,
-    key,
     put,
     replace,
     replace_if,
@@ -139,7 +138,7 @@ class Directory:
         """The writes that make a person; the code's comes second."""
         claims = []
         if person.code:
-            claims.append(insert(key(*items.code(person.code)) | {"person_id": person.person_id}))
+            claims.append(insert(items.code_owner(person.code, person.person_id)))
         words = map(put, items.search_keys(person).values())  # nobody else's: the id is in the key
         agreed = [put(items.consent(person.person_id, person.consent))] if person.consent else []
         return [self._save(person), *claims, *words, *agreed]
@@ -148,6 +147,11 @@ class Directory:
         """Find whose codes are: person ids by folded code, without those that nobody has."""
         found = self._table.get_many(items.code(code) for code in codes)
         return {pk.removeprefix("CODE#"): item["person_id"] for (pk, _), item in found.items()}
+
+    def lookalike(self, person: Person) -> str | None:
+        """Find somebody else whose code looks like a person's: their id, if there is one."""
+        found = self._table.walk(items.looks(person.code), index=LISTING) if person.code else iter(())
+        return next((item["person_id"] for item in found if item["person_id"] != person.person_id), None)
 
     def add_people(self, people: Sequence[Person]) -> list[Person]:
         """Insert many people whose codes differ; gives those who are not, for their code was taken.
@@ -202,8 +206,8 @@ class Directory:
         old_code = items.code(before.code) if before.code else None
         new_code = items.code(after.code) if after.code else None
         writes = [self._save(after)]
-        if new_code and new_code != old_code:
-            writes.append(insert(key(*new_code) | {"person_id": after.person_id}))
+        if after.code and new_code != old_code:
+            writes.append(insert(items.code_owner(after.code, after.person_id)))
         if old_code and new_code != old_code:
             writes.append(delete(*old_code))
         writes += [put(new[place]) for place in new.keys() - old.keys()]

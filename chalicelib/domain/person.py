@@ -120,8 +120,23 @@ class Person(Struct, frozen=True, kw_only=True, omit_defaults=True):
         )
 
 
+class FieldWarning(Struct, frozen=True):
+    """What a person should look at, though it was taken; `person_id` is somebody else whom it is about."""
+
+    field: str
+    message: str
+    person_id: str | None = None
+
+
+LOOKALIKE = "This code looks like the code of somebody else."
+"""Of two codes that differ in letters such as O and 0, or Latin and Cyrillic A."""
+
+
 class PersonView(Struct, frozen=True, kw_only=True):
-    """A person as callers see them; `faces` is how many photos they can be recognised by."""
+    """A person as callers see them; `faces` is how many photos they can be recognised by.
+
+    `warnings` are there when a person is made or changed and something should be looked at.
+    """
 
     person_id: str
     name: str
@@ -136,6 +151,7 @@ class PersonView(Struct, frozen=True, kw_only=True):
     consent: Consent | None
     created_at: datetime
     updated_at: datetime
+    warnings: list[FieldWarning] | UnsetType = UNSET
 
     @classmethod
     def of(cls, person: Person) -> "PersonView":

@@ -10,7 +10,17 @@ from chalicelib.aws.directory import Directory
 from chalicelib.domain.dates import EARLIEST, FUTURE
 from chalicelib.domain.errors import Busy, InvalidRequest, UnknownShift, WriteConflict
 from chalicelib.domain.ids import new_id
-from chalicelib.domain.person import Consent, NewConsent, NewPerson, Person, PersonChange, PersonView, Status
+from chalicelib.domain.person import (
+    LOOKALIKE,
+    Consent,
+    FieldWarning,
+    NewConsent,
+    NewPerson,
+    Person,
+    PersonChange,
+    PersonView,
+    Status,
+)
 from chalicelib.domain.settings import Settings
 from chalicelib.domain.text import TEXTS, _composed, clean, fold
 from chalicelib.domain.types import Page
@@ -72,8 +82,14 @@ def create(
     try:
         directory.add_person(person)
     except WriteConflict:
-        return PersonView.of(directory.person(person.person_id))  # made before, and nobody heard of it
-    return PersonView.of(person)
+        person = directory.person(person.person_id)  # made before, and nobody heard of it
+    return _with_warnings(directory, person)
+
+
+def _with_warnings(directory: Directory, person: Person) -> PersonView:
+    other = directory.lookalike(person)
+    shown = PersonView.of(person)
+    return replace(shown, warnings=[FieldWarning("code", LOOKALIKE, other)]) if other else shown
 
 
 def change(directory: Directory, person_id: str, body: PersonChange, *, now: datetime) -> PersonView:
@@ -91,7 +107,7 @@ def change(directory: Directory, person_id: str, body: PersonChange, *, now: dat
             directory.change_person(person, after)
         except WriteConflict:
             continue
-        return PersonView.of(after)
+        return _with_warnings(directory, after) if "code" in fields else PersonView.of(after)
     raise Busy
 
 
