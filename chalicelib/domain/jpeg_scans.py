@@ -65,6 +65,8 @@ class _Frame:
     """A picture as its frame header says; raises ValueError when that says nothing sensible."""
 
     def __init__(self, segment: Segment) -> None:
+        self._height: int
+        self._width: int
         _, self._height, self._width, count = struct.unpack_from(">BHHB", segment.content)
         if len(segment.content) != 6 + 3 * count:
             raise ValueError(count)

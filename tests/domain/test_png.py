@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -40,7 +41,7 @@ PICTURES = {
     "palette": palette(),
     "gamma": after_header(png(COLOUR), chunk(b"gAMA", struct.pack(">I", 45455)), chunk(b"sRGB", b"\0")),
 }
-METADATA = {
+METADATA: dict[str, Callable[[bytes], bytes]] = {
     "nothing": lambda data: data,
     "texts, a time, a profile": lambda data: after_header(
         data,
