@@ -42,16 +42,8 @@ def write(out: Path) -> Path:
         chalice.mkdir()
         (chalice / "METADATA").write_text(distribution("chalice").read_text("METADATA") or "", "utf-8")
         (packages / "package.pth").write_text(f"{vendor}\n", "utf-8")
-        command: list[str | Path] = [
-            TOOL,
-            "environment",
-            "--output-reproducible",
-            "--of",
-            "JSON",
-            "-o",
-            out / NAME,
-            scratch,
-        ]
+        command: list[str | Path] = [TOOL, "environment", "--output-reproducible", "--of", "JSON"]
+        command += ["-o", out / NAME, scratch]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our words
     if done.returncode:
         raise SbomError(f"{TOOL.name} failed:\n{done.stderr}".rstrip())

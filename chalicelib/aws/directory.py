@@ -252,7 +252,7 @@ class Directory:
                     yield person
 
     def _in_order(self, last: Person | None) -> Iterator[Person]:
-        low = f"{items.listed_name(last)}\x00" if last else "\x00"
+        low = f"{items.name_sort_key(last)}\x00" if last else "\x00"
         shards = [
             self._table.query_all(f"PEOPLE#{shard}", index=LISTING, between=(low, _LAST), limit=250)
             for shard in range(self._shards)
