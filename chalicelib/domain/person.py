@@ -124,7 +124,7 @@ class Person(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FieldWarning(Struct, frozen=True):
-    """What a person should look at, though it was taken; `person_id` is somebody else whom it is about."""
+    """Something to check, although the request was accepted; `person_id` is the other person concerned."""
 
     field: str
     message: str
@@ -132,7 +132,7 @@ class FieldWarning(Struct, frozen=True):
 
 
 LOOKALIKE = "This code looks like the code of somebody else."
-"""Of two codes that differ in letters such as O and 0, or Latin and Cyrillic A."""
+"""Said of two codes that differ only in characters such as O and 0, or Latin and Cyrillic A."""
 
 
 class PersonView(Struct, frozen=True, kw_only=True):
