@@ -27,6 +27,7 @@ from chalicelib.services.tokens import Authenticator, NewToken, token_digest
 from tests.conftest import Finish, Http, Scan
 from tests.support.builders import add_person
 from tests.support.faces import enrolled
+from tests.support.patience import PATIENCE_S
 from tests.support.photos import photos_of_a
 from tests.support.punches import create_session, todays_punches
 from tests.support.service import ROOT, Service, ask, spawn
@@ -339,7 +340,7 @@ def test_tokens_of_make_run_survive_a_restart_but_not_a_reset_and_infra_makes_ot
     assert second.run["tokens"] == given
     assert seen(second, given["admin"])[0] == 200
     second.end(signal.SIGTERM)
-    assert "is deleted" in spawn(tmp_path, "--reset").communicate(timeout=30)[0]
+    assert "is deleted" in spawn(tmp_path, "--reset").communicate(timeout=PATIENCE_S)[0]
     # Neither the tokens nor their digests are left.
     assert {path.name for path in tmp_path.iterdir()} == {"liveness-stream.pem", "lock"}
 
