@@ -81,15 +81,19 @@ class PeopleTable(Table):
         return Page(self._seen(page.items), page.last)
 
     def write(self, *writes: Write) -> None:
-        """Make all writes or none; raises GroupNotAllowed for a person of a group that is not the caller's,
-        PersonNotFound for anything else about such a person.
+        """Make all writes or none.
+
+        Raises GroupNotAllowed if a person would be in a group that is not the caller's, and PersonNotFound if
+        anything else is about somebody whom the caller may not see.
         """
-        self._check([_item(write) for write in writes])
+        if limit := _limit.get():
+            self._check(limit, [_item(write) for write in writes])
         super().write(*writes)
 
     def set(self, pk: str, sk: str, attributes: Item) -> bool:
-        """Set attributes of an item if it exists for the caller."""
-        self._check([{"pk": pk, "sk": sk}])
+        """Set attributes of an item if it exists; raises PersonNotFound like `write`."""
+        if limit := _limit.get():
+            self._check(limit, [{"pk": pk, "sk": sk}])
         return super().set(pk, sk, attributes)
 
     def _seen(self, items: list[Item]) -> list[Item]:
@@ -99,10 +103,7 @@ class PeopleTable(Table):
         self._judge(limit, items)
         return [item for item in items if (person_id := _subject(item)) is None or limit.visible[person_id]]
 
-    def _check(self, items: Sequence[Item]) -> None:
-        limit = _limit.get()
-        if limit is None:
-            return
+    def _check(self, limit: _Limit, items: Sequence[Item]) -> None:
         saved = [item for item in items if item["sk"] == _PROFILE and "person_id" in item]
         profiles = {item["person_id"]: item for item in saved if "erasing" not in item}
         if any(profile.get("group") not in limit.groups for profile in profiles.values()):
