@@ -10,7 +10,17 @@ from chalicelib.aws.directory import Directory
 from chalicelib.domain.dates import EARLIEST_INSTANT, MAX_CLOCK_SKEW
 from chalicelib.domain.errors import InvalidRequest, UnknownShift, WriteConflict
 from chalicelib.domain.ids import new_id
-from chalicelib.domain.person import Consent, NewConsent, NewPerson, Person, PersonChange, PersonView, Status
+from chalicelib.domain.person import (
+    LOOKALIKE,
+    Consent,
+    FieldWarning,
+    NewConsent,
+    NewPerson,
+    Person,
+    PersonChange,
+    PersonView,
+    Status,
+)
 from chalicelib.domain.settings import Settings
 from chalicelib.domain.text import CLEANED_FIELDS, clean, compose, fold
 from chalicelib.domain.types import Page
@@ -70,8 +80,14 @@ def create(
     try:
         directory.add_person(person)
     except WriteConflict:
-        return PersonView.of(directory.person(person.person_id))  # added before, by the same request
-    return PersonView.of(person)
+        person = directory.person(person.person_id)  # added before, by the same request
+    return _with_warnings(directory, person)
+
+
+def _with_warnings(directory: Directory, person: Person) -> PersonView:
+    other = directory.lookalike(person)
+    shown = PersonView.of(person)
+    return replace(shown, warnings=[FieldWarning("code", LOOKALIKE, other)]) if other else shown
 
 
 def change(directory: Directory, person_id: str, body: PersonChange, *, now: datetime) -> PersonView:
@@ -87,7 +103,7 @@ def change(directory: Directory, person_id: str, body: PersonChange, *, now: dat
         if after.since and after.until and after.until < after.since:
             raise InvalidRequest("`until` is before `since`.")
         directory.change_person(person, after)
-        return PersonView.of(after)
+        return _with_warnings(directory, after) if "code" in fields else PersonView.of(after)
 
     return retry(attempt)
 
