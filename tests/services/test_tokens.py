@@ -112,6 +112,7 @@ def test_the_secret_is_in_no_repr() -> None:
         role=Role.ADMIN,
         label="l",
         site=None,
+        groups=None,
         created_at=at,
         expires_at=None,
         last_used_at=None,
@@ -334,6 +335,10 @@ def test_tokens_of_make_run_survive_a_restart_but_not_a_reset_and_infra_makes_ot
         ("infra token revoke", 404, "TokenNotFound"),
     ]
     assert audit[2]["about"] == audit[1]["about"] == {"token_id": token_id}
+    groups = ("--group", "12B", "--group", "12A1")
+    assert infra(tmp_path, "create", "--role", "viewer", *groups).returncode == 0
+    assert "viewer (only 12A1, 12B)" in infra(tmp_path, "list").stdout
+    assert infra(tmp_path, "create", "--role", "admin", *groups).returncode == 2
     first.end(signal.SIGTERM)
 
     second = Service(tmp_path)
