@@ -1,6 +1,6 @@
 """Tokens, their roles and scopes, and the caller that a token stands for."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from msgspec import Struct
@@ -24,8 +24,24 @@ SCOPES: dict[Role, frozenset[str]] = {
 """Which scopes a role has."""
 
 
+EXPIRING = frozenset({Role.MANAGER, Role.ADMIN})
+"""The roles whose tokens always expire. Kiosks stand where nobody could renew theirs, and see little."""
+
+
+DEFAULT_LIFE = timedelta(days=90)
+"""How long a token of an expiring role is valid unless its maker says otherwise."""
+
+
+LONGEST_LIFE = timedelta(days=366)
+"""How long a token of an expiring role may be valid."""
+
+
 class Token(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A token as stored: the SHA-256 of what its holder shows, never that itself."""
+    """A token as stored: the SHA-256 of what its holder shows, never that itself.
+
+    `made_by` are the ids of the token that made it, of the one that made that, and so on; empty if it was
+    made with AWS credentials.
+    """
 
     token_id: str
     digest: str
@@ -35,6 +51,12 @@ class Token(Struct, frozen=True, kw_only=True, omit_defaults=True):
     site: str | None = None
     expires_at: datetime | None = None
     last_used_at: datetime | None = None
+    made_by: tuple[str, ...] = ()
+
+    @property
+    def created_by(self) -> str | None:
+        """The id of the token that made it."""
+        return self.made_by[0] if self.made_by else None
 
     def __repr__(self) -> str:
         """Keep what the token is looked up by out of logs and traces."""
@@ -46,12 +68,17 @@ class Token(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Caller(Struct, frozen=True):
-    """Who is asking: what a good token says of its holder."""
+    """Who is asking: what a good token says of its holder. `digest` is that of the token."""
 
     token_id: str
     role: Role
     label: str
     site: str | None = None
+    digest: str = ""
+
+    def __repr__(self) -> str:
+        """Keep what the token is looked up by out of logs and traces."""
+        return f"Caller(token_id={self.token_id!r}, role={self.role.value!r})"
 
     def may(self, scope: str) -> bool:
         """Say whether the role has a scope."""

@@ -375,6 +375,20 @@ def test_a_link_serves_the_photo_for_a_minute(http: Http, monkeypatch: pytest.Mo
     assert fetch(link["url"])[0] == 403
 
 
+def test_identify_is_refused_where_the_settings_do_not_allow_it(http: Http) -> None:
+    assert defaults(local=False, zone="UTC").identify is False
+    assert change_settings(http, identify=False).status_code == 200
+    refused = http.post("/v1/identify", photos_of_a()[0], JPEG)
+    assert (refused.status_code, refused.json_body["Code"]) == (403, "IdentifyOff")
+
+
+def test_nobody_is_verified_without_a_consent(http: Http) -> None:
+    person_id = add_person(http)
+    assert http.delete(f"/v1/people/{person_id}/consent").status_code == 200
+    refused = http.post(f"/v1/people/{person_id}/verify", photos_of_a()[0], JPEG)
+    assert (refused.status_code, refused.json_body["Code"]) == (403, "ConsentMissing")
+
+
 def test_identify_finds_whom_a_photo_shows_and_records_nothing(
     http: Http, boto: Callable[[str], Any]
 ) -> None:

@@ -69,7 +69,7 @@ def test_a_punch_has_metrics_and_no_names(http: Http, lines: Lines, finish: Fini
     finish(session_id, photos_of_a()[1])
     assert punch(kiosk, session_id).status_code == 201
     [line] = lines()
-    assert (line["Punched"], line["aws_calls"]) == (1, 4)
+    assert (line["Punched"], line["aws_calls"]) == (1, 5)
     assert 20 < line["MatchMargin"] <= 30
     assert line["session"] == begun["session"]
     text = json.dumps(line, ensure_ascii=False)
