@@ -15,7 +15,7 @@ Threshold = Annotated[float, Meta(ge=80, le=100)]
 
 
 LEAST_LIVENESS, LEAST_MARGIN = 80.0, 0.5
-"""Below these (percent) a held-up photo, or somebody who looks alike, may pass. A lab may want that: `unsafe`."""
+"""Below these (percent) a held-up photo, or somebody who looks alike, may pass; a lab may want that."""
 
 
 Count = Annotated[int, Meta(ge=1, le=100_000)]
@@ -30,10 +30,11 @@ Days = Annotated[int, Meta(ge=1, le=36_500)]
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Rate limits and lockouts.
 
-    Sessions, enrolments, identifications, verifications and uploads are limited per token, unknown tokens per
-    address, each per minute; likewise punches that use up no session (those that do are limited by the
-    sessions). A kiosk or a person is locked out for `..._lock_s` seconds after `..._failures` failed punches within `..._window_s`
-    seconds. For a person, Amazon recommends 5 failures in 3 minutes and half an hour; a kiosk serves many.
+    Sessions, enrolments, identifications, verifications and uploads are limited per token and minute; so are
+    punches that use up no session, while those that do are limited by the sessions. Unknown tokens are
+    limited per address. A kiosk or a person is locked out for `..._lock_s` seconds after `..._failures`
+    failed punches within `..._window_s` seconds. For a person, Amazon recommends 5 failures in 3 minutes and
+    half an hour; a kiosk serves many.
     """
 
     sessions_per_minute: Count = 30
@@ -71,9 +72,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `calendar` holds the zone, shifts and holidays. `similarity_threshold`, `liveness_threshold` and
     `margin` (least distance to the second-best person) are in percent. `photo_punch` allows punches by a
     photo without liveness, and `identify` allows to ask who is in a photo. `unsafe` admits a
-    `liveness_threshold` below 80 and a `margin` below 0.5, for a lab; production stages refuse it. A punch within `duplicate_window_s` seconds of the last one is a duplicate.
-    `name_order` selects the given name with which a kiosk greets: the last word of "Nguyễn Văn Ánh", the
-    first of "Ada Lovelace". `version` must be the current one; it increases with each change.
+    `liveness_threshold` below 80 and a `margin` below 0.5, for a lab; production stages refuse these.
+    A punch within `duplicate_window_s` seconds of the last one is a duplicate. `name_order` selects the given
+    name with which a kiosk greets: the last word of "Nguyễn Văn Ánh", the first of "Ada Lovelace". `version`
+    must be the current one; it increases with each change.
     """
 
     calendar: Calendar

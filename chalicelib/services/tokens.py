@@ -137,7 +137,8 @@ def create(
     # In the transaction that checks the maker, so that none appears after its maker was revoked.
     if not token_store.add(token, maker=own):
         raise InvalidToken
-    record_metric(f"{token.role.value.capitalize()}TokenCreated")
+    if token.role is Role.ADMIN:
+        record_metric("AdminTokenCreated")
     return CreatedToken(**asdict(TokenView.of(token)), token=secret)
 
 

@@ -61,7 +61,7 @@ SECURITY_HEADERS = {
 }
 
 
-_WATCHED = {401: "Unauthenticated", 403: "Forbidden", 429: "TooMany"}
+WATCHED = {401: "Unauthenticated", 403: "Forbidden", 429: "TooMany"}
 """The metrics, by status, that have an alarm on bursts."""
 
 
@@ -204,7 +204,7 @@ class Endpoints:
 
     def _refuse(self, error: errors.RollcallError, request: Request, error_format: ErrorFormat) -> Response:
         metrics.record_metric(type(error).__name__)
-        if family := _WATCHED.get(status_of(error)):
+        if family := WATCHED.get(status_of(error)):
             metrics.record_metric(family)
         if isinstance(error, (errors.TooMany, *DENIED)):
             gateways = self._audit_log(), self._signing_key(), self._rate_limits()

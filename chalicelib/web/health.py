@@ -29,8 +29,8 @@ UNSAFE = "The settings are UNSAFE: a photo, or somebody who looks alike, may pas
 class Health(Struct, frozen=True):
     """The health of the service.
 
-    `warning` is set where the lab's routes are open to everybody, and where a production stage answers pages of
-    any origin; with `deep` also where the settings let photos or look-alikes pass.
+    `warning` is set where the lab's routes are open to everybody, and where a production stage answers pages
+    of any origin; with `deep` also where the settings let photos or look-alikes pass.
 
     `checks` holds the result for the table, the bucket and the face collection, if an admin asked for it.
     """

@@ -22,10 +22,11 @@ from chalicelib.aws.directory import Directory
 from chalicelib.domain.errors import PersonNotFound, PoorPhoto
 from chalicelib.domain.face import MAX_FACES, Face, FaceState
 from chalicelib.domain.photo_advice import BY_CODE, BY_REASON, photo_advice
+from chalicelib.domain.settings import defaults
 from chalicelib.services import enrolment
 from local.aws import s3 as local_s3
 from tests.conftest import SERVICE, Http
-from tests.support.builders import add_person
+from tests.support.builders import add_person, change_settings
 from tests.support.crashes import Crash, crash_at
 from tests.support.faces import JPEG, enrol, list_faces, stored_faces
 from tests.support.photos import (

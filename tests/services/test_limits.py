@@ -167,7 +167,7 @@ def test_a_spent_or_foreign_session_costs_nothing(
     session_id = finish(door.session(), photo_of_b())
     paid.clear()
     assert gate.punch(session_id).json_body["Code"] == "SessionNotFound"
-    assert gate.punch("0" * 36).json_body["Code"] == "SessionNotFound"
+    assert gate.punch("11111111-2222-3333-4444-555555555555").json_body["Code"] == "SessionNotFound"
     assert paid == []
     assert door.punch(session_id).json_body["Code"] == "NotRecognised"
     assert paid == ["GetFaceLivenessSessionResults", "SearchFacesByImage"]
