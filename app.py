@@ -271,7 +271,14 @@ def lab_delete_face(body: routes.Deletion) -> shapes.LabDeleted:
     scope="kiosk",
     authenticate=authenticate_lab,
     error_format=routes.error_body,
-    raises=(errors.LabOff, errors.LockedOut, errors.InvalidPhoto, errors.PhotoTooLarge, errors.PhotoPunchOff),
+    raises=(
+        errors.LabOff,
+        errors.LockedOut,
+        errors.TooManyRequests,
+        errors.InvalidPhoto,
+        errors.PhotoTooLarge,
+        errors.PhotoPunchOff,
+    ),
 )
 def lab_check_in(caller: Caller | None, body: routes.Upload) -> shapes.LabCheckIn | shapes.LabNotCheckedIn:
     """Check in with a photo without liveness, where the settings allow it."""

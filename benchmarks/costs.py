@@ -36,7 +36,7 @@ WRITE_UNITS = 1 + 4 * 2
 """The session, then a transaction of four writes at twice the price: punch, person, work day, session."""
 
 READ_UNITS = 4 + 10
-"""Two BatchGetItems: settings, session and two locks; then these with the person, their lock and four days."""
+"""Two BatchGetItems: settings, session and two locks; these with the person, their lock and four days."""
 
 STORED_BYTES = 470 + 187 + 200
 """A punch and its part of a work day stay, and each item counts 100 bytes more."""

@@ -36,10 +36,18 @@ def count_request(
 
     Nothing is counted without a caller, as in the open lab.
     """
+    if caller is not None:
+        count_within(directory.settings().limits, rate_limits, what, caller, now=now)
+
+
+def count_within(
+    limits: Limits, rate_limits: RateLimits, what: Counted, caller: Caller | None, *, now: datetime
+) -> None:
+    """Do the same for who has read the limits already."""
     if caller is None:
         return
     count, left = rate_limits.count(what, caller.token_id, 60, now)
-    if count > _MOST[what](directory.settings().limits):
+    if count > _MOST[what](limits):
         raise TooManyRequests(left)
 
 

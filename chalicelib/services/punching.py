@@ -40,7 +40,7 @@ from chalicelib.domain.settings import Settings
 from chalicelib.domain.text import first_name
 from chalicelib.domain.token import Caller
 from chalicelib.domain.workday import Asked, Direction, Source, TimeEvent, direction, recent
-from chalicelib.services.limits import count_failure, count_idle_punch, require_unlocked
+from chalicelib.services.limits import count_failure, count_idle_punch, count_within, require_unlocked
 from chalicelib.services.retries import retry
 
 PUNCHED = "Punched"
@@ -198,13 +198,13 @@ def punch_by_photo(
 ) -> SessionResult:
     """Record a punch with a photo and no liveness check, if the settings allow it.
 
-    Raises PhotoPunchOff, NoFaceFound, LockedOut, NotRecognised or AmbiguousMatch.
+    Raises PhotoPunchOff, TooManyRequests, NoFaceFound, LockedOut, NotRecognised or AmbiguousMatch.
     """
     before = attendance_store.snapshot(now, kiosk=caller.token_id if caller else None)
     if not before.settings.photo_punch:
         raise PhotoPunchOff
     require_unlocked(before.locked_until, now=now)
-    count_idle_punch(rate_limits, before.settings.limits, caller, now=now)
+    count_within(before.settings.limits, rate_limits, "punch", caller, now=now)
     matches = collection.search(photo)
     request = _PunchRequest("photo", "auto", now, len(photo.content), caller)
 
