@@ -1,4 +1,4 @@
-"""Tokens, their roles and scopes, and the caller that a token stands for."""
+"""Tokens with their roles and scopes, and the caller that a token identifies."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -21,7 +21,7 @@ SCOPES: dict[Role, frozenset[str]] = {
     Role.MANAGER: frozenset({"viewer", "manager"}),
     Role.ADMIN: frozenset({"kiosk", "viewer", "manager", "admin"}),
 }
-"""Which scopes a role has."""
+"""The scopes of each role."""
 
 
 EXPIRING = frozenset({Role.MANAGER, Role.ADMIN})
@@ -37,10 +37,10 @@ LONGEST_LIFE = timedelta(days=366)
 
 
 class Token(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A token as stored: the SHA-256 of what its holder shows, never that itself.
+    """A token as stored: only its SHA-256, never the secret that its holder sends.
 
-    `made_by` are the ids of the token that made it, of the one that made that, and so on; empty if it was
-    made with AWS credentials.
+    `made_by` are the ids of the token that created it, of the one that created that, and so on; it is empty
+    for tokens created with AWS credentials.
     """
 
     token_id: str
@@ -59,16 +59,16 @@ class Token(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.made_by[0] if self.made_by else None
 
     def __repr__(self) -> str:
-        """Keep what the token is looked up by out of logs and traces."""
+        """Keep the digest out of logs and traces."""
         return f"Token(token_id={self.token_id!r}, role={self.role.value!r})"
 
-    def holds(self, now: datetime) -> bool:
-        """Say whether it has not expired."""
+    def is_active(self, now: datetime) -> bool:
+        """Say whether the token has not expired."""
         return self.expires_at is None or now < self.expires_at
 
 
 class Caller(Struct, frozen=True):
-    """Who is asking: what a good token says of its holder. `digest` is that of the token."""
+    """The caller of a request, as their token identifies them. `digest` is that of the token."""
 
     token_id: str
     role: Role
@@ -77,9 +77,9 @@ class Caller(Struct, frozen=True):
     digest: str = ""
 
     def __repr__(self) -> str:
-        """Keep what the token is looked up by out of logs and traces."""
+        """Keep the digest out of logs and traces."""
         return f"Caller(token_id={self.token_id!r}, role={self.role.value!r})"
 
     def may(self, scope: str) -> bool:
-        """Say whether the role has a scope."""
+        """Say whether the caller's role has a scope."""
         return scope in SCOPES[self.role]

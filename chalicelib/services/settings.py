@@ -30,7 +30,7 @@ def replace_settings(
     weak = body.weak() if production or not body.unsafe else []
     if weak and not production:
         weak.append("unsafe: must be true for this, in a lab only")
-    if problems := weak + _texts(body.calendar) + schedule.check(body.calendar):
+    if problems := weak + _texts(body.calendar) + schedule.calendar_problems(body.calendar):
         raise InvalidSettings(problems)
     if len(msgspec.json.encode(body)) > LARGEST:
         raise InvalidRequest(f"The settings are larger than {LARGEST} bytes.")

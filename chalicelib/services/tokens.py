@@ -154,7 +154,7 @@ def _expiry(body: NewToken, now: datetime) -> datetime | None:
 
 def list_active(token_store: TokenStore, *, now: datetime) -> Page[TokenView]:
     """List active tokens, oldest first."""
-    return Page([TokenView.of(token) for token in token_store.all() if token.holds(now)], None)
+    return Page([TokenView.of(token) for token in token_store.all() if token.is_active(now)], None)
 
 
 def revoke(
@@ -165,7 +165,7 @@ def revoke(
     It changes and creates nothing from that moment, and reads nothing after a minute. `by` is the id of the
     caller's token. Raises TokenNotFound, or LastAdminToken if no other admin token would stay.
     """
-    active = {token.token_id: token for token in token_store.all() if token.holds(now)}
+    active = {token.token_id: token for token in token_store.all() if token.is_active(now)}
     token = active.pop(token_id, None)
     if token is None:
         raise TokenNotFound(token_id)
@@ -177,7 +177,7 @@ def revoke(
     if not _remove(token_store, token, admins):
         raise LastAdminToken if token.role is Role.ADMIN else TokenNotFound(token_id)
     # Listed again: the token may have created one until now.
-    descendants = [other for other in token_store.all() if token_id in other.made_by and other.holds(now)]
+    descendants = [other for other in token_store.all() if token_id in other.made_by and other.is_active(now)]
     revoked = [token_id]
     if children:
         doomed = [other for other in descendants if other.token_id != by]
@@ -235,7 +235,7 @@ class Authenticator:
             self._count_guess(address, now)
             raise InvalidToken
         record_token(token.token_id)  # of an expired one too: somebody still has it
-        if not token.holds(now):
+        if not token.is_active(now):
             raise InvalidToken
         caller = Caller(token.token_id, token.role, token.label, token.site, token.digest)
         if not caller.may(scope):
