@@ -107,7 +107,7 @@ class AttendanceStore:
         if session_id:
             keys.append((f"SESSION#{session_id}", "-"))
         if kiosk:
-            keys.append(items.lock_key("kiosk", kiosk))
+            keys += [items.lock_key("kiosk", kiosk), items.lock_key("idle-kiosk", kiosk)]
         if person_id:
             keys.append(items.lock_key("person", person_id))
             today = now.astimezone(UTC).date()

@@ -20,6 +20,8 @@ show, and may change. `details` holds facts for programs, by name.
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.domain.token import Caller
+
 
 class RollcallError(Exception):
     """The base of all errors with a stable code."""
@@ -98,8 +100,9 @@ class InvalidToken(Unauthenticated):
 class RoleNotAllowed(Forbidden):
     """The token is good, but its role may not do this."""
 
-    def __init__(self, role: str) -> None:
-        super().__init__("This token's role may not do this.", role=role)
+    def __init__(self, caller: Caller) -> None:
+        super().__init__("This token's role may not do this.", role=caller.role.value)
+        self.caller = caller
 
 
 class GroupNotAllowed(Forbidden):
@@ -348,6 +351,13 @@ class PhotoPunchOff(Forbidden):
 
     def __init__(self) -> None:
         super().__init__("Check-in by photo is switched off; use a liveness session.")
+
+
+class IdentifyOff(Forbidden):
+    """Asking who is in a photo is switched off."""
+
+    def __init__(self) -> None:
+        super().__init__("Identification is switched off; an admin can allow it by the setting `identify`.")
 
 
 class LabOff(NotFound):

@@ -248,6 +248,16 @@ def test_the_retention_asks_for_what_its_policy_allows_and_for_all_of_it(
 
     assert (gone["faces"], gone["punches"], gone["liveness_images"]) == (1, 1, 1)
     compare("retention", calls)
+    # It deletes audit entries, which the others' policies refuse whatever they allow.
+    removed = {call for call in calls if call.action == "dynamodb:DeleteItem" and call.key == "AUDIT#"}
+    assert removed
+    for function in ("api_handler", "sweep"):
+        for stage in STAGES:
+            denied = policies.denials(stage, function, of="local")
+            assert all(any(denial.refuses(call) for denial in denied) for call in removed)
+            kept = recorder.Call("dynamodb:DeleteItem", next(iter(removed)).resource, "PERSON#")
+            assert not any(denial.refuses(kept) for denial in denied)
+    assert policies.denials("dev", "retention") == []
 
 
 def compare(function: str, calls: set[recorder.Call]) -> None:
@@ -255,6 +265,8 @@ def compare(function: str, calls: set[recorder.Call]) -> None:
     for stage in STAGES:
         granted = policies.grants(stage, function, of="local")
         assert policies.refused(calls, granted) == [], "missing"
+        denied = policies.denials(stage, function, of="local")
+        assert [call for call in calls if any(denial.refuses(call) for denial in denied)] == []
         spare = [
             grant
             for grant in granted
