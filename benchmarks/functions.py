@@ -21,7 +21,6 @@ import chalice.app
 
 from infra.package import LOCK, ROOT, compile_all, install, package, trim
 from local.app.appserver import stage_settings
-from local.aws.embedded import ACCESS_KEY, SECRET_KEY
 
 ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
 """This machine's, in Lambda's words."""
@@ -106,8 +105,8 @@ def environment(run: dict[str, Any], *path: Path) -> dict[str, str]:
         "AWS_LAMBDA_FUNCTION_NAME": "rollcall-dev",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_ACCESS_KEY_ID": run["access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": run["secret_access_key"],
         "AWS_DEFAULT_REGION": run["region"],
         "AWS_REGION": run["region"],
         "AWS_ENDPOINT_URL": run["aws_url"],

@@ -15,7 +15,7 @@ from typing import Any
 from chalicelib import wiring
 from chalicelib.services.imports import Sheet, read, run
 from local.app.appserver import set_environment, stage_settings
-from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+from local.aws.embedded import REGION, Embedded
 
 TABLE = "rollcall-local"
 
@@ -29,7 +29,7 @@ def main(sizes: list[int]) -> None:
 def _run(aws: Embedded, sizes: list[int]) -> None:
     aws.start()
     variables = stage_settings()["environment_variables"]
-    set_environment(aws.aws_url, aws.stream_url, REGION, ACCESS_KEY, SECRET_KEY, variables)
+    set_environment(aws.aws_url, aws.stream_url, REGION, aws.key, variables)
     print(f"{'rows':>6}{'read':>8}{'dry run':>9}{'import':>9}{'puts':>8}{'ratio':>7}{'calls':>7}")
     for size in sizes:
         aws.reset()

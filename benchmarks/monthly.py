@@ -17,7 +17,7 @@ from chalice.test import Client
 from benchmarks.seeding import people, seed
 from benchmarks.units import Meter
 from local.app.appserver import set_environment, stage_settings
-from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+from local.aws.embedded import REGION, Embedded
 
 PEOPLE, DAYS, SHARDS, ROUNDS = 1000, 30, 4, 3
 TABLE = "rollcall-local"
@@ -51,7 +51,7 @@ def main() -> None:
     aws = Embedded()
     aws.start()
     variables = stage_settings()["environment_variables"]
-    set_environment(aws.aws_url, aws.stream_url, REGION, ACCESS_KEY, SECRET_KEY, variables)
+    set_environment(aws.aws_url, aws.stream_url, REGION, aws.key, variables)
     from app import app
     from chalicelib import wiring
 

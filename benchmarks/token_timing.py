@@ -22,7 +22,7 @@ from chalicelib.domain.settings import Limits
 from chalicelib.domain.token import Role
 from chalicelib.services.tokens import Authenticator, NewToken, create
 from local.app.appserver import set_environment, stage_settings
-from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+from local.aws.embedded import REGION, Embedded
 
 KINDS = (0, 0, 1, 8, 20, 42)
 """How many letters after `rc_` are those of the real token."""
@@ -35,7 +35,7 @@ def main(rounds: int) -> None:
     embedded = Embedded()
     embedded.start()
     variables = stage_settings()["environment_variables"]
-    set_environment(embedded.aws_url, embedded.stream_url, REGION, ACCESS_KEY, SECRET_KEY, variables)
+    set_environment(embedded.aws_url, embedded.stream_url, REGION, embedded.key, variables)
     try:
         times = _measure(rounds)
     finally:

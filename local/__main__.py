@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -34,6 +33,8 @@ class Run(NamedTuple):
     stream_url: str
     stream_tls_url: str
     region: str
+    access_key_id: str
+    secret_access_key: str
     pid: int
     tokens: dict[str, str]
 
@@ -80,12 +81,9 @@ def _state(folder: Path) -> Iterator[Path]:
 
 
 def _write(target: Path, content: Any) -> Path:
-    """Write a file of JSON whole or not at all, for this user only (mkstemp makes it 0600)."""
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".new-")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(json.dumps(content, indent=2) + "\n")
-    Path(name).replace(target)
-    return target
+    from local.aws.keys import write_private
+
+    return write_private(target, json.dumps(content, indent=2) + "\n")
 
 
 def _tokens(folder: Path) -> dict[str, str]:
@@ -114,7 +112,8 @@ def serve(options: argparse.Namespace, stopped: threading.Event) -> None:
     """Serve until `stopped`. Raises Failure."""
     from local.app.appserver import AppServer, set_environment, stage_settings
     from local.app.schedules import Schedules, Unsupported
-    from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+    from local.aws.embedded import REGION, Embedded
+    from local.aws.keys import key_of_state, write_profile
     from local.aws.storage import StateDamaged
     from local.rekognition.models import StateDamaged as FacesDamaged
     from local.weights import WeightsError
@@ -130,10 +129,12 @@ def serve(options: argparse.Namespace, stopped: threading.Event) -> None:
                 options.aws_port,
                 options.stream_port,
                 options.stream_tls_port,
+                key=key_of_state(folder),
                 verbose=options.verbose,
             )
             stack.callback(embedded.stop)
             embedded.start()
+            write_profile(folder, embedded.aws_url, REGION)
         except (FacesDamaged, StateDamaged, WeightsError) as error:
             raise Failure(str(error)) from error
         except OSError as error:
@@ -142,9 +143,7 @@ def serve(options: argparse.Namespace, stopped: threading.Event) -> None:
         stream_url = embedded.stream_url
         # As AWS's browser component wants it: it takes an https URL, and opens wss whatever it is given.
         endpoint = embedded.stream_tls_url.replace("wss:", "https:")
-        set_environment(
-            embedded.aws_url, endpoint, REGION, ACCESS_KEY, SECRET_KEY, settings["environment_variables"]
-        )
+        set_environment(embedded.aws_url, endpoint, REGION, embedded.key, settings["environment_variables"])
         app = _load_app()
         try:
             schedules = Schedules(app)
@@ -159,6 +158,8 @@ def serve(options: argparse.Namespace, stopped: threading.Event) -> None:
             stream_url,
             embedded.stream_tls_url,
             REGION,
+            embedded.key.id,
+            embedded.key.secret,
             os.getpid(),
             _tokens(folder),
         )

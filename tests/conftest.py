@@ -22,7 +22,7 @@ from chalicelib.aws.directory import Directory
 from chalicelib.domain.token import Role
 from chalicelib.services.tokens import NewToken, create, token_digest
 from local.app.appserver import set_environment, stage_settings
-from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+from local.aws.embedded import REGION, Embedded
 from local.liveness.judge.verdict import Picture, Verdict
 from tests.support import leaks, policies, recorder
 
@@ -69,7 +69,7 @@ def embedded() -> Iterator[Embedded]:
     aws = Embedded()
     aws.start()
     variables = stage_settings()["environment_variables"]
-    set_environment(aws.aws_url, aws.stream_url, REGION, ACCESS_KEY, SECRET_KEY, variables)
+    set_environment(aws.aws_url, aws.stream_url, REGION, aws.key, variables)
     recorder.listen(wiring._session())
     yield aws
     aws.stop()

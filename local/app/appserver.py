@@ -13,6 +13,7 @@ from chalice.app import Chalice
 from chalice.config import Config
 from chalice.local import LocalChalice, LocalGateway, LocalGatewayException
 
+from local.aws.keys import AccessKey
 from local.httpserver import Request, Response, Server
 
 CONFIG: Final = Path(__file__).resolve().parents[2] / ".chalice" / "config.json"
@@ -41,7 +42,7 @@ def stage_settings(path: Path = CONFIG, stage: str = "local") -> dict[str, Any]:
 
 
 def set_environment(
-    aws_url: str, stream_url: str, region: str, access_key: str, secret_key: str, variables: Mapping[str, str]
+    aws_url: str, stream_url: str, region: str, key: AccessKey, variables: Mapping[str, str]
 ) -> None:
     """Point this process at the embedded AWS; must be called before app.py is imported.
 
@@ -56,8 +57,8 @@ def set_environment(
         else:
             os.environ.setdefault(name, value)
     os.environ |= {
-        "AWS_ACCESS_KEY_ID": access_key,
-        "AWS_SECRET_ACCESS_KEY": secret_key,
+        "AWS_ACCESS_KEY_ID": key.id,
+        "AWS_SECRET_ACCESS_KEY": key.secret,
         "AWS_DEFAULT_REGION": region,
         "AWS_REGION": region,
         "AWS_ENDPOINT_URL": aws_url,

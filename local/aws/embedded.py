@@ -22,6 +22,7 @@ from moto.sts.responses import TokenResponse
 from local import weights
 from local.aws import resources
 from local.aws.dynamodb.service import Change, Dynamo
+from local.aws.keys import AccessKey, make_key
 from local.aws.s3 import S3, call_moto, environ
 from local.aws.sigv4 import Credentials
 from local.aws.storage import StateDamaged, Storage
@@ -36,11 +37,6 @@ from local.rekognition.urls import RekognitionApp
 
 ACCOUNT: Final = "123456789012"
 REGION: Final = "us-east-1"
-
-# Any client may use these. They give access to this process only.
-ACCESS_KEY: Final = "AKIAROLLCALLLOCAL000"
-SECRET_KEY: Final = "local-only-not-a-secret"  # noqa: S105
-_STATIC = {ACCESS_KEY: Credentials(SECRET_KEY), "test": Credentials("test")}
 
 _SWEEP_S = 60
 _LARGEST = 128 * 1024 * 1024
@@ -61,9 +57,10 @@ FakeKey.__del__ = FakeKey.dispose  # type: ignore[method-assign]
 class Embedded:
     """An AWS of one account in this process.
 
-    `state` keeps table, photos and faces across restarts; None keeps nothing. Ports may be 0. Raises OSError
-    for a taken port, StateDamaged and WeightsError as they say. moto's S3, IAM and STS are one per process,
-    so only one of these can run at a time.
+    `state` keeps table, photos and faces across restarts; None keeps nothing. `key` is the account's access
+    key; without one, a key is made that lasts as long as this. Ports may be 0. Raises OSError for a taken
+    port, StateDamaged and WeightsError as they say. moto's S3, IAM and STS are one per process, so only one
+    of these can run at a time.
     """
 
     def __init__(
@@ -74,16 +71,18 @@ class Embedded:
         stream_port: int = 0,
         stream_tls_port: int = 0,
         *,
+        key: AccessKey | None = None,
         stage: str = "local",
         models: Path | None = None,
         verbose: bool = False,
         engine: Engine | None = None,
     ) -> None:
+        self.key: Final = key or make_key()
         self._stage = stage
         self._stop = threading.Event()
         self._making = threading.Lock()  # boto3's sessions are not for several threads at once
         self._session = boto3.session.Session(
-            aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=REGION
+            aws_access_key_id=self.key.id, aws_secret_access_key=self.key.secret, region_name=REGION
         )
         self.engine = engine or Engine(models or weights.models_folder())
         self._storage = Storage(state) if state else None
@@ -174,9 +173,9 @@ class Embedded:
             return self._session.client(service, endpoint_url=self.aws_url, **settings)  # type: ignore[call-overload]
 
     def credentials_for(self, access_key: str) -> Credentials | None:
-        """Return the credentials of an access key: a local one, or one that STS issued and still valid."""
-        if access_key in _STATIC:
-            return _STATIC[access_key]
+        """Return the credentials of an access key: the account's, or one that STS issued and still valid."""
+        if access_key == self.key.id:
+            return Credentials(self.key.secret)
         role = sts_backends[ACCOUNT]["aws"].get_assumed_role_from_access_key(access_key)
         if role is None or _ended(role, datetime.now(UTC)):
             return None

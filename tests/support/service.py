@@ -41,8 +41,8 @@ class Service:
             service,  # type: ignore[call-overload]
             endpoint_url=self.run["aws_url"],
             region_name=self.run["region"],
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=self.run["access_key_id"],
+            aws_secret_access_key=self.run["secret_access_key"],
             **settings,
         )
 
