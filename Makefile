@@ -47,7 +47,7 @@ help: ## list the targets
 	@echo "make check  lint and types only"
 	@echo "make lint-infra  the CloudFormation templates, also as one stack"
 	@echo "make fmt    format the code"
-	@echo "make openapi  write docs/openapi.json anew"
+	@echo "make openapi  write the OpenAPI document and its page anew"
 	@echo "make lock   pin what requirements/*.in name, with hashes (UPGRADE=all or UPGRADE=boto3 for newer versions)"
 	@echo "make hooks  check what is committed, before each commit"
 	@echo "make reset  forget all people, photos and punches (STATE=$(STATE))"
@@ -110,8 +110,8 @@ fmt: $(VENV)/.dev ## format
 	@$(PY) -m ruff check --fix --quiet . || true
 	@$(PY) -m ruff format .
 
-openapi: $(VENV)/.dev ## the OpenAPI document
-	@$(PY) -m chalicelib.web.openapi.document > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
+openapi: $(VENV)/.dev ## the OpenAPI document and its page
+	@$(PY) -m infra.openapi
 
 # dev.txt is pinned first, and the sets that share its environment follow it. What is pinned stays, unless
 # UPGRADE says otherwise. Neither uv's settings on this machine nor its index get into the files.

@@ -1,80 +1,22 @@
-"""Every route of Rollcall. A view reads its arguments, calls one use case and returns its answer."""
+"""Every route of Rollcall. A view calls one use case with its arguments and returns the result."""
 
 from datetime import date
 from typing import Any, NoReturn
 
 from chalice.app import Chalice, CORSConfig, Cron, Rate
 
-from chalicelib.aws.client_events import is_busy
-from chalicelib.domain.erasure import AttendanceOf
-from chalicelib.domain.errors import (
-    AmbiguousMatch,
-    ConsentMissing,
-    ConsentNotFound,
-    EnrolmentInProgress,
-    ExportTooLarge,
-    FaceBelongsToAnother,
-    FaceDiffers,
-    FaceNotFound,
-    ImportRefused,
-    ImportTooLarge,
-    InvalidCursor,
-    InvalidImport,
-    InvalidPhoto,
-    InvalidSettings,
-    InvalidToken,
-    LabOff,
-    LastAdminToken,
-    LeaveNotFound,
-    LockedOut,
-    NoFaceFound,
-    NoReferenceImage,
-    NotLive,
-    NotRecognised,
-    PersonExists,
-    PersonNotFound,
-    PhotoPunchOff,
-    PhotoTooLarge,
-    PoorPhoto,
-    PunchNotFound,
-    PunchSuperseded,
-    RoleNotAllowed,
-    SessionExpired,
-    SessionNotFound,
-    SessionPending,
-    SessionUsed,
-    SettingsChanged,
-    SeveralFaces,
-    TokenMissing,
-    TokenNotFound,
-    TooManyFaces,
-    TooManyRequests,
-    UnknownShift,
-    UploadNotFound,
-)
+from chalicelib.domain import errors
+from chalicelib.domain.erasure import AttendanceHandling
 from chalicelib.domain.face import FaceId, FaceView
 from chalicelib.domain.leave import LeaveRecord, NewLeave
 from chalicelib.domain.person import Group, NewConsent, NewPerson, PersonChange, PersonId, PersonView, Status
-from chalicelib.domain.photo_advice import photo_advice
 from chalicelib.domain.reports import Timesheet
 from chalicelib.domain.session import SessionId
 from chalicelib.domain.settings import Settings
 from chalicelib.domain.token import Caller
-from chalicelib.domain.types import Cursor, Limit, Link, Page, Query
+from chalicelib.domain.types import Cursor, Limit, Page, Query, SignedLink
 from chalicelib.domain.workday import State
-from chalicelib.lab import routes
-from chalicelib.lab.shapes import (
-    LabCheckIn,
-    LabDeleted,
-    LabFaces,
-    LabLive,
-    LabNotCheckedIn,
-    LabNotLive,
-    LabRefusal,
-    LabRegistered,
-    LabSession,
-    LabToday,
-)
+from chalicelib.lab import routes, shapes
 from chalicelib.services import (
     corrections,
     enrolment,
@@ -92,25 +34,11 @@ from chalicelib.services import (
     tokens,
     uploads,
 )
-from chalicelib.services.corrections import ManualPunch, PunchView
-from chalicelib.services.erasure import Receipt
-from chalicelib.services.imports import ImportResult, Mode, Sheet
-from chalicelib.services.liveness_sessions import SessionStarted, SessionView
-from chalicelib.services.punching import NewPunch, PunchReceipt
-from chalicelib.services.recognition import Identification, Verification
 from chalicelib.services.retention import RetentionPlan, apply_retention
-from chalicelib.services.subject_access import Held
 from chalicelib.services.sweep import sweep as run_sweep
-from chalicelib.services.timesheets import MonthlySheet, MonthText, RosterFilter, RosterLimit, RosterPage
-from chalicelib.services.tokens import NewToken, TokenMade, TokenView
-from chalicelib.services.uploads import Upload
-from chalicelib.web import audit, cursors, exports, health
-from chalicelib.web.audit import AuditView
-from chalicelib.web.bodies import PhotoBody
-from chalicelib.web.endpoint import Endpoints, Hooks
-from chalicelib.web.exports import Format
-from chalicelib.web.health import Health
-from chalicelib.web.idempotency import run_once
+from chalicelib.web import api_docs, audit, exports, health
+from chalicelib.web.bodies import PhotoBody, Sheet
+from chalicelib.web.endpoint import Endpoints
 from chalicelib.web.request import Reply, Request
 from chalicelib.wiring import (
     attendance_store,
@@ -126,7 +54,6 @@ from chalicelib.wiring import (
     origin,
     personal_data,
     rate_limits,
-    refuse_open_production,
     scheduled,
     signing_key,
     stored_replies,
@@ -134,7 +61,6 @@ from chalicelib.wiring import (
     token_store,
 )
 
-refuse_open_production()
 app = Chalice(app_name="rollcall")
 app.api.cors = CORSConfig(
     allow_origin=origin(),
@@ -142,69 +68,63 @@ app.api.cors = CORSConfig(
     expose_headers=["Content-Disposition", "ETag", "Idempotency-Replayed", "Retry-After", "X-Request-Id"],
     max_age=600,
 )
-# Bytes that API Gateway must not take for text; without it, it damages them.
+# Without this, API Gateway decodes these bodies as text and damages them.
 app.api.binary_types += ["multipart/form-data", "application/vnd.ms-excel", "text/plain"]
 
-# `chalice deploy` wants a route's types to be all binary or none; which ones it takes, the endpoint checks.
-ANY = ["*/*"]
+# `chalice deploy` refuses a route with both binary and text types, so the endpoint checks media types itself.
+ANY_TYPE = ["*/*"]
 
 PHOTO_TYPES = ["application/json", "image/jpeg", "image/png"]
 FORM_TYPES = ["application/json", "multipart/form-data"]
 
-# Browsers name a CSV by what is installed; all but text/csv may also carry UTF-16.
+# The media type a browser gives to a CSV depends on what is installed; all but text/csv may be UTF-16.
 CSV_TYPES = ["text/csv", "application/vnd.ms-excel", "text/plain"]
 
-PHOTO_REFUSALS = (InvalidPhoto, PhotoTooLarge, UploadNotFound, NoFaceFound)
-ENROLMENT_REFUSALS = (
-    PersonNotFound,
-    ConsentMissing,
-    TooManyRequests,
-    *PHOTO_REFUSALS,
-    SeveralFaces,
-    PoorPhoto,
-    FaceBelongsToAnother,
-    FaceDiffers,
-    TooManyFaces,
-    EnrolmentInProgress,
+PHOTO_ERRORS = (errors.InvalidPhoto, errors.PhotoTooLarge, errors.UploadNotFound, errors.NoFaceFound)
+ENROLMENT_ERRORS = (
+    errors.PersonNotFound,
+    errors.ConsentMissing,
+    errors.TooManyRequests,
+    *PHOTO_ERRORS,
+    errors.SeveralFaces,
+    errors.PoorPhoto,
+    errors.FaceBelongsToAnother,
+    errors.FaceDiffers,
+    errors.TooManyFaces,
+    errors.EnrolmentInProgress,
 )
-PUNCH_REFUSALS = (
-    LockedOut,
-    SessionNotFound,
-    SessionPending,
-    SessionExpired,
-    SessionUsed,
-    NoReferenceImage,
-    NotLive,
-    NotRecognised,
-    AmbiguousMatch,
+PUNCH_ERRORS = (
+    errors.LockedOut,
+    errors.SessionNotFound,
+    errors.SessionPending,
+    errors.SessionExpired,
+    errors.SessionUsed,
+    errors.NoReferenceImage,
+    errors.NotLive,
+    errors.NotRecognised,
+    errors.AmbiguousMatch,
 )
 
 endpoint = Endpoints(
     app,
-    Hooks(
-        authenticate=authenticate,
-        once=lambda request, run, repeated: run_once(stored_replies, now(), request, run, repeated),
-        audited=lambda request, what, ids: audit.audited(
-            audit_log(), signing_key(), request, what, ids, now=now()
-        ),
-        refused=lambda request, what, error: audit.refused(
-            audit_log(), signing_key(), rate_limits(), request, what, error, now=now()
-        ),
-        sign_cursor=lambda request, place: cursors.sign(signing_key(), request, place),
-        verify_cursor=lambda request, text: cursors.verify(signing_key(), request, text),
-        log_request=log_request,
-        is_busy=is_busy,
-        advise=photo_advice,
-    ),
+    now=now,
+    authenticate=authenticate,
+    log_request=log_request,
+    audit_log=audit_log,
+    rate_limits=rate_limits,
+    signing_key=signing_key,
+    stored_replies=stored_replies,
 )
 
 
 @app.route("/health", methods=["GET"])
 @endpoint(
-    scope="public", responses={200: Health, 503: Health}, raises=(TokenMissing, InvalidToken, RoleNotAllowed)
+    scope="public",
+    responses={200: health.Health, 503: health.Health},
+    raises=(errors.TokenMissing, errors.InvalidToken, errors.RoleNotAllowed),
 )
-def show_health(request: Request, deep: bool = False) -> Health | Reply:
-    """Say that the service is up, and how it is set up; `deep` (for admins) whether all it needs answers."""
+def show_health(request: Request, deep: bool = False) -> health.Health | Reply:
+    """Return the health of the service; with `deep` (admins only) also that of what it depends on."""
     shallow = health.health(environment(), now=now())
     if not deep:
         return shallow
@@ -213,21 +133,17 @@ def show_health(request: Request, deep: bool = False) -> Health | Reply:
 
 
 @app.route("/openapi.json", methods=["GET"])
-@endpoint(scope="public")
-def show_openapi() -> dict[str, Any]:
-    """Describe the API for programs, as OpenAPI 3.1."""
-    from chalicelib.web.openapi import document  # only now: no other request needs it
-
-    return document.document(app)
+@endpoint(scope="public", responses={200: dict[str, Any]})
+def show_openapi() -> Reply:
+    """Return this OpenAPI 3.1 document."""
+    return api_docs.document()
 
 
 @app.route("/docs", methods=["GET"])
 @endpoint(scope="public", responses={200: "text/html"})
 def show_docs() -> Reply:
-    """Describe the API for people."""
-    from chalicelib.web.openapi import document, page
-
-    return page.reply(document.document(app))
+    """Return this document as a web page."""
+    return api_docs.page()
 
 
 # --- the lab ------------------------------------------------------------------------------------
@@ -238,9 +154,9 @@ def show_docs() -> Reply:
     scope="kiosk",
     authenticate=authenticate_lab,
     error_format=routes.error_body,
-    raises=(LabOff, TooManyRequests),
+    raises=(errors.LabOff, errors.TooManyRequests),
 )
-def lab_session(caller: Caller | None) -> LabSession:
+def lab_session(caller: Caller | None) -> shapes.LabSession:
     """Start a liveness session."""
     return routes.start_session(
         directory(), attendance_store(), rate_limits(), collection(), caller=caller, now=now()
@@ -249,11 +165,14 @@ def lab_session(caller: Caller | None) -> LabSession:
 
 @app.route("/liveness-result", methods=["GET"])
 @endpoint(
-    scope="kiosk", authenticate=authenticate_lab, error_format=routes.result_error_body, raises=(LabOff,)
+    scope="kiosk",
+    authenticate=authenticate_lab,
+    error_format=routes.result_error_body,
+    raises=(errors.LabOff,),
 )
 def lab_result_without_session() -> NoReturn:
-    """Ask for the session id that is missing."""
-    raise routes.MISSING_SESSION
+    """Refuse a request without a session id."""
+    raise errors.InvalidRequest(routes.MISSING_SESSION)
 
 
 @app.route("/liveness-result/{session_id}", methods=["GET"])
@@ -261,56 +180,68 @@ def lab_result_without_session() -> NoReturn:
     scope="kiosk",
     authenticate=authenticate_lab,
     error_format=routes.result_error_body,
-    raises=(LabOff, LockedOut, SessionNotFound, SessionExpired, NoReferenceImage),
+    raises=(
+        errors.LabOff,
+        errors.LockedOut,
+        errors.SessionNotFound,
+        errors.SessionExpired,
+        errors.NoReferenceImage,
+    ),
 )
 def lab_result(
     caller: Caller | None,
     session_id: str,
     preview: str = "",
     compareFaceId: str = "",  # noqa: N803
-) -> LabLive | LabNotLive:
-    """Check in with a finished session; the two query fields are taken and change nothing."""
+) -> shapes.LabLive | shapes.LabNotLive:
+    """Check in with a finished session. The two query parameters are accepted and ignored."""
     return routes.session_result(
         attendance_store(), rate_limits(), collection(), session_id, caller=caller, now=now()
     )
 
 
-@app.route("/index-face", methods=["POST"], content_types=ANY)
+@app.route("/index-face", methods=["POST"], content_types=ANY_TYPE)
 @endpoint(
     consumes=FORM_TYPES,
     scope="manager",
     authenticate=authenticate_lab,
     error_format=routes.error_body,
     raises=(
-        LabOff,
-        ConsentMissing,
-        TooManyRequests,
-        InvalidPhoto,
-        PhotoTooLarge,
-        SeveralFaces,
-        PoorPhoto,
-        FaceBelongsToAnother,
-        FaceDiffers,
-        TooManyFaces,
-        EnrolmentInProgress,
+        errors.LabOff,
+        errors.ConsentMissing,
+        errors.TooManyRequests,
+        errors.InvalidPhoto,
+        errors.PhotoTooLarge,
+        errors.SeveralFaces,
+        errors.PoorPhoto,
+        errors.FaceBelongsToAnother,
+        errors.FaceDiffers,
+        errors.TooManyFaces,
+        errors.EnrolmentInProgress,
     ),
 )
-def lab_index_face(caller: Caller | None, body: routes.Registration) -> LabRegistered | LabRefusal:
+def lab_index_face(
+    caller: Caller | None, body: routes.Registration
+) -> shapes.LabRegistered | shapes.LabRefusal:
     """Enrol a photo under a name."""
     return routes.register(directory(), rate_limits(), collection(), bucket(), body, caller=caller, now=now())
 
 
 @app.route("/list-collections", methods=["GET"])
-@endpoint(scope="manager", authenticate=authenticate_lab, error_format=routes.error_body, raises=(LabOff,))
-def lab_list_collections() -> LabFaces:
+@endpoint(
+    scope="manager", authenticate=authenticate_lab, error_format=routes.error_body, raises=(errors.LabOff,)
+)
+def lab_list_collections() -> shapes.LabFaces:
     """List every enrolled face."""
     return routes.list_faces(directory())
 
 
 @app.route("/attendance", methods=["GET"])
-@endpoint(scope="viewer", authenticate=authenticate_lab, error_format=routes.error_body, raises=(LabOff,))
-def lab_attendance(externalImageId: str = "") -> LabToday:  # noqa: N803
-    """Say whether a person has checked in today."""
+@endpoint(
+    scope="viewer", authenticate=authenticate_lab, error_format=routes.error_body, raises=(errors.LabOff,)
+)
+def lab_attendance(externalImageId: str = "") -> shapes.LabToday:  # noqa: N803
+    """Return whether a person has checked in today."""
     return routes.today(attendance_store(), externalImageId, now=now())
 
 
@@ -319,23 +250,23 @@ def lab_attendance(externalImageId: str = "") -> LabToday:  # noqa: N803
     scope="manager",
     authenticate=authenticate_lab,
     error_format=routes.error_body,
-    raises=(LabOff, FaceNotFound, PersonNotFound),
+    raises=(errors.LabOff, errors.FaceNotFound, errors.PersonNotFound),
 )
-def lab_delete_face(body: routes.Deletion) -> LabDeleted:
-    """Remove an enrolled face and its photo."""
+def lab_delete_face(body: routes.Deletion) -> shapes.LabDeleted:
+    """Delete an enrolled face and its photo."""
     return routes.delete_face(directory(), collection(), bucket(), body, now=now())
 
 
-@app.route("/checkin", methods=["POST"], content_types=ANY)
+@app.route("/checkin", methods=["POST"], content_types=ANY_TYPE)
 @endpoint(
     consumes=[*PHOTO_TYPES, "multipart/form-data"],
     scope="kiosk",
     authenticate=authenticate_lab,
     error_format=routes.error_body,
-    raises=(LabOff, LockedOut, InvalidPhoto, PhotoTooLarge, PhotoPunchOff),
+    raises=(errors.LabOff, errors.LockedOut, errors.InvalidPhoto, errors.PhotoTooLarge, errors.PhotoPunchOff),
 )
-def lab_check_in(caller: Caller | None, body: routes.Upload) -> LabCheckIn | LabNotCheckedIn:
-    """Check in with a photo alone, where the site allows it."""
+def lab_check_in(caller: Caller | None, body: routes.Upload) -> shapes.LabCheckIn | shapes.LabNotCheckedIn:
+    """Check in with a photo without liveness, where the settings allow it."""
     return routes.check_in(attendance_store(), rate_limits(), collection(), body, caller=caller, now=now())
 
 
@@ -343,16 +274,16 @@ def lab_check_in(caller: Caller | None, body: routes.Upload) -> LabCheckIn | Lab
 
 
 @app.route("/v1/people", methods=["POST"])
-@endpoint(scope="manager", status=201, raises=(PersonExists, UnknownShift))
+@endpoint(scope="manager", status=201, raises=(errors.PersonExists, errors.UnknownShift))
 def create_person(caller: Caller, request: Request, body: NewPerson) -> PersonView:
-    """Add a person."""
+    """Create a person."""
     return people.create(
         directory(), body, by=caller.token_id, idempotent_id=request.idempotent_id, now=now()
     )
 
 
 @app.route("/v1/people", methods=["GET"])
-@endpoint(scope="manager", raises=(InvalidCursor,))
+@endpoint(scope="manager", raises=(errors.InvalidCursor,))
 def list_people(
     q: Query = "",
     group: Group | None = None,
@@ -360,31 +291,35 @@ def list_people(
     limit: Limit = 100,
     cursor: Cursor | None = None,
 ) -> Page[PersonView]:
-    """List people by name; `q` is the beginning of a word of the name, or of the code."""
+    """List people in order of name."""
     return people.search(directory(), q=q, group=group, status=status, limit=limit, cursor=cursor)
 
 
 @app.route("/v1/people/{person_id}", methods=["GET"])
-@endpoint(scope="manager", raises=(PersonNotFound,))
+@endpoint(scope="manager", raises=(errors.PersonNotFound,))
 def show_person(person_id: PersonId) -> PersonView:
-    """Show a person."""
+    """Return a person."""
     return people.show(directory(), person_id)
 
 
 @app.route("/v1/people/{person_id}", methods=["PATCH"])
-@endpoint(scope="manager", raises=(PersonNotFound, PersonExists, UnknownShift))
+@endpoint(scope="manager", raises=(errors.PersonNotFound, errors.PersonExists, errors.UnknownShift))
 def change_person(person_id: PersonId, body: PersonChange) -> PersonView:
-    """Change what the body names of a person; null takes away."""
+    """Update the given fields of a person; null clears a field."""
     return people.change(directory(), person_id, body, now=now())
 
 
 @app.route("/v1/people/{person_id}", methods=["DELETE"])
-@endpoint(scope="manager", responses={200: Receipt, 202: Receipt}, raises=(PersonNotFound,))
-def erase_person(person_id: PersonId, attendance: AttendanceOf = "anonymise") -> Reply:
-    """Erase a person: faces, photos, name and all; 202 when something under way has yet to go.
+@endpoint(
+    scope="manager",
+    responses={200: erasure.ErasureReceipt, 202: erasure.ErasureReceipt},
+    raises=(errors.PersonNotFound,),
+)
+def erase_person(person_id: PersonId, attendance: AttendanceHandling = "anonymise") -> Reply:
+    """Erase a person with all their data, and return a receipt.
 
-    Their attendance is kept under a made-up id, or removed. After a 202 the sweep finishes it within two
-    minutes, or the same call made again.
+    Their attendance is anonymised, or removed. The status is 202 while a request that was already running may
+    still have to be undone: the erasure is then completed within two minutes, or by repeating the call.
     """
     receipt = erasure.erase(
         directory(), personal_data(), collection(), bucket(), person_id, attendance, now=now()
@@ -393,38 +328,46 @@ def erase_person(person_id: PersonId, attendance: AttendanceOf = "anonymise") ->
 
 
 @app.route("/v1/people/{person_id}/data", methods=["GET"])
-@endpoint(scope="manager", responses={200: Held, 303: Link}, raises=(PersonNotFound,), audit=True)
-def show_data(person_id: PersonId) -> Held | Reply:
-    """Show everything that is held on a person, with links to the photos; 303 to a file when it is long."""
-    return subject_access.person_data(directory(), personal_data(), bucket(), person_id, now=now())
+@endpoint(
+    scope="manager",
+    responses={200: subject_access.PersonData, 303: SignedLink},
+    raises=(errors.PersonNotFound,),
+    audit=True,
+)
+def show_data(person_id: PersonId) -> subject_access.PersonData | Reply:
+    """Return all data held about a person, with links to the photos; 303 to a file if it is large."""
+    data = subject_access.person_data(directory(), personal_data(), bucket(), person_id, now=now())
+    return exports.reply_json(bucket(), data, f"person-{person_id}.json", now=now())
 
 
 @app.route("/v1/people/{person_id}/consent", methods=["PUT"])
-@endpoint(scope="manager", raises=(PersonNotFound,))
+@endpoint(scope="manager", raises=(errors.PersonNotFound,))
 def give_consent(caller: Caller, person_id: PersonId, body: NewConsent) -> PersonView:
-    """Record that a person consents to be recognised by their face."""
+    """Record a person's consent to face recognition."""
     return people.give_consent(directory(), person_id, body, by=caller.token_id, now=now())
 
 
 @app.route("/v1/people/{person_id}/consent", methods=["DELETE"])
-@endpoint(scope="manager", raises=(PersonNotFound, ConsentNotFound))
+@endpoint(scope="manager", raises=(errors.PersonNotFound, errors.ConsentNotFound))
 def withdraw_consent(person_id: PersonId) -> PersonView:
-    """End a person's consent: faces and photos are erased at once, attendance is kept."""
+    """Withdraw a person's consent: faces and photos are deleted at once, attendance is kept."""
     return enrolment.withdraw_consent(directory(), collection(), bucket(), person_id, now=now())
 
 
-@app.route("/v1/people/{person_id}/faces", methods=["POST"], content_types=ANY)
+@app.route("/v1/people/{person_id}/faces", methods=["POST"], content_types=ANY_TYPE)
 @endpoint(
     consumes=PHOTO_TYPES,
     scope="manager",
     status=201,
     responses={201: FaceView, 200: FaceView},
-    raises=ENROLMENT_REFUSALS,
+    raises=ENROLMENT_ERRORS,
 )
 def add_face(caller: Caller, person_id: PersonId, body: PhotoBody, allow_different: bool = False) -> Reply:
-    """Enrol a photo of a person; 200 and the face as it is when the photo is there already."""
+    """Enrol a face from a photo; 200 and the existing face if this photo was enrolled before."""
     limits.count_request(directory(), rate_limits(), "enrolment", caller, now=now())
-    with uploads.photo_of(directory(), bucket(), body, about=person_id) as photo:
+    with uploads.requested_photo(
+        directory(), bucket(), body.photo, body.upload_id, person_id=person_id
+    ) as photo:
         face, new = enrolment.add(
             directory(), collection(), bucket(), person_id, photo, allow_different=allow_different, now=now()
         )
@@ -432,95 +375,101 @@ def add_face(caller: Caller, person_id: PersonId, body: PhotoBody, allow_differe
 
 
 @app.route("/v1/people/{person_id}/faces", methods=["GET"])
-@endpoint(scope="manager", raises=(PersonNotFound,))
+@endpoint(scope="manager", raises=(errors.PersonNotFound,))
 def list_faces(person_id: PersonId) -> Page[FaceView]:
     """List a person's enrolled faces, oldest first."""
-    return Page([FaceView.of(face) for face in enrolment.listed(directory(), person_id)], None)
+    return Page([FaceView.of(face) for face in enrolment.list_faces(directory(), person_id)], None)
 
 
 @app.route("/v1/people/{person_id}/faces/{face_id}", methods=["DELETE"])
-@endpoint(scope="manager", status=204, raises=(PersonNotFound, FaceNotFound))
+@endpoint(scope="manager", status=204, raises=(errors.PersonNotFound, errors.FaceNotFound))
 def remove_face(person_id: PersonId, face_id: FaceId) -> None:
-    """Remove an enrolled face, its photo and its vector."""
+    """Delete an enrolled face with its photo and its vector."""
     enrolment.remove(directory(), collection(), bucket(), person_id, face_id, now=now())
 
 
 @app.route("/v1/people/{person_id}/faces/{face_id}/photo", methods=["GET"])
-@endpoint(scope="manager", raises=(PersonNotFound, FaceNotFound), audit=True)
-def show_photo(person_id: PersonId, face_id: FaceId) -> Link:
-    """Give a link to an enrolled photo that works for a minute."""
-    return bucket().link(enrolment.find(directory(), person_id, face_id).photo_key, now=now())
+@endpoint(scope="manager", raises=(errors.PersonNotFound, errors.FaceNotFound), audit=True)
+def show_photo(person_id: PersonId, face_id: FaceId) -> SignedLink:
+    """Return a link to an enrolled photo; it is valid for one minute."""
+    return bucket().link(enrolment.find_face(directory(), person_id, face_id).photo_key, now=now())
 
 
-@app.route("/v1/imports", methods=["POST"], content_types=ANY)
-@endpoint(consumes=CSV_TYPES, scope="manager", raises=(InvalidImport, ImportTooLarge, ImportRefused))
-def import_people(body: Sheet, dry_run: bool = False, mode: Mode = "all") -> ImportResult:
-    """Add the people of a CSV file: all rows or none, or with mode `good` those that are good."""
-    return imports.run(directory(), body, dry_run=dry_run, mode=mode, now=now())
+@app.route("/v1/imports", methods=["POST"], content_types=ANY_TYPE)
+@endpoint(
+    consumes=CSV_TYPES,
+    scope="manager",
+    raises=(errors.InvalidImport, errors.ImportTooLarge, errors.ImportRefused),
+)
+def import_people(body: Sheet, dry_run: bool = False, mode: imports.Mode = "all") -> imports.ImportResult:
+    """Import people from a CSV file: all rows or none, or with mode `good` the valid rows."""
+    return imports.run(directory(), body.rows, dry_run=dry_run, mode=mode, now=now())
 
 
 @app.route("/v1/uploads", methods=["POST"])
 @endpoint(scope="manager", status=201)
-def begin_upload() -> Upload:
-    """Give a form with which to upload a photo of up to 15 MB."""
-    return uploads.begin(directory(), bucket(), now=now())
+def begin_upload() -> uploads.Upload:
+    """Create a form to upload a photo of up to 15 MB."""
+    return uploads.create(directory(), bucket(), now=now())
 
 
-@app.route("/v1/identify", methods=["POST"], content_types=ANY)
-@endpoint(consumes=PHOTO_TYPES, scope="manager", raises=PHOTO_REFUSALS)
-def identify(body: PhotoBody) -> Identification:
-    """Find whom a photo shows; no attendance is recorded."""
-    with uploads.photo_of(directory(), bucket(), body) as photo:
+@app.route("/v1/identify", methods=["POST"], content_types=ANY_TYPE)
+@endpoint(consumes=PHOTO_TYPES, scope="manager", raises=PHOTO_ERRORS)
+def identify(body: PhotoBody) -> recognition.Identification:
+    """Identify the person in a photo (1:N). No attendance is recorded."""
+    with uploads.requested_photo(directory(), bucket(), body.photo, body.upload_id) as photo:
         return recognition.identify(directory(), collection(), photo)
 
 
-@app.route("/v1/people/{person_id}/verify", methods=["POST"], content_types=ANY)
-@endpoint(consumes=PHOTO_TYPES, scope="manager", raises=(PersonNotFound, *PHOTO_REFUSALS))
-def verify(person_id: PersonId, body: PhotoBody) -> Verification:
-    """Compare a photo with a person's faces; no attendance is recorded."""
-    with uploads.photo_of(directory(), bucket(), body, about=person_id) as photo:
+@app.route("/v1/people/{person_id}/verify", methods=["POST"], content_types=ANY_TYPE)
+@endpoint(consumes=PHOTO_TYPES, scope="manager", raises=(errors.PersonNotFound, *PHOTO_ERRORS))
+def verify(person_id: PersonId, body: PhotoBody) -> recognition.Verification:
+    """Verify that a photo shows a given person (1:1). No attendance is recorded."""
+    with uploads.requested_photo(
+        directory(), bucket(), body.photo, body.upload_id, person_id=person_id
+    ) as photo:
         return recognition.verify(directory(), collection(), person_id, photo)
 
 
 @app.route("/v1/people/{person_id}/leaves", methods=["POST"])
-@endpoint(scope="manager", status=201, raises=(PersonNotFound,))
+@endpoint(scope="manager", status=201, raises=(errors.PersonNotFound,))
 def add_leave(request: Request, person_id: PersonId, body: NewLeave) -> LeaveRecord:
-    """Excuse a person for some days."""
+    """Create a leave of a person."""
     return leaves.add_leave(directory(), person_id, body, idempotent_id=request.idempotent_id)
 
 
 @app.route("/v1/people/{person_id}/leaves/{leave_id}", methods=["DELETE"])
-@endpoint(scope="manager", status=204, raises=(LeaveNotFound,))
+@endpoint(scope="manager", status=204, raises=(errors.LeaveNotFound,))
 def remove_leave(person_id: PersonId, leave_id: PersonId) -> None:
-    """Take a leave away."""
+    """Delete a leave."""
     leaves.remove_leave(directory(), person_id, leave_id)
 
 
 @app.route("/v1/leaves", methods=["GET"])
 @endpoint(scope="viewer")
 def list_leaves(from_: date, to: date, person_id: PersonId | None = None) -> Page[LeaveRecord]:
-    """List the leave that touches some days, both ends included."""
-    return Page(leaves.leaves(directory(), from_, to, person_id), None)
+    """List leaves that overlap a range of dates, both ends included."""
+    return Page(leaves.list_leaves(directory(), from_, to, person_id), None)
 
 
 # --- punches ------------------------------------------------------------------------------------
 
 
 @app.route("/v1/liveness-sessions", methods=["POST"])
-@endpoint(scope="kiosk", status=201, raises=(TooManyRequests,), on_replay="redo")
-def begin_session(caller: Caller, request: Request) -> SessionStarted:
-    """Start a liveness session, with credentials that can do nothing but stream it.
+@endpoint(scope="kiosk", status=201, raises=(errors.TooManyRequests,), on_replay="redo")
+def begin_session(caller: Caller, request: Request) -> liveness_sessions.CreatedLivenessSession:
+    """Create a liveness session, with temporary credentials that can only stream its video.
 
-    Sent again with its `Idempotency-Key`, it is the same session with fresh credentials.
+    Repeated with the same `Idempotency-Key`, it returns the same session with new credentials.
     """
     gateways = directory(), attendance_store(), rate_limits(), collection(), streaming()
     return liveness_sessions.create(*gateways, caller=caller, idempotent_id=request.idempotent_id, now=now())
 
 
 @app.route("/v1/liveness-sessions/{session_id}", methods=["GET"])
-@endpoint(scope="kiosk", raises=(SessionNotFound,))
-def show_session(caller: Caller, session_id: SessionId) -> SessionView:
-    """Say where a liveness session of the caller's stands; no score, no effect."""
+@endpoint(scope="kiosk", raises=(errors.SessionNotFound,))
+def show_session(caller: Caller, session_id: SessionId) -> liveness_sessions.LivenessSessionView:
+    """Return the status of a liveness session that the caller created."""
     return liveness_sessions.show(attendance_store(), collection(), session_id, caller=caller)
 
 
@@ -528,19 +477,23 @@ def show_session(caller: Caller, session_id: SessionId) -> SessionView:
 @endpoint(
     scope="kiosk",
     status=201,
-    responses={201: PunchReceipt, 200: PunchReceipt},
-    raises=PUNCH_REFUSALS,
+    responses={201: punching.PunchReceipt, 200: punching.PunchReceipt},
+    raises=PUNCH_ERRORS,
 )
-def punch(caller: Caller, body: NewPunch) -> Reply:
-    """Record a punch for a finished liveness session; 200 for one that repeats the last."""
+def punch(caller: Caller, body: punching.NewPunch) -> Reply:
+    """Create a punch from a finished liveness session; 200 for a duplicate of the last punch."""
     receipt = punching.punch(attendance_store(), rate_limits(), collection(), body, caller=caller, now=now())
     return Reply(200 if receipt.duplicate else 201, receipt)
 
 
 @app.route("/v1/punches/manual", methods=["POST"])
-@endpoint(scope="manager", status=201, raises=(PersonNotFound, PunchNotFound, PunchSuperseded))
-def record_manual_punch(caller: Caller, request: Request, body: ManualPunch) -> PunchView:
-    """Record a punch without a camera, or correct one."""
+@endpoint(
+    scope="manager", status=201, raises=(errors.PersonNotFound, errors.PunchNotFound, errors.PunchSuperseded)
+)
+def record_manual_punch(
+    caller: Caller, request: Request, body: corrections.ManualPunch
+) -> corrections.PunchView:
+    """Create a manual punch, or a correction of a punch."""
     return corrections.record(
         directory(),
         attendance_store(),
@@ -552,7 +505,7 @@ def record_manual_punch(caller: Caller, request: Request, body: ManualPunch) -> 
 
 
 @app.route("/v1/punches", methods=["GET"])
-@endpoint(scope="viewer", raises=(InvalidCursor,))
+@endpoint(scope="viewer", raises=(errors.InvalidCursor,))
 def list_punches(
     caller: Caller,
     from_: date,
@@ -560,9 +513,9 @@ def list_punches(
     person_id: PersonId | None = None,
     limit: Limit = 100,
     cursor: Cursor | None = None,
-) -> Page[PunchView]:
-    """List punches of some work days, oldest first, corrected ones too; their evidence for managers only."""
-    return corrections.log(
+) -> Page[corrections.PunchView]:
+    """List punches of a range of work days, oldest first. Evidence is shown to managers only."""
+    return corrections.list_punches(
         attendance_store(),
         person_id=person_id,
         since=from_,
@@ -579,8 +532,8 @@ def list_punches(
 @app.route("/v1/attendance", methods=["GET"])
 @endpoint(
     scope="viewer",
-    responses={200: (RosterPage, "text/csv"), 303: Link},
-    raises=(InvalidCursor, ExportTooLarge),
+    responses={200: (timesheets.RosterPage, "text/csv"), 303: SignedLink},
+    raises=(errors.InvalidCursor, errors.ExportTooLarge),
 )
 def show_roster(
     request: Request,
@@ -588,13 +541,13 @@ def show_roster(
     group: Group | None = None,
     state: State | None = None,
     q: Query = "",
-    limit: RosterLimit = 1000,
+    limit: timesheets.RosterLimit = 1000,
     cursor: Cursor | None = None,
-    format_: Format | None = None,
+    format_: exports.Format | None = None,
     bom: bool = False,
-) -> RosterPage | Reply:
-    """Say where everybody is on a date (left out: today's work day), counted; JSON, CSV or XLSX."""
-    chosen = RosterFilter(group, state, q)
+) -> timesheets.RosterPage | Reply:
+    """Return the roster of a date (default: today's work day) with counts, as JSON, CSV or XLSX."""
+    chosen = timesheets.RosterFilter(group, state, q)
     report = timesheets.roster(
         directory(), attendance_store(), date_, chosen, limit=limit, after=cursor, now=now()
     )
@@ -604,18 +557,18 @@ def show_roster(
 @app.route("/v1/attendance/{person_id}", methods=["GET"])
 @endpoint(
     scope="viewer",
-    responses={200: (Timesheet, "text/csv"), 303: Link},
-    raises=(PersonNotFound,),
+    responses={200: (Timesheet, "text/csv"), 303: SignedLink},
+    raises=(errors.PersonNotFound,),
 )
 def show_timesheet(
     request: Request,
     person_id: PersonId,
     from_: date,
     to: date,
-    format_: Format | None = None,
+    format_: exports.Format | None = None,
     bom: bool = False,
 ) -> Timesheet | Reply:
-    """Show a person's days, at most 366, both ends included, with every punch; JSON, CSV or XLSX."""
+    """Return a person's timesheet of up to 366 days, both ends included, as JSON, CSV or XLSX."""
     report = timesheets.of_person(directory(), attendance_store(), person_id, from_, to, now=now())
     return exports.reply(bucket(), report, exports.requested_format(request, format_), bom=bom, now=now())
 
@@ -623,8 +576,8 @@ def show_timesheet(
 @app.route("/v1/timesheets", methods=["GET"])
 @endpoint(
     scope="viewer",
-    responses={200: (Page[Timesheet], "text/csv"), 303: Link},
-    raises=(InvalidCursor, ExportTooLarge),
+    responses={200: (Page[Timesheet], "text/csv"), 303: SignedLink},
+    raises=(errors.InvalidCursor, errors.ExportTooLarge),
 )
 def list_timesheets(
     request: Request,
@@ -633,10 +586,10 @@ def list_timesheets(
     group: Group | None = None,
     limit: Limit = 100,
     cursor: Cursor | None = None,
-    format_: Format | None = None,
+    format_: exports.Format | None = None,
     bom: bool = False,
 ) -> Page[Timesheet] | Reply:
-    """List the timesheets of everybody or of a group by name; long ones are fewer a page."""
+    """List timesheets of all people or of a group, in order of name. Pages of long timesheets hold fewer."""
     report = timesheets.of_group(
         directory(), attendance_store(), from_, to, group, limit=limit, after=cursor, now=now()
     )
@@ -646,19 +599,19 @@ def list_timesheets(
 @app.route("/v1/timesheets/monthly", methods=["GET"])
 @endpoint(
     scope="viewer",
-    responses={200: (MonthlySheet, "text/csv"), 303: Link},
-    raises=(InvalidCursor, ExportTooLarge),
+    responses={200: (timesheets.MonthlySheet, "text/csv"), 303: SignedLink},
+    raises=(errors.InvalidCursor, errors.ExportTooLarge),
 )
 def show_month(
     request: Request,
-    month: MonthText,
+    month: timesheets.MonthText,
     group: Group | None = None,
     limit: Limit = 1000,
     cursor: Cursor | None = None,
-    format_: Format | None = None,
+    format_: exports.Format | None = None,
     bom: bool = False,
-) -> MonthlySheet | Reply:
-    """Show a month at a glance: people down, days across, marks and totals; JSON, CSV or XLSX."""
+) -> timesheets.MonthlySheet | Reply:
+    """Return the monthly sheet: one row per person, one column per day, and totals; JSON, CSV or XLSX."""
     report = timesheets.of_month(
         directory(), attendance_store(), month, group, limit=limit, after=cursor, now=now()
     )
@@ -671,51 +624,51 @@ def show_month(
 @app.route("/v1/settings", methods=["GET"])
 @endpoint(scope="admin")
 def show_settings() -> Settings:
-    """Show the site's settings."""
+    """Return the site's settings."""
     return directory().settings()
 
 
 @app.route("/v1/settings", methods=["PUT"])
-@endpoint(scope="admin", raises=(InvalidSettings, SettingsChanged))
+@endpoint(scope="admin", raises=(errors.InvalidSettings, errors.SettingsChanged))
 def change_settings(body: Settings, effective_from: date | None = None) -> Settings:
-    """Replace the site's settings; days past are not judged anew unless `effective_from` says so."""
+    """Replace the site's settings. Past days keep their rules unless `effective_from` includes them."""
     return settings.replace_settings(directory(), body, effective_from=effective_from, now=now())
 
 
-# --- who may call, and what they did --------------------------------------------------------------
+# --- tokens, audit, retention -------------------------------------------------------------------
 
 
 @app.route("/v1/tokens", methods=["POST"])
 @endpoint(scope="admin", status=201, on_replay="refuse")
-def create_token(body: NewToken) -> TokenMade:
-    """Make a token; it is shown this once."""
+def create_token(body: tokens.NewToken) -> tokens.CreatedToken:
+    """Create a token. The response shows it once."""
     return tokens.create(token_store(), body, now=now())
 
 
 @app.route("/v1/tokens", methods=["GET"])
 @endpoint(scope="admin")
-def list_tokens() -> Page[TokenView]:
-    """List the tokens that hold, oldest first."""
-    return tokens.listed(token_store(), now=now())
+def list_tokens() -> Page[tokens.TokenView]:
+    """List active tokens, oldest first."""
+    return tokens.list_active(token_store(), now=now())
 
 
 @app.route("/v1/tokens/{token_id}", methods=["DELETE"])
-@endpoint(scope="admin", status=204, raises=(TokenNotFound, LastAdminToken))
+@endpoint(scope="admin", status=204, raises=(errors.TokenNotFound, errors.LastAdminToken))
 def revoke_token(token_id: PersonId) -> None:
-    """Make a token worthless, within a minute everywhere."""
+    """Revoke a token. It stops working everywhere within a minute."""
     tokens.revoke(token_store(), token_id, now=now())
 
 
 @app.route("/v1/audit", methods=["GET"])
-@endpoint(scope="admin", raises=(InvalidCursor,))
+@endpoint(scope="admin", raises=(errors.InvalidCursor,))
 def list_audit(
     from_: date | None = None,
     to: date | None = None,
     person_id: PersonId | None = None,
     limit: Limit = 100,
     cursor: Cursor | None = None,
-) -> Page[AuditView]:
-    """List what managers and admins did and limits refused, newest first; days are in UTC."""
+) -> Page[audit.AuditView]:
+    """List audit entries, newest first: what managers and admins did, what limits refused. Dates are UTC."""
     return audit.listed(
         audit_log(),
         signing_key(),
@@ -731,7 +684,7 @@ def list_audit(
 @app.route("/v1/retention", methods=["GET"])
 @endpoint(scope="admin")
 def show_retention() -> RetentionPlan:
-    """Say what the daily clean-up would remove now; nothing is removed."""
+    """Return what the daily retention run would remove now. Nothing is removed."""
     return apply_retention(
         directory(), audit_log(), personal_data(), collection(), bucket(), dry_run=True, now=now()
     )
@@ -742,7 +695,7 @@ def show_retention() -> RetentionPlan:
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sweep(event: object) -> dict[str, int]:
-    """Finish or undo what a crash left half-done: enrolments, removals, uploads, erasures."""
+    """Complete or undo enrolments, deletions, uploads and erasures that were interrupted."""
     return scheduled(
         "sweep", lambda: run_sweep(directory(), personal_data(), collection(), bucket(), now=now())
     )
@@ -750,6 +703,6 @@ def sweep(event: object) -> dict[str, int]:
 
 @app.schedule(Cron(17, 19, "*", "*", "?", "*"))
 def retention(event: object) -> dict[str, int]:
-    """Remove what has been kept for as long as the settings say; every night in Vietnam."""
+    """Remove data older than the retention settings allow; runs at night in Vietnam."""
     gateways = directory(), audit_log(), personal_data(), collection(), bucket()
     return scheduled("retention", lambda: apply_retention(*gateways, dry_run=False, now=now()).counts())

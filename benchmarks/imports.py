@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.services.imports import Sheet, read, run
+from chalicelib.services.imports import read, run
 from local.app.appserver import set_environment, stage_settings
 from local.aws.embedded import REGION, Embedded
 
@@ -46,12 +46,12 @@ def _measure(aws: Embedded, size: int) -> None:
     client = store._table._client  # its calls are counted
     client.meta.events.register("before-call", lambda **_: calls.__setitem__(0, calls[0] + 1), "count")
     started = time.perf_counter()
-    sheet = Sheet(read(content))
+    rows_read = read(content)
     parsed = time.perf_counter()
-    run(store, sheet, dry_run=True, mode="all", now=now)
+    run(store, rows_read, dry_run=True, mode="all", now=now)
     checked = time.perf_counter()
     calls[0] = 0
-    result = run(store, sheet, dry_run=False, mode="all", now=now)
+    result = run(store, rows_read, dry_run=False, mode="all", now=now)
     written = time.perf_counter()
     client.meta.events.unregister("before-call", unique_id="count")
     if result.created != size:

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 
-from chalicelib.domain.reports import SheetRow, roster, sheet, sheet_table
+from chalicelib.domain.reports import MonthlySheetRow, roster, sheet, sheet_table
 from chalicelib.domain.schedule import Calendar, Schedule, Shift
 from chalicelib.domain.spreadsheets import csv_chunks, xlsx
 from chalicelib.domain.workday import Member, TimeEvent, by_day
@@ -61,7 +61,7 @@ def main() -> None:
     wire = msgspec.json.encode(list(flat.values()))
     decoder = msgspec.json.Decoder(list[list[TimeEvent]])
 
-    def rows() -> list[SheetRow]:
+    def rows() -> list[MonthlySheetRow]:
         return list(sheet(Schedule(calendar), members, SINCE, UNTIL, marks, leaves={}, now=NOW))
 
     made = rows()

@@ -1,31 +1,32 @@
-"""What a deployment fixes: version, environment variables of a stage, limits of a request body."""
+"""What is fixed for a deployment: version, environment variables, limits of request bodies."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
 Challenge = Literal["FaceMovementAndLightChallenge", "FaceMovementChallenge"]
-"""What a liveness session asks for; the second flashes no colours, and proves less."""
+"""The challenge of a liveness session; the second flashes no colours and is weaker."""
 
 
 TEXT_BYTES = 6 * 1024 * 1024
-"""Most bytes of JSON with a photo in it: what Lambda takes at all. The photo has a limit of its own."""
+"""The most bytes of JSON with a photo, which is Lambda's own limit. The photo has a limit of its own."""
 
 
 BODY_BYTES = 4_500_000
-"""Most bytes of a body that is not text: as base64, which is how Lambda gets it, 6 MB, the most it takes."""
+"""The most bytes of a binary body: Lambda receives it as base64, and then it has 6 MB, Lambda's limit."""
 
 
 JSON_BYTES = 1_000_000
-"""Most bytes of JSON, unless a photo is in it. The largest are settings: 300 kB as they are kept, and more
-when a client escapes what is not ASCII."""
+"""The most bytes of JSON without a photo. The largest are settings: 300 kB as stored, and more if a client
+escapes what is not ASCII."""
 
 
 VERSION = "0.1.0"
 
 
 class Environment(msgspec.Struct, frozen=True, rename=lambda name: f"ROLLCALL_{name.upper()}"):
-    """The environment variables of a stage; set in .chalice/config.json."""
+    """The environment variables of a stage, set in .chalice/config.json."""
 
     stage: str
     table: str
@@ -39,3 +40,10 @@ class Environment(msgspec.Struct, frozen=True, rename=lambda name: f"ROLLCALL_{n
     lab: Literal["off", "on", "open"] = "off"
     challenge: Challenge = "FaceMovementAndLightChallenge"
     log: Literal["off", "json"] = "json"
+
+
+def refuse_open_production(variables: Mapping[str, str]) -> None:
+    """Raise ValueError for a production stage whose lab routes would need no token."""
+    stage = variables.get("ROLLCALL_STAGE", "").lower()
+    if stage.startswith("prod") and variables.get("ROLLCALL_LAB") == "open":
+        raise ValueError("ROLLCALL_LAB=open lets everybody in: it is not for a production stage")

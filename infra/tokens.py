@@ -42,7 +42,7 @@ def show(options: argparse.Namespace) -> None:
     from chalicelib import wiring
     from chalicelib.services import tokens
 
-    for token in tokens.listed(wiring.token_store(), now=wiring.now()).items:
+    for token in tokens.list_active(wiring.token_store(), now=wiring.now()).items:
         used = token.last_used_at.isoformat(timespec="minutes") if token.last_used_at else "never"
         until = token.expires_at.isoformat(timespec="minutes") if token.expires_at else "revoked"
         print(f"{token.token_id}  {token.role:<8}  used {used}, until {until}  {token.label}")
@@ -83,7 +83,7 @@ def first_admin(stage: Stage, file: Path | None) -> str | None:
     from chalicelib.web.request import Reply
 
     now = wiring.now()
-    if any(token.role is Role.ADMIN for token in tokens.listed(wiring.token_store(), now=now).items):
+    if any(token.role is Role.ADMIN for token in tokens.list_active(wiring.token_store(), now=now).items):
         say("  there is one already")
         return None
     terminal = next((stream for stream in (sys.stdout, sys.stderr) if stream.isatty()), None)

@@ -27,7 +27,7 @@ def rebuild_days(options: argparse.Namespace) -> None:
     except InvalidRequest as error:
         raise Failure(str(error).replace("`", "")) from None
     attendance = wiring.attendance_store()
-    people = sorted(person.person_id for person in wiring.directory().everybody())
+    people = sorted(person.person_id for person in wiring.directory().all_people())
     say(f"{len(people)} people, {days} days each")
 
     def rebuild(person_id: str) -> int:
@@ -77,24 +77,23 @@ def reindex(options: argparse.Namespace) -> None:
     """Index the faces that the collection lacks again, from their photos. Raises Failure."""
     use(options.stage, options.state)
     from chalicelib import wiring
+    from chalicelib.aws.backoff import attempts
     from chalicelib.aws.client_events import is_busy
     from chalicelib.domain.errors import Busy
     from chalicelib.services import restore_collection
-    from chalicelib.services.retries import pause
 
     directory, collection, bucket = wiring.directory(), wiring.collection(), wiring.bucket()
-    collection.make_collection()
-    people = [person for person in directory.everybody() if person.face_ids]
+    collection.create_collection()
+    people = [person for person in directory.all_people() if person.face_ids]
     say(f"{len(people)} people with faces")
 
     def of_one(person_id: str) -> restore_collection.Reindexed:
-        for attempt in range(ATTEMPTS):
+        for _ in attempts(ATTEMPTS):  # many at a time exceed Rekognition's quota
             try:
                 return restore_collection.reindex(directory, collection, bucket, person_id)
             except Exception as error:
                 if not (isinstance(error, Busy) or is_busy(error)):
                     raise
-                pause(attempt)  # many at a time exceed Rekognition's quota
         raise Failure("AWS keeps throttling; run the command again later, it continues from here")
 
     total = restore_collection.Reindexed()

@@ -165,7 +165,7 @@ def http(aws: Embedded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Http]:
     """The app, over the embedded AWS."""
     from app import app  # only now: the environment is the embedded one's
 
-    wiring.authenticator().forget()
+    wiring.authenticator().clear_cache()
     monkeypatch.setattr("chalicelib.web.endpoint.DEADLINE_S", 600.0)  # not the speed of the machine
     environ = os.environ
     with Client(app, stage_name="local") as client:
@@ -246,9 +246,10 @@ class Clock:
 def clock(http: Http, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Stops the service's clock, at the beginning of a minute."""
     clock = Clock()
-    for module in (wiring, sys.modules["app"]):
-        monkeypatch.setattr(module, "now", lambda: clock.now)
-    wiring.authenticator().forget()
+    app = sys.modules["app"]
+    for owner in (wiring, app, app.endpoint):
+        monkeypatch.setattr(owner, "now", lambda: clock.now)
+    wiring.authenticator().clear_cache()
     return clock
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from moto.dynamodb.models.dynamo_type import Item
 
-from chalicelib.web.openapi import document
+from infra.openapi import document
 from local.aws.embedded import Embedded
 from tests.fuzz import CORPUS
 from tests.fuzz.calls import Maker, loads
@@ -45,7 +45,7 @@ def test_a_kept_call_is_answered_well(place: Site, path: Path) -> None:
 
 
 def test_made_up_calls_are_answered_well(place: Site) -> None:
-    maker = Maker(document.document(the_app()), place.known, random.Random(1))  # noqa: S311
+    maker = Maker(document.build(the_app()), place.known, random.Random(1))  # noqa: S311
     for _ in range(500):
         call = maker.make()
         assert faults(call, place.handle(call)) == [], call

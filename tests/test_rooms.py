@@ -117,6 +117,15 @@ def test_a_module_can_be_read_at_a_sitting(path: Path) -> None:
     assert path.stem == "errors" or len(path.read_text().splitlines()) <= LONGEST
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=lambda path: path.stem)
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", TESTS, ids=name_of)
+def test_no_file_imports_a_test_file(path: Path) -> None:
+    found = {name for name in imports(path.read_text(), module=name_of(path)) if name.startswith("tests.")}
+    assert not {name for name in found if any(part.startswith("test_") for part in name.split(".")[:3])}
+
+
+@pytest.mark.parametrize("path", TESTS, ids=name_of)
 def test_no_test_replaces_boto3_with_a_mock(path: Path) -> None:
     assert not {"unittest.mock", "mock"} & imports(path.read_text(), module=name_of(path))

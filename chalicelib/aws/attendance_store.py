@@ -1,6 +1,6 @@
-"""What happens at the door, in the table: liveness sessions, punches and the work days made of them.
+"""Liveness sessions, punches and work days in the table.
 
-Punches are only added to; a session is spent and a work day moved on in the transaction of the punch.
+Punches are append-only. One transaction adds a punch, updates its work day and marks its session as used.
 """
 
 import threading
@@ -22,18 +22,18 @@ from chalicelib.domain.settings import Settings
 from chalicelib.domain.workday import merge
 
 
-class SessionAlreadyUsed(Exception):
-    """Another call spent the session; read what came of it."""
+class SessionAlreadyUsed(WriteConflict):
+    """Another call used the session first; its result is stored with the session."""
 
 
-class WorkDayChanged(Exception):
-    """Another punch was recorded for the day, or the person changed; read again."""
+class WorkDayChanged(WriteConflict):
+    """Another punch was recorded for the work day, or the person is being erased."""
 
 
 class Snapshot(Struct, frozen=True):
-    """What a decision about one person at one moment rests on, read in one call.
+    """Everything that the decision about a punch depends on, read in one call.
 
-    `locked_until` (seconds of 1970) is for the kiosk or the person, whoever is locked out for longer.
+    `locked_until` (Unix time in seconds, 0 for no lock-out) is the later of the kiosk's and the person's.
     """
 
     settings: Settings
@@ -43,35 +43,36 @@ class Snapshot(Struct, frozen=True):
     locked_until: int = 0
 
     def day(self, person: Person, work_day: date) -> DayRecord:
-        """Give the person's record of a work day; an empty one (version 0) when there is none yet."""
+        """Return the person's record of a work day; an empty one (version 0) if there is none yet."""
         return self.days.get(work_day) or DayRecord(person_id=person.person_id, work_day=work_day)
 
 
 class AttendanceStore:
-    """The part of the table that grows with each punch; `shards` and `defaults` are the store's."""
+    """The items that grow with each punch; `shards` and `defaults` are those of the Directory."""
 
     def __init__(self, table: Table, *, shards: int, defaults: Settings) -> None:
         self._table = table
         self._shards = shards
         self._defaults = defaults
-        self._turns = [threading.Lock() for _ in range(64)]
+        self._locks = [threading.Lock() for _ in range(64)]
 
-    def turn(self, person_id: str | None) -> threading.Lock:
-        """Give a lock to read a person's days and write them by; what is written is right without it.
+    def person_lock(self, person_id: str | None) -> threading.Lock:
+        """Return the lock under which a thread reads and writes the work days of a person.
 
-        Versions alone decide, in all processes. But of many threads of one, each would read in vain while
-        another writes: without it 200 punches of one person at once took 45 s, with it 4 s.
+        It is only an optimisation: conditions on versions keep writes correct across all processes. Without
+        it, threads of one process waste reads while another one writes: 200 punches of one person at once
+        took 45 s, with it 4 s.
         """
-        return self._turns[items.shard(person_id or "", len(self._turns))]
+        return self._locks[items.shard(person_id or "", len(self._locks))]
 
     # --- liveness sessions ----------------------------------------------------------------------
 
     def add_session(self, session: Session) -> None:
-        """Note a session that we asked for."""
+        """Add a session."""
         self._table.write(insert(items.session(session)))
 
     def session(self, session_id: str) -> Session | None:
-        """Read a session of ours."""
+        """Return a session that the service created; None if there is none."""
         item = self._table.get(f"SESSION#{session_id}", "-")
         return struct(item, Session) if item else None
 
@@ -79,11 +80,11 @@ class AttendanceStore:
         return replace_if(items.session(session), attribute="state", value="issued")
 
     def use_session(self, session: Session) -> None:
-        """Store what came of a session; raises SessionAlreadySpent, or when the person is gone."""
+        """Store the outcome of a session; raises SessionAlreadyUsed, also if its person was erased."""
         person_id = session.outcome.person_id if session.outcome else None
-        there = [items.still_there(person_id)] if person_id else []
+        conditions = [items.require_person(person_id)] if person_id else []
         try:
-            self._table.write(self._use(session), *there)
+            self._table.write(self._use(session), *conditions)
         except WriteConflict:
             raise SessionAlreadyUsed from None
 
@@ -99,8 +100,8 @@ class AttendanceStore:
     ) -> Snapshot:
         """Read the settings, a session, a person and their work days around `now`, and locks: one call.
 
-        The zone and cut-off that say which work day it is are among the things read, so
-        every day that it can be anywhere on earth is asked for.
+        The work day depends on the zone and cut-off, which are read in the same call, so all work days that
+        are possible anywhere on earth are read.
         """
         keys = [SETTINGS]
         if session_id:
@@ -126,40 +127,40 @@ class AttendanceStore:
             locked_until=max(locks, default=0),
         )
 
-    def add_punch(self, punch: Punch, days: list[DayRecord], spent: Session | None = None) -> None:
-        """Record a punch: append it, move its work days on, spend its session; all or nothing.
+    def add_punch(self, punch: Punch, days: list[DayRecord], used: Session | None = None) -> None:
+        """Add a punch, update its work days and mark its session as used: all or nothing.
 
-        `days` are the punch's own and, for a correction, that of the punch it corrects.
-        Raises SessionAlreadySpent or DayMoved when another got there first.
+        `days` are the work day of the punch and, for a correction, that of the corrected punch. Raises
+        SessionAlreadyUsed or WorkDayChanged when another write came first.
         """
         writes = [
             insert(items.punch(punch)),
-            items.still_there(punch.person_id),
-            *(self._move(day, punch) for day in days),
+            items.require_person(punch.person_id),
+            *(self._add_event(day, punch) for day in days),
         ]
-        if spent:
-            writes.append(self._use(spent))
+        if used:
+            writes.append(self._use(used))
         try:
             self._table.write(*writes)
         except WriteConflict as conflict:
-            session_failed = spent is not None and len(writes) - 1 in conflict.failed
-            raise (SessionAlreadyUsed if session_failed else WorkDayChanged) from None
+            session_failed = used is not None and len(writes) - 1 in conflict.failed
+            raise (SessionAlreadyUsed if session_failed else WorkDayChanged)(conflict.failed) from None
 
-    def _move(self, day: DayRecord, punch: Punch) -> Write:
+    def _add_event(self, day: DayRecord, punch: Punch) -> Write:
         after = changed(day, marks=merge(day.marks, [punch.mark()]), version=day.version + 1)
         return replace(items.day(after, self._shards), version=day.version)
 
     def punch(self, person_id: str, punch_id: str) -> Punch | None:
-        """Read one punch of a person."""
+        """Return one punch of a person; None if there is none."""
         place = items.punch_key(person_id, punch_id)
         item = self._table.get(*place) if place else None
         return struct(item, Punch) if item else None
 
     def punches(self, person_id: str, since: date, until: date) -> Iterator[Punch]:
-        """Yield a person's punches of the work days from one to another, both included, by instant."""
+        """Yield a person's punches of some work days, both ends included, by time."""
         # A work day lies within two days of the UTC date on which its punches were made.
         low, high = since - timedelta(days=2), until + timedelta(days=3)
-        found = self._table.walk(
+        found = self._table.query_all(
             f"PERSON#{person_id}", between=(f"PUNCH#{low.isoformat()}", f"PUNCH#{high.isoformat()}")
         )
         for item in found:
@@ -170,38 +171,38 @@ class AttendanceStore:
     def punches_by_id(self, found: Iterable[tuple[str, str]]) -> dict[str, Punch]:
         """Read punches by (person id, punch id)."""
         places = [items.punch_key(*pair) for pair in found]
-        there = self._table.get_many(place for place in places if place)
-        return {item["punch_id"]: struct(item, Punch) for item in there.values()}
+        stored = self._table.get_many(place for place in places if place)
+        return {item["punch_id"]: struct(item, Punch) for item in stored.values()}
 
     def days(self, person_id: str, work_days: Iterable[date]) -> list[DayRecord]:
-        """Read a person's record of each work day; an empty one (version 0) where there is none yet."""
+        """Return a person's record of each work day; an empty one (version 0) where there is none yet."""
         wanted = sorted(set(work_days))
         found = self._table.get_many(items.day_key(person_id, day, self._shards) for day in wanted)
         records = {day.work_day: day for day in map(items.read_day, found.values())}
         return [records.get(day) or DayRecord(person_id=person_id, work_day=day) for day in wanted]
 
     def days_of(self, person_ids: Iterable[str], work_days: Iterable[date]) -> list[DayRecord]:
-        """Read what was recorded of some people on some work days, in no order."""
+        """Return the records of some people on some work days, unordered."""
         wanted = list(work_days)
         keys = [items.day_key(person, day, self._shards) for person in person_ids for day in wanted]
         return [items.read_day(item) for item in self._table.get_many(keys, consistent=False).values()]
 
-    def everybodys_days(self, work_days: Iterable[date]) -> list[DayRecord]:
-        """Read all that was recorded on some work days, in no order; one query a day and shard at once."""
+    def all_days(self, work_days: Iterable[date]) -> list[DayRecord]:
+        """Return all records of some work days, unordered; one query per day and shard, in parallel."""
         places = [f"DAY#{day.isoformat()}#{shard}" for day in work_days for shard in range(self._shards)]
         found = self._table.gather([partial(self._partition, place) for place in places])
         return [items.read_day(item) for partition in found for item in partition]
 
     def _partition(self, pk: str) -> list[Item]:
-        return list(self._table.walk(pk, consistent=False))
+        return list(self._table.query_all(pk, consistent=False))
 
     def write_day(self, day: DayRecord) -> None:
-        """Write a rebuilt work day over the one of its version; raises DayMoved."""
+        """Replace a work day if its version is still the same; raises WorkDayChanged."""
         after = changed(day, version=day.version + 1)
         try:
             self._table.write(
                 replace(items.day(after, self._shards), version=day.version),
-                items.still_there(day.person_id),
+                items.require_person(day.person_id),
             )
         except WriteConflict:
             raise WorkDayChanged from None

@@ -9,42 +9,42 @@ from chalicelib.aws.items import struct
 from chalicelib.domain.audit_entry import AuditEntry
 
 FIRST = date(2026, 1, 1)
-"""No audit is older: Rollcall itself is not."""
+"""No entry is older, because Rollcall is not."""
 
 
 class AuditLog:
-    """What managers and admins did, and what limits refused."""
+    """The actions of managers and admins, and the requests that limits refused."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def note(self, entry: AuditEntry) -> None:
-        """Add to the audit."""
+    def add(self, entry: AuditEntry) -> None:
+        """Add an entry."""
         self._table.write(insert(items.audit_entry(entry)))
 
-    def conclude(self, entry: AuditEntry, *, status: int, code: str | None, about: dict[str, str]) -> None:
-        """Say what came of what was noted before it was done."""
-        said: Item = {"status": status, "about": {**entry.about, **about}}
+    def set_outcome(self, entry: AuditEntry, *, status: int, code: str | None, about: dict[str, str]) -> None:
+        """Add the outcome to an entry that was written before the action."""
+        outcome: Item = {"status": status, "about": {**entry.about, **about}}
         item = items.audit_entry(entry)
-        self._table.set(item["pk"], item["sk"], said | ({"code": code} if code else {}))
+        self._table.set(item["pk"], item["sk"], outcome | ({"code": code} if code else {}))
 
     def entries(self, since: date, until: date, after: str | None = None) -> Iterator[tuple[str, AuditEntry]]:
-        """Yield the audit of some days in UTC, newest first, each with its place; `after` is such a place."""
+        """Yield the entries of some days in UTC, newest first, with their positions; `after` is one."""
         low = since.isoformat()
         high = after or (until + timedelta(days=1)).isoformat()
         for month in _months(since, until):
             if month > high[:7]:
                 continue
-            found = self._table.walk(f"AUDIT#{month}", between=(low, high), descending=True)
+            found = self._table.query_all(f"AUDIT#{month}", between=(low, high), descending=True)
             for item in found:
                 if item["sk"] != after:
                     yield item["sk"], struct(item, AuditEntry)
 
-    def forget_entries(self, before: date, *, dry_run: bool) -> int:
-        """Remove the audit of the days before a date; says how many entries."""
+    def delete_entries(self, before: date, *, dry_run: bool) -> int:
+        """Delete the entries of the days before a date, unless `dry_run`; returns how many."""
         removed = 0
         for month in _months(FIRST, before):
-            for item in self._table.walk(f"AUDIT#{month}", between=("0", before.isoformat())):
+            for item in self._table.query_all(f"AUDIT#{month}", between=("0", before.isoformat())):
                 removed += 1
                 if not dry_run:
                     self._table.write(delete(item["pk"], item["sk"]))
@@ -52,6 +52,6 @@ class AuditLog:
 
 
 def _months(since: date, until: date) -> list[str]:
-    """Name the months from one date to another, newest first."""
+    """List the months from one date to another, newest first."""
     first, last = since.year * 12 + since.month - 1, until.year * 12 + until.month - 1
     return [f"{number // 12:04d}-{number % 12 + 1:02d}" for number in range(last, first - 1, -1)]

@@ -1,4 +1,4 @@
-"""What a photo is, and where photos are kept (S3, private; keys are always made here)."""
+"""Photos, uploads and exported files in a private S3 bucket; no caller ever chooses a key."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.errors import Busy, PhotoTooLarge, UploadNotFound
 from chalicelib.domain.photo import UPLOAD_LIMIT_BYTES, Photo, photo
-from chalicelib.domain.types import Link
+from chalicelib.domain.types import SignedLink
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -16,11 +16,11 @@ LINK_LIFE = timedelta(seconds=60)
 
 
 UPLOAD_LIFE = timedelta(minutes=10)
-"""How long a form for an upload works."""
+"""How long the presigned form of an upload works."""
 
 
-def key_of(person_id: str, photo: Photo) -> str:
-    """Name the S3 object of a person's photo."""
+def photo_key(person_id: str, photo: Photo) -> str:
+    """Return the S3 key of a person's photo."""
     extension = "jpg" if photo.content_type == "image/jpeg" else "png"
     return f"photos/{person_id}/{photo.digest}.{extension}"
 
@@ -33,27 +33,27 @@ class Bucket:
         self._bucket = bucket
 
     def check(self) -> None:
-        """Look whether the bucket is there; raises what boto3 raises."""
+        """Check that the bucket exists; raises what boto3 raises."""
         self._client.head_bucket(Bucket=self._bucket)
 
-    def keep(self, key: str, photo: Photo) -> None:
-        """Store a photo under a key of ours."""
+    def put_photo(self, key: str, photo: Photo) -> None:
+        """Store a photo."""
         self._client.put_object(
             Bucket=self._bucket, Key=key, Body=photo.content, ContentType=photo.content_type
         )
 
-    def find(self, key: str) -> Photo | None:
-        """Fetch a photo; None when it is not there."""
+    def get_photo(self, key: str) -> Photo | None:
+        """Return a photo; None if there is none."""
         try:
             reply = self._client.get_object(Bucket=self._bucket, Key=key)
         except self._client.exceptions.NoSuchKey:
             return None
         return Photo(reply["Body"].read(), reply["ContentType"], key)
 
-    def uploaded(self, upload_id: str) -> Photo:
-        """Fetch what somebody uploaded; raises UploadNotFound, InvalidPhoto or PhotoTooLarge.
+    def get_upload(self, upload_id: str) -> Photo:
+        """Return an uploaded photo; raises UploadNotFound, InvalidPhoto or PhotoTooLarge.
 
-        Size and type are checked here again: the form's conditions are the first fence, not the last.
+        Size and type are checked here again, because the conditions of the form are only the first check.
         """
         key = upload_key(upload_id)
         try:
@@ -64,8 +64,8 @@ class Bucket:
             raise PhotoTooLarge(f"The photo is larger than {UPLOAD_LIMIT_BYTES / 1e6:.1f} MB.")
         return photo(reply["Body"].read(), key=key)
 
-    def form(self, upload_id: str) -> tuple[str, dict[str, str]]:
-        """Make a form with which a browser may upload one photo: its URL and fields."""
+    def upload_form(self, upload_id: str) -> tuple[str, dict[str, str]]:
+        """Create a presigned form with which a browser may upload one photo: URL and fields."""
         post = self._client.generate_presigned_post(
             self._bucket,
             upload_key(upload_id),
@@ -78,17 +78,17 @@ class Bucket:
         )
         return post["url"], post["fields"]
 
-    def link(self, key: str, *, now: datetime) -> Link:
-        """Sign a link to an object of ours."""
+    def link(self, key: str, *, now: datetime) -> SignedLink:
+        """Return a signed link to an object."""
         url = self._client.generate_presigned_url(
             "get_object",
             Params={"Bucket": self._bucket, "Key": key},
             ExpiresIn=int(LINK_LIFE.total_seconds()),
         )
-        return Link(url, now + LINK_LIFE)
+        return SignedLink(url, now + LINK_LIFE)
 
-    def keep_export(self, key: str, content: bytes, *, content_type: str, filename: str) -> None:
-        """Store a file to be fetched by a link, under a name of ASCII letters, digits, `-` and `.`."""
+    def store_export(self, key: str, content: bytes, *, content_type: str, filename: str) -> None:
+        """Store a file for download as `filename` (ASCII letters, digits, `-` and `.`)."""
         self._client.put_object(
             Bucket=self._bucket,
             Key=key,
@@ -97,18 +97,18 @@ class Bucket:
             ContentDisposition=f'attachment; filename="{filename}"',
         )
 
-    def remove(self, key: str) -> None:
-        """Delete an object of ours; one that is not there is fine."""
+    def delete(self, key: str) -> None:
+        """Delete an object if it exists."""
         self._client.delete_object(Bucket=self._bucket, Key=key)
 
-    def names(self, prefix: str) -> list[str]:
-        """List the objects whose keys begin with a prefix, old versions and all."""
+    def list_keys(self, prefix: str) -> list[str]:
+        """List the keys that begin with a prefix, including those of old versions."""
         return sorted({entry["Key"] for entry in self._versions(prefix)})
 
-    def remove_all(self, prefix: str, *, before: datetime | None = None, dry_run: bool = False) -> int:
-        """Delete the objects whose keys begin with a prefix (from `before` an instant), in all versions.
+    def delete_all(self, prefix: str, *, before: datetime | None = None, dry_run: bool = False) -> int:
+        """Delete all versions of objects whose keys begin with a prefix, or only those older than `before`.
 
-        Says how many there were.
+        Returns how many objects; with `dry_run` none is deleted. Raises Busy.
         """
         found = [entry for entry in self._versions(prefix) if not before or entry["LastModified"] < before]
         for start in range(0, len(found) if not dry_run else 0, 1000):
@@ -131,5 +131,5 @@ class Bucket:
 
 
 def upload_key(upload_id: str) -> str:
-    """Name the S3 object of an upload."""
+    """Return the S3 key of an upload."""
     return f"uploads/{upload_id}"

@@ -1,4 +1,4 @@
-"""What every boto3 client does beside its calls: measure them, keep the deadline, detect broken replies."""
+"""Event handlers of every boto3 client: measurement, the deadline, truncated replies."""
 
 import zlib
 from time import perf_counter
@@ -29,23 +29,22 @@ _BUSY_CODES = {
 
 
 def _refuse_cut_off(response: tuple[Any, dict[str, Any]] | None, **_: Any) -> None:
-    """Make a server's error of a reply that broke off, before botocore asks itself whether to try again.
+    """Turn a truncated reply into a server error, so that botocore tries again.
 
-    botocore takes it for a whole one. DynamoDB's replies say what their bytes add up to; of others the JSON
-    must be whole.
+    botocore would take it for complete. DynamoDB sends a checksum; other replies must be complete JSON.
     """
     if response is None or response[0].status_code != 200:
         return
     http, parsed = response
     if total := http.headers.get("x-amz-crc32"):
-        whole = int(total) == zlib.crc32(http.content)
+        complete = int(total) == zlib.crc32(http.content)
     elif http.headers.get("content-type", "").startswith("application/x-amz-json"):
-        whole = _is_json(http.content)
+        complete = _is_json(http.content)
     else:
         return
-    if not whole:
+    if not complete:
         http.status_code = 500
-        parsed["Error"] = {"Code": "InternalServerError", "Message": "The reply broke off."}
+        parsed["Error"] = {"Code": "InternalServerError", "Message": "The reply was truncated."}
         parsed.setdefault("ResponseMetadata", {})["HTTPStatusCode"] = 500
 
 
@@ -58,7 +57,7 @@ def _is_json(content: bytes) -> bool:
 
 
 def watch(client: C) -> C:
-    """Measure each call of a client as part of the request that makes it."""
+    """Register the event handlers of a client; its calls are then measured as part of a request."""
 
     def begin(context: dict[str, Any], **_: Any) -> None:
         context["rollcall_began"] = perf_counter()
@@ -72,7 +71,7 @@ def watch(client: C) -> C:
 
     events = client.meta.events
     events.register("before-send", send, "watch-send")
-    # Under the service's name, where botocore's own handler is too: what is more general comes later.
+    # Registered for the service, like botocore's own handler: more general handlers run later.
     service = client.meta.service_model.service_id.hyphenize()
     events.register_first(f"needs-retry.{service}", _refuse_cut_off, "watch-reply")
     events.register("before-call", begin, "watch-begin")
@@ -82,7 +81,7 @@ def watch(client: C) -> C:
 
 
 def is_busy(error: Exception) -> bool:
-    """Say whether AWS throttled, timed out or failed, so that trying again later may help."""
+    """Return whether AWS throttled, timed out or failed, so that a later attempt may succeed."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         return status in _BUSY_STATUS or error.response.get("Error", {}).get("Code") in _BUSY_CODES

@@ -1,6 +1,6 @@
 """Amazon Rekognition: one collection of faces, and liveness sessions.
 
-Rekognition's ExternalImageId is our person id; no name ever goes there.
+The ExternalImageId of a face is the person id; names are never sent.
 """
 
 import re
@@ -42,7 +42,7 @@ _FACE_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class IndexedFace(Struct, frozen=True):
-    """What Rekognition says of a face that it took into the collection; percent."""
+    """An indexed face and its quality as Rekognition reports it, in percent."""
 
     face_id: str
     confidence: float
@@ -52,7 +52,7 @@ class IndexedFace(Struct, frozen=True):
 
 
 class LivenessResult(Struct, frozen=True):
-    """Where a liveness session stands.
+    """The state of a liveness session.
 
     `status` is Rekognition's: CREATED, IN_PROGRESS, SUCCEEDED, FAILED or EXPIRED. `confidence`
     is percent. `image` is the reference image: the only one that may ever be matched.
@@ -75,7 +75,7 @@ class FaceCollection:
         self._challenge = challenge
 
     def check(self) -> None:
-        """Look whether the collection is there; raises what boto3 raises."""
+        """Check that the collection exists; raises what boto3 raises."""
         self._client.describe_collection(CollectionId=self._collection)
 
     def _image(self, photo: Photo) -> "ImageTypeDef":
@@ -93,8 +93,8 @@ class FaceCollection:
         except errors.ImageTooLargeException:
             raise PhotoTooLarge from None
 
-    def make_collection(self) -> None:
-        """Make the collection if it is gone."""
+    def create_collection(self) -> None:
+        """Create the collection if it does not exist."""
         with suppress(self._client.exceptions.ResourceAlreadyExistsException):
             self._client.create_collection(CollectionId=self._collection)
 
@@ -112,10 +112,10 @@ class FaceCollection:
             raise SeveralFaces(count)
 
     def index(self, photo: Photo, person_id: str) -> IndexedFace:
-        """Take the face of a one-face photo into the collection.
+        """Add the face of a photo with one face to the collection.
 
-        The same photo for the same person again gives the same face. Raises PoorPhoto
-        with Rekognition's reasons when its quality filter refuses the face.
+        Indexing the same photo for the same person again returns the same face. Raises PoorPhoto with
+        Rekognition's reasons when its quality filter refuses the face.
         """
         with self._photo_errors():
             reply = self._client.index_faces(
@@ -156,11 +156,11 @@ class FaceCollection:
                     QualityFilter="NONE",
                 )
             except self._client.exceptions.InvalidParameterException:
-                # "There are no faces in the image", by Rekognition's way of saying it.
+                # Rekognition's way to say "There are no faces in the image".
                 raise NoFaceFound from None
         return [_match(match) for match in reply["FaceMatches"]]
 
-    def resembling(self, face_id: str, *, floor: float) -> list[Match]:
+    def search_by_face(self, face_id: str, *, floor: float) -> list[Match]:
         """Find the other enrolled faces that resemble an enrolled one, best first."""
         reply = self._client.search_faces(
             CollectionId=self._collection, FaceId=face_id, FaceMatchThreshold=floor, MaxFaces=CANDIDATES
@@ -168,32 +168,32 @@ class FaceCollection:
         return [_match(match) for match in reply["FaceMatches"]]
 
     def owner(self, face_id: str) -> str | None:
-        """Say whose face this is; None when the collection has no such face."""
+        """Return the id of the person of a face; None if the collection has no such face."""
         if not _FACE_ID.fullmatch(face_id):
             return None
         reply = self._client.list_faces(CollectionId=self._collection, FaceIds=[face_id])
         return reply["Faces"][0]["ExternalImageId"] if reply["Faces"] else None
 
-    def remove(self, face_ids: list[str]) -> None:
-        """Delete faces from the collection; those that are not there are fine."""
+    def delete_faces(self, face_ids: list[str]) -> None:
+        """Delete faces from the collection if they exist."""
         if face_ids:
             self._client.delete_faces(CollectionId=self._collection, FaceIds=face_ids)
 
     def start_session(self, idempotent_id: str | None = None) -> str:
-        """Ask for a liveness session, a new one or that of the `seed`; it lives three minutes.
+        """Create a liveness session, valid for 3 minutes; the same `idempotent_id` gives the same session.
 
-        No image of it goes to S3.
+        None of its images is stored in S3.
         """
         request: CreateFaceLivenessSessionRequestTypeDef = {
             "Settings": {"ChallengePreferences": [{"Type": self._challenge}]}
         }
         if idempotent_id:
-            # Of the challenge as well: with other settings the same token would be refused.
+            # Includes the challenge, because the same token with other settings would be refused.
             request["ClientRequestToken"] = f"{idempotent_id}-{self._challenge}"
         return self._client.create_face_liveness_session(**request)["SessionId"]
 
     def session(self, session_id: str) -> LivenessResult:
-        """Read where a session stands; raises SessionNotFound when unknown or too old."""
+        """Return the state of a session; raises SessionNotFound when unknown or too old."""
         try:
             reply = self._client.get_face_liveness_session_results(SessionId=session_id)
         except self._client.exceptions.SessionNotFoundException:

@@ -1,4 +1,4 @@
-"""The deadline of a request, after which no call to AWS is begun."""
+"""The deadline of a request, after which it starts no more calls to AWS."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from chalicelib.aws.metrics import _current
 
 @contextmanager
 def without_deadline() -> Iterator[None]:
-    """Let calls be begun however late it is: those that take back what was half-done."""
+    """Allow calls after the deadline: those that undo what is half-done."""
     meter = _current.get()
     before = meter.deadline_s if meter else None
     if meter:
@@ -22,7 +22,7 @@ def without_deadline() -> Iterator[None]:
 
 
 def deadline_passed() -> bool:
-    """Say whether the request has taken so long that no more calls should be begun for it."""
+    """Return whether the request has taken so long that it should start no more calls."""
     meter = _current.get()
     if meter is None or meter.deadline_s is None:
         return False

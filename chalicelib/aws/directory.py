@@ -1,7 +1,6 @@
-"""What a site is, in the table: its settings, its people with their faces and consents, leave and uploads.
+"""Settings, people with their faces and consents, leave and uploads in the table.
 
-What happens at its door is `ledger.py`'s. How each thing is laid out is `items.py`'s; conditions and
-transactions are `table.py`'s.
+Sessions, punches and work days are in `attendance_store`. Keys and items are defined in `items`.
 """
 
 import heapq
@@ -58,22 +57,22 @@ _LAST = "\U0010ffff"  # sorts after every text
 
 
 def check_position(place: str, prefix: str) -> str:
-    """Check a place to go on from in a list whose places begin with `prefix`; raises InvalidCursor."""
+    """Check a position in a list whose positions begin with `prefix`; raises InvalidCursor."""
     if not place.startswith(prefix) or place >= prefix + _LAST:
         raise InvalidCursor
     return place
 
 
 def batched(found: Iterator[Item], size: int) -> Iterator[list[Item]]:
-    """Cut a stream of items into lists of at most `size`."""
+    """Split items into lists of at most `size`."""
     while batch := list(islice(found, size)):
         yield batch
 
 
 class Directory:
-    """The part of the table that managers keep.
+    """The items that managers and admins maintain.
 
-    `shards` is fixed when the table is made, `defaults` hold until somebody sets something.
+    `shards` is fixed when the table is created; `defaults` apply until an admin changes the settings.
     """
 
     def __init__(self, table: Table, *, shards: int, defaults: Settings) -> None:
@@ -81,8 +80,10 @@ class Directory:
         self._shards = shards
         self._defaults = defaults
 
-    def together(self, one: Callable[[], A], two: Callable[[], B], three: Callable[[], C]) -> tuple[A, B, C]:
-        """Make three reads at the same time."""
+    def in_parallel(
+        self, one: Callable[[], A], two: Callable[[], B], three: Callable[[], C]
+    ) -> tuple[A, B, C]:
+        """Make three reads in parallel."""
         calls: list[Callable[[], Any]] = [one, two, three]
         first, second, third = self._table.gather(calls)
         return first, second, third
@@ -90,24 +91,24 @@ class Directory:
     # --- settings -------------------------------------------------------------------------------
 
     def settings(self) -> Settings:
-        """Read the site's settings."""
+        """Return the settings."""
         return items.read_settings(self._table.get(*SETTINGS), self._defaults)
 
     def calendars(self) -> list[tuple[date, Calendar]]:
-        """Read which calendar has been in force from which date, oldest first; never empty."""
-        found = self._table.walk("SETTINGS", prefix="CALENDAR#")
+        """Return the calendars with the dates on which they took effect, oldest first; never empty."""
+        found = self._table.query_all("SETTINGS", prefix="CALENDAR#")
         history = [items.read_calendar(item) for item in found]
         return history or [(date.min, self.settings().calendar)]
 
     def change_settings(self, before: Settings, after: Settings, since: date) -> None:
-        """Replace the settings; their calendar is in force from a date on, and the one before until then.
+        """Replace the settings; a changed calendar takes effect on the date `since`.
 
-        Raises WriteConflict when they changed meanwhile, or InvalidRequest.
+        Raises WriteConflict if they changed since they were read, or InvalidRequest.
         """
         writes = [replace(items.settings(after), version=before.version)]
         if after.calendar != before.calendar:
             history = self.calendars()
-            if history[0][0] < since:  # the first change finds the default there
+            if history[0][0] < since:  # the first change also stores the default
                 writes += [put(items.calendar(*history[0]))]
             writes += [put(items.calendar(since, after.calendar))]
             writes += [delete(*items.calendar_key(day)) for day, _ in history if day > since]
@@ -118,7 +119,7 @@ class Directory:
     # --- people ---------------------------------------------------------------------------------
 
     def _save(self, person: Person) -> Write:
-        """The write that moves a person on by one version."""
+        """The write that replaces a person, with the next version."""
         after = changed(person, version=person.version + 1)
         return replace(items.person(after, self._shards), version=person.version)
 
@@ -135,67 +136,67 @@ class Directory:
             raise PersonExists(person.code) from None
 
     def new_person(self, person: Person) -> list[Write]:
-        """The writes that make a person; the code's comes second."""
+        """The writes that add a person; that of the code is the second."""
         claims = []
         if person.code:
             claims.append(insert(key(*items.code(person.code)) | {"person_id": person.person_id}))
-        words = map(put, items.search_keys(person).values())  # nobody else's: the id is in the key
-        agreed = [put(items.consent(person.person_id, person.consent))] if person.consent else []
-        return [self._save(person), *claims, *words, *agreed]
+        words = map(put, items.search_keys(person).values())  # unconditional: the key contains the id
+        consents = [put(items.consent(person.person_id, person.consent))] if person.consent else []
+        return [self._save(person), *claims, *words, *consents]
 
     def owners(self, codes: Iterable[str]) -> dict[str, str]:
-        """Find whose codes are: person ids by folded code, without those that nobody has."""
+        """Return the person ids of codes, by folded code; codes that nobody has are omitted."""
         found = self._table.get_many(items.code(code) for code in codes)
         return {pk.removeprefix("CODE#"): item["person_id"] for (pk, _), item in found.items()}
 
     def add_people(self, people: Sequence[Person]) -> list[Person]:
-        """Insert many people whose codes differ; gives those who are not, for their code was taken.
+        """Insert many people with different codes; returns those whose code was taken, who are not inserted.
 
-        Many transactions at once, each of many people. When one fails all are taken back, and the
-        error is raised.
+        Many transactions run in parallel, each with many people. If one fails, all are undone and its
+        exception is raised.
         """
         outcomes = write_groups(self._table, ((person, self.new_person(person)) for person in people))
         for outcome in outcomes:
             if isinstance(outcome, Exception):
-                self.take_back(people)
+                self.undo_add(people)
                 raise outcome
         return [person for outcome in outcomes if not isinstance(outcome, Exception) for person in outcome]
 
-    def take_back(self, people: Sequence[Person]) -> None:
-        """Remove those of the people just added who are there, with code and words.
+    def undo_add(self, people: Sequence[Person]) -> None:
+        """Remove people who were just added, with their codes and search items.
 
-        One who was changed since stays: somebody has begun to work with them.
+        A person who was changed since stays, because somebody already works with them.
         """
         with without_deadline():
-            there = self.people(person.person_id for person in people).values()
-            new = [person for person in there if person.version == 1]
-            outcomes = write_groups(self._table, ((person, self._unmake(person)) for person in new))
+            added = self.people(person.person_id for person in people).values()
+            new = [person for person in added if person.version == 1]
+            outcomes = write_groups(self._table, ((person, self._removal_of(person)) for person in new))
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome
 
-    def _unmake(self, person: Person) -> list[Write]:
+    def _removal_of(self, person: Person) -> list[Write]:
         codes = [delete(*items.code(person.code))] if person.code else []
         words = [delete(*place) for place in items.search_keys(person)]
         return [delete_version(f"PERSON#{person.person_id}", "PROFILE", person.version), *codes, *words]
 
     def person(self, person_id: str) -> Person:
-        """Read a person; raises PersonNotFound."""
+        """Return a person; raises PersonNotFound."""
         found = items.read_person(self._table.get(f"PERSON#{person_id}", "PROFILE"))
         if found is None:
             raise PersonNotFound(person_id)
         return found
 
     def people(self, person_ids: Iterable[str]) -> dict[str, Person]:
-        """Read people by id; those that are not there are left out."""
+        """Return the people who exist, by id."""
         found = self._table.get_many([(f"PERSON#{person_id}", "PROFILE") for person_id in person_ids])
-        there = filter(None, map(items.read_person, found.values()))
-        return {person.person_id: person for person in there}
+        people = filter(None, map(items.read_person, found.values()))
+        return {person.person_id: person for person in people}
 
     def change_person(self, before: Person, after: Person) -> None:
-        """Replace a person, moving code and search words along.
+        """Replace a person with their code and search items.
 
-        Raises WriteConflict when the person changed meanwhile, PersonExists for a taken code.
+        Raises WriteConflict if the person changed since they were read, PersonExists for a taken code.
         """
         old, new = items.search_keys(before), items.search_keys(after)
         old_code = items.code(before.code) if before.code else None
@@ -217,9 +218,9 @@ class Directory:
     def search_people(
         self, q: str, wanted: Callable[[Person], bool], *, limit: int, after: str | None
     ) -> Page[Person]:
-        """Find people in order of name; `q` (folded) begins a word of theirs, or their code.
+        """List people by name; `q` (folded) is the beginning of a word of the name, or of the code.
 
-        `after` is the last place of the page before; raises InvalidCursor.
+        `after` is the last position of the page before. Raises InvalidCursor.
         """
         places = self._found(q, after) if q else self._in_order(after)
         found: list[tuple[str, Person]] = []
@@ -233,11 +234,11 @@ class Directory:
     def _found(self, q: str, after: str | None) -> Iterator[tuple[str, Person]]:
         pk, prefix = items.search_key(q)
         low = check_position(after, prefix) + "\x00" if after else prefix
-        for places in batched(self._table.walk(pk, between=(low, prefix + _LAST), limit=250), 100):
+        for places in batched(self._table.query_all(pk, between=(low, prefix + _LAST), limit=250), 100):
             people = self.people(item["person_id"] for item in places)
             for item in places:
                 person = people.get(item["person_id"])
-                # A name with two such words is found twice; only its first place counts.
+                # A name with two such words is found twice; only its first position counts.
                 if person and item["sk"] == min(
                     sk for own, sk in items.search_keys(person) if own == pk and sk.startswith(prefix)
                 ):
@@ -246,50 +247,63 @@ class Directory:
     def _in_order(self, after: str | None) -> Iterator[tuple[str, Person]]:
         low = check_position(after, "") + "\x00" if after else "\x00"
         shards = [
-            self._table.walk(f"PEOPLE#{shard}", index=LISTING, between=(low, _LAST), limit=250)
+            self._table.query_all(f"PEOPLE#{shard}", index=LISTING, between=(low, _LAST), limit=250)
             for shard in range(self._shards)
         ]
         for item in heapq.merge(*shards, key=itemgetter("listing_sk")):
             yield item["listing_sk"], struct(item, Person)
 
-    def everybody(self) -> list[Person]:
-        """Read all people, in no order; one query a shard, in parallel."""
+    def all_people(self) -> list[Person]:
+        """Return all people, unordered; one query per shard, in parallel."""
         shards = self._table.gather(
             [partial(self._listed, f"PEOPLE#{shard}") for shard in range(self._shards)]
         )
         return [struct(item, Person) for shard in shards for item in shard]
 
     def _listed(self, listing_pk: str) -> list[Item]:
-        return list(self._table.walk(listing_pk, index=LISTING))
+        return list(self._table.query_all(listing_pk, index=LISTING))
 
     # --- faces ----------------------------------------------------------------------------------
 
     def face(self, person_id: str, digest: str) -> Face | None:
-        """Read one face by the digest of its photo."""
+        """Return one face by the digest of its photo; None if there is none."""
         item = self._table.get(f"PERSON#{person_id}", f"FACE#{digest}")
         return struct(item, Face) if item else None
 
+    def enrolment_state(self, person_id: str, digest: str) -> tuple[Settings, Person, Face | None]:
+        """Return what an enrolment depends on, read in one call: settings, person, and the face of the photo.
+
+        Raises PersonNotFound.
+        """
+        profile, place = (f"PERSON#{person_id}", "PROFILE"), (f"PERSON#{person_id}", f"FACE#{digest}")
+        found = self._table.get_many([SETTINGS, profile, place])
+        person = items.read_person(found.get(profile))
+        if person is None:
+            raise PersonNotFound(person_id)
+        settings = items.read_settings(found.get(SETTINGS), self._defaults)
+        return settings, person, struct(found[place], Face) if place in found else None
+
     def faces(self, person_id: str) -> list[Face]:
-        """Read all faces of a person, finished or not."""
-        return [struct(item, Face) for item in self._table.walk(f"PERSON#{person_id}", prefix="FACE#")]
+        """Return all faces of a person in any state."""
+        return [struct(item, Face) for item in self._table.query_all(f"PERSON#{person_id}", prefix="FACE#")]
 
     def unfinished_faces(self, before: datetime) -> list[Face]:
-        """Find enrolments and removals that began before an instant and never ended."""
-        found = self._table.walk(UNFINISHED, index=LISTING, between=("0", instant(before)))
+        """List the unfinished enrolments and removals that started before an instant."""
+        found = self._table.query_all(UNFINISHED, index=LISTING, between=("0", instant(before)))
         return [struct(item, Face) for item in found]
 
-    def begin_face(self, face: Face, person: Person) -> None:
-        """Note that a face is being enrolled (of a person who is made with it if `version` is 0).
+    def add_pending_face(self, face: Face, person: Person) -> None:
+        """Add a pending face, of a person who will be added with it if their `version` is 0.
 
-        Raises WriteConflict when the photo is there already or the person is gone.
+        Raises WriteConflict if the photo has a face already or the person was erased.
         """
-        there = [items.still_there(person.person_id)] if person.version else []
-        self._table.write(insert(items.face(face)), *there)
+        conditions = [items.require_person(person.person_id)] if person.version else []
+        self._table.write(insert(items.face(face)), *conditions)
 
     def activate_face(self, face: Face, person: Person) -> None:
-        """Make a pending face count for the person (made with it if `version` is 0).
+        """Activate a pending face of a person, who is added with it if their `version` is 0.
 
-        Raises WriteConflict when the person changed meanwhile or the pending face is gone.
+        Raises WriteConflict if the person changed since they were read or the face is no longer pending.
         """
         assert face.face_id is not None  # noqa: S101 - indexed before it is activated
         active = items.face(changed(face, state=FaceState.ACTIVE))
@@ -298,9 +312,9 @@ class Directory:
         self._table.write(*owners, replace_if(active, attribute="state", value=FaceState.PENDING))
 
     def move_face(self, face: Face, face_id: str, model: str) -> None:
-        """Make an active face count under the new id that the collection gave it.
+        """Change the id of an active face to the one that the collection assigned when it was restored.
 
-        Raises PersonNotFound, or WriteConflict when the person changed meanwhile or the face is going.
+        Raises PersonNotFound, or WriteConflict if the person changed or the face is no longer active.
         """
         assert face.face_id is not None  # noqa: S101 - it is active
         person = self.person(face.person_id)
@@ -313,58 +327,58 @@ class Directory:
             replace_if(moved, attribute="face_id", value=face.face_id),
         )
 
-    def begin_removal(self, face: Face, person: Person, now: datetime) -> Face:
-        """Make a face count no longer, and note that its photo and vector must go.
+    def start_removal(self, face: Face, person: Person, now: datetime) -> Face:
+        """Deactivate a face, whose photo and vector are then to be deleted.
 
-        Raises WriteConflict when the person changed meanwhile or the face is not active.
+        Raises WriteConflict if the person changed since they were read or the face is not active.
         """
         removing = changed(face, state=FaceState.REMOVING, since=now)
-        kept = tuple(face_id for face_id in person.face_ids if face_id != face.face_id)
-        owner = changed(person, face_ids=kept, updated_at=now)
+        others = tuple(face_id for face_id in person.face_ids if face_id != face.face_id)
+        owner = changed(person, face_ids=others, updated_at=now)
         active = replace_if(items.face(removing), attribute="state", value=FaceState.ACTIVE)
         self._table.write(self._save(owner), active)
         return removing
 
-    def forget_face(self, face: Face) -> None:
-        """Drop the note of a face whose photo and vector are gone."""
+    def delete_face(self, face: Face) -> None:
+        """Delete the item of a face whose photo and vector are deleted."""
         self._table.write(delete(f"PERSON#{face.person_id}", f"FACE#{face.digest}"))
 
     # --- consent --------------------------------------------------------------------------------
 
     def give_consent(self, person: Person, consent: Consent) -> None:
-        """Record a consent; raises WriteConflict when the person changed meanwhile."""
+        """Record a consent; raises WriteConflict if the person changed since they were read."""
         after = changed(person, consent=consent, updated_at=consent.recorded_at)
         self._table.write(self._save(after), put(items.consent(person.person_id, consent)))
 
     def withdraw_consent(
         self, person: Person, consent: Consent, faces: Iterable[Face], now: datetime
     ) -> None:
-        """Record that a consent holds no more; from then on none of the faces counts, and all must go.
+        """Record that a consent was withdrawn, and deactivate the faces, which are then to be deleted.
 
-        Raises WriteConflict when the person or a face changed meanwhile.
+        Raises WriteConflict if the person or a face changed since they were read.
         """
-        gone = [changed(face, state=FaceState.REMOVING, since=now) for face in faces]
+        removing = [changed(face, state=FaceState.REMOVING, since=now) for face in faces]
         self._table.write(
             self._save(changed(person, consent=None, face_ids=(), updated_at=now)),
             put(items.consent(person.person_id, consent)),
-            *(replace_if(items.face(face), attribute="state", value=FaceState.ACTIVE) for face in gone),
+            *(replace_if(items.face(face), attribute="state", value=FaceState.ACTIVE) for face in removing),
         )
 
     def consents(self, person_id: str) -> list[Consent]:
-        """Read all that a person ever consented to, oldest first."""
-        found = self._table.walk(f"PERSON#{person_id}", prefix="CONSENT#")
+        """Return all consents of a person, oldest first."""
+        found = self._table.query_all(f"PERSON#{person_id}", prefix="CONSENT#")
         return [struct(item, Consent) for item in found]
 
     # --- uploads --------------------------------------------------------------------------------
 
     def add_upload(self, upload_id: str, expires: datetime) -> None:
-        """Note that something may be uploaded under an id until an instant."""
+        """Add an upload that expires at an instant."""
         self._table.write(insert(items.upload(upload_id, expires)))
 
-    def take_upload(self, upload_id: str, about: str | None) -> bool:
-        """Use an upload up (for a person, if it is `about` one); says whether it was there to be used.
+    def use_upload(self, upload_id: str, about: str | None) -> bool:
+        """Mark an upload as used, for a person if there is one; returns whether it was open.
 
-        A note of it stays until `forget_upload`: what was uploaded still has to go.
+        The item stays until `delete_upload`, because the uploaded file has to be deleted first.
         """
         item = self._table.get(*items.upload_key(upload_id))
         if item is None or item["state"] != "open":
@@ -376,32 +390,32 @@ class Directory:
             return False
         return True
 
-    def old_uploads(self, before: datetime) -> list[str]:
-        """Find the uploads whose time was over before an instant."""
-        found = self._table.walk(items.UPLOADS, index=LISTING, between=("0", instant(before)))
+    def expired_uploads(self, before: datetime) -> list[str]:
+        """List the uploads that expired before an instant."""
+        found = self._table.query_all(items.UPLOADS, index=LISTING, between=("0", instant(before)))
         return [item["pk"].removeprefix("UPLOAD#") for item in found]
 
-    def forget_upload(self, upload_id: str) -> None:
-        """Drop the note of an upload of which nothing is left."""
+    def delete_upload(self, upload_id: str) -> None:
+        """Delete the item of an upload whose file is deleted."""
         self._table.write(delete(*items.upload_key(upload_id)))
 
     # --- leave ----------------------------------------------------------------------------------
 
     def add_leave(self, leave: LeaveRecord) -> None:
-        """Note that a person is on leave; raises WriteConflict when the person is gone."""
-        self._table.write(insert(items.leave(leave)), items.still_there(leave.person_id))
+        """Add leave; raises WriteConflict if the person was erased or the leave was added before."""
+        self._table.write(insert(items.leave(leave)), items.require_person(leave.person_id))
 
     def leaves(self, since: date, until: date, person_id: str | None = None) -> list[LeaveRecord]:
-        """Read the leave that touches some days, both ends included: of a person or of everybody."""
+        """Return the leave that overlaps some days, both ends included, of one person or of all."""
         if person_id:
-            found = self._table.walk(f"PERSON#{person_id}", prefix="LEAVE#")
+            found = self._table.query_all(f"PERSON#{person_id}", prefix="LEAVE#")
         else:
-            found = self._table.walk("LEAVES", index=LISTING, between=(since.isoformat(), _LAST))
+            found = self._table.query_all("LEAVES", index=LISTING, between=(since.isoformat(), _LAST))
         every = (struct(item, LeaveRecord) for item in found)
         return [leave for leave in every if leave.since <= until and leave.until >= since]
 
     def remove_leave(self, person_id: str, leave_id: str) -> bool:
-        """Take a leave away; says whether it was there, to one of many at once only."""
+        """Remove leave; returns whether this call removed it."""
         try:
             self._table.write(delete(f"PERSON#{person_id}", f"LEAVE#{leave_id}", must_exist=True))
         except WriteConflict:

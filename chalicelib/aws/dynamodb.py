@@ -1,7 +1,7 @@
 """One DynamoDB table: items in and out, conditional writes, transactions, pages.
 
-This module knows DynamoDB and nothing of attendance; what the items mean, the gateways know: `Store`,
-`Ledger`, `Access` and `Traces`.
+This module knows DynamoDB and nothing about attendance. The gateways (Directory, AttendanceStore, ...) know
+what the items mean.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from chalicelib.aws.backoff import attempts
 from chalicelib.domain.errors import Busy, WriteConflict
-from chalicelib.services.retries import pause
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Item = dict[str, Any]
-"""What an item is to us: JSON-like values by attribute name, `pk` and `sk` among them."""
+"""An item: JSON-like values by attribute name, including `pk` and `sk`."""
 
 
 T = TypeVar("T")
@@ -33,11 +33,15 @@ TRANSACTION = 100
 """Most writes of one TransactWriteItems (DynamoDB's limit)."""
 
 
+ATTEMPTS = 8
+"""How often DynamoDB may throttle a call, or cancel it for another transaction, before it counts as busy."""
+
+
 _NEW = {"ConditionExpression": "attribute_not_exists(pk)"}
 
 
 def key(pk: str, sk: str) -> dict[str, str]:
-    """Make the primary key of an item."""
+    """Return the primary key of an item."""
     return {"pk": pk, "sk": sk}
 
 
@@ -96,17 +100,17 @@ class Write(msgspec.Struct, frozen=True):
 
 
 def insert(item: Item) -> Write:
-    """Write an item that must not exist yet."""
+    """Put an item that must not exist yet."""
     return Write("Put", {"Item": to_attributes(item), **_NEW})
 
 
 def put(item: Item) -> Write:
-    """Write an item, whatever was there."""
+    """Put an item unconditionally."""
     return Write("Put", {"Item": to_attributes(item)})
 
 
 def replace(item: Item, *, version: int) -> Write:
-    """Write an item over the one of that `version`; version 0 means that there was none."""
+    """Replace the item if it has this `version`; version 0 means that it must not exist."""
     if version == 0:
         return insert(item)
     return Write(
@@ -120,15 +124,15 @@ def replace(item: Item, *, version: int) -> Write:
 
 
 def require(pk: str, sk: str) -> Write:
-    """Write nothing, but only go on if the item exists."""
+    """Write nothing; fail the transaction unless the item exists."""
     return Write(
         "ConditionCheck",
         {"Key": to_attributes(key(pk, sk)), "ConditionExpression": "attribute_exists(pk)"},
     )
 
 
-def unless(pk: str, sk: str, attribute: str, *, must_exist: bool) -> Write:
-    """Write nothing, but only go on if the item lacks an `attribute` (and is there, if it `must_exist`)."""
+def require_without(pk: str, sk: str, attribute: str, *, must_exist: bool) -> Write:
+    """Write nothing; fail the transaction if the item has an `attribute` (or does not exist, if it must)."""
     there = "attribute_exists(pk) AND " if must_exist else ""
     return Write(
         "ConditionCheck",
@@ -141,7 +145,7 @@ def unless(pk: str, sk: str, attribute: str, *, must_exist: bool) -> Write:
 
 
 def replace_if(item: Item, *, attribute: str, value: str) -> Write:
-    """Write an item over one whose `attribute` (a string) still has that `value`."""
+    """Replace the item if its `attribute` (a string) has this `value`."""
     return Write(
         "Put",
         {
@@ -154,13 +158,13 @@ def replace_if(item: Item, *, attribute: str, value: str) -> Write:
 
 
 def delete(pk: str, sk: str, *, must_exist: bool = False) -> Write:
-    """Remove an item; one that is not there is fine unless it `must_exist`."""
+    """Delete an item; fail if it does not exist but `must_exist`."""
     condition = {"ConditionExpression": "attribute_exists(pk)"} if must_exist else {}
     return Write("Delete", {"Key": to_attributes(key(pk, sk)), **condition})
 
 
 def delete_version(pk: str, sk: str, version: int) -> Write:
-    """Remove an item if it still is of that `version`."""
+    """Delete the item if it has this `version`."""
     return Write(
         "Delete",
         {
@@ -172,16 +176,16 @@ def delete_version(pk: str, sk: str, version: int) -> Write:
 
 
 _LISTS = {"Query": "Items", "BatchGetItem": "Responses"}
-"""Where answers that may be long have their items."""
+"""The member of a long reply that has the items, by operation."""
 
 
 def _decode_items(
     member: str, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any
 ) -> None:
-    """Take the items out of an answer before botocore parses it.
+    """Decode the items of a reply before botocore parses it.
 
-    They are JSON of the shape that botocore makes of them, but it goes through the ten possible types
-    of each attribute to do so, which was most of the time of a report. Bytes it has to decode itself.
+    The JSON already has the shape that botocore would return, but botocore checks ten possible types for each
+    attribute, which took most of the time of a report. Items with bytes are left to botocore.
     """
     body = response_dict["body"]
     if response_dict["status_code"] != 200 or b'"B":' in body:
@@ -189,7 +193,7 @@ def _decode_items(
     try:
         reply = msgspec.json.decode(body)
     except msgspec.DecodeError:
-        return  # it broke off
+        return  # the reply is truncated
     if member in reply:
         customized_response_dict[member] = reply.pop(member)
         response_dict["body"] = msgspec.json.encode(reply)
@@ -214,7 +218,7 @@ class Table:
         self._pool = ThreadPoolExecutor(readers, thread_name_prefix="table")
 
     def get(self, pk: str, sk: str) -> Item | None:
-        """Read one item, up to date."""
+        """Return one item, read consistently; None if it does not exist."""
         reply = self._client.get_item(
             TableName=self._name, Key=to_attributes(key(pk, sk)), ConsistentRead=True
         )
@@ -223,10 +227,10 @@ class Table:
     def get_many(
         self, keys: Iterable[tuple[str, str]], *, consistent: bool = True
     ) -> dict[tuple[str, str], Item]:
-        """Read items by key; those that are not there are left out.
+        """Return the items that exist, by key.
 
-        One call for each 100 keys, in parallel. A read that need not be `consistent`, that is may
-        miss what was written a moment ago, costs half.
+        One call per 100 keys, in parallel. A read that is not `consistent` may miss what was just written,
+        and costs half. Raises Busy.
         """
         wanted = list(dict.fromkeys(keys))
         chunks = [wanted[start : start + BATCH_GET] for start in range(0, len(wanted), BATCH_GET)]
@@ -237,22 +241,21 @@ class Table:
         wanted = [to_attributes(key(pk, sk)) for pk, sk in keys]
         todo: Any = {self._name: {"Keys": wanted, "ConsistentRead": consistent}}
         items: list[Item] = []
-        for attempt in _attempts():
+        for _ in attempts(ATTEMPTS):
             reply = self._client.batch_get_item(RequestItems=todo)
             items += map(from_attributes, reply["Responses"].get(self._name, []))
             todo = reply.get("UnprocessedKeys")
             if not todo:
                 return items
-            pause(attempt)
         raise Busy
 
     def gather(self, calls: Sequence[Callable[[], T]]) -> list[T]:
-        """Make several calls at the same time; results in the order of the calls.
+        """Make several calls in parallel; returns their results in order.
 
-        A call may gather in its turn. What no thread has begun, the caller does itself: it only ever
-        waits for calls that are running, so that threads waiting for one another cannot fill the pool.
+        Calls may be nested. The caller itself makes the calls that no thread has started, so it only waits
+        for running ones, and threads that wait for each other cannot fill the pool.
         """
-        # Each with a copy of this context, so that what it does is measured as part of the request.
+        # Each call has a copy of the context, so that it is measured as part of the request.
         futures = [self._pool.submit(copy_context().run, call) for call in calls[1:]]
         results = [call() for call in calls[:1]]
         later: list[T] = []
@@ -272,7 +275,7 @@ class Table:
         descending: bool = False,
         consistent: bool = True,
     ) -> Page:
-        """Read one page of a partition in sort-key order: at most `limit` items or 1 MB.
+        """Return one page of a partition in sort-key order: at most `limit` items or 1 MB.
 
         `prefix` or `between` (both ends included) narrow the sort key. On an index,
         reads are eventually consistent (DynamoDB has no other there).
@@ -307,7 +310,7 @@ class Table:
         last = reply.get("LastEvaluatedKey")
         return Page(list(map(from_attributes, reply["Items"])), from_attributes(last) if last else None)
 
-    def walk(self, pk: str, **narrowing: Any) -> Iterator[Item]:
+    def query_all(self, pk: str, **narrowing: Any) -> Iterator[Item]:
         """Yield a partition's items in sort-key order, however many pages they fill."""
         after = None
         while True:
@@ -318,17 +321,17 @@ class Table:
                 return
 
     def write(self, *writes: Write) -> None:
-        """Do all the writes or none.
+        """Make all writes or none.
 
-        Raises WriteConflict, with the positions of the writes whose conditions did
-        not hold. Collisions with other transactions are tried again here.
+        Raises WriteConflict with the positions of the writes whose conditions did not hold. Conflicts with
+        other transactions are tried again; raises Busy in the end.
         """
         if len(writes) == 1:  # half the price of a transaction
             return self._write_one(writes[0])
         operations: Any = [
             {write.operation: {"TableName": self._name, **write.arguments}} for write in writes
         ]
-        for attempt in _attempts():
+        for _ in attempts(ATTEMPTS):
             try:
                 self._client.transact_write_items(TransactItems=operations)
             except self._client.exceptions.TransactionCanceledException as error:
@@ -340,11 +343,10 @@ class Table:
                     raise
             else:
                 return None
-            pause(attempt)
         raise Busy
 
     def count(self, pk: str, sk: str, expires: int) -> int:
-        """Add one to the `count` of an item, made if it is not there; gives the new count."""
+        """Add 1 to the `count` of an item, which is created if necessary; returns the new count."""
         reply = self._client.update_item(
             TableName=self._name,
             Key=to_attributes(key(pk, sk)),
@@ -356,7 +358,7 @@ class Table:
         return int(reply["Attributes"]["count"]["N"])
 
     def set(self, pk: str, sk: str, attributes: Item) -> bool:
-        """Set attributes of an item that is there; says whether it was."""
+        """Set attributes of an item if it exists; returns whether it does."""
         names = {f"#{name}": name for name in attributes}
         try:
             self._client.update_item(
@@ -382,7 +384,3 @@ class Table:
 
 
 _RETRIABLE = {"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
-
-
-def _attempts() -> range:
-    return range(8)

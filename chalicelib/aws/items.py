@@ -1,7 +1,7 @@
-"""How what we keep is laid out in the table: keys, and the item of each thing there and back.
+"""The layout of the table: the key of every item, and the conversion of each Struct to an item and back.
 
     person      PERSON#<id>           PROFILE             listed under PEOPLE#<shard> by folded name
-    code        CODE#<folded code>    -                   whose it is; makes codes unique
+    code        CODE#<folded code>    -                   the person who has it; makes codes unique
     search      NAMES#<letter>        <folded words> tab <id>   one for each word that a search may begin with
     face        PERSON#<id>           FACE#<digest>       listed under UNFINISHED while not active
     leave       PERSON#<id>           LEAVE#<leave id>    listed under LEAVES by last day
@@ -9,9 +9,9 @@
     work day    DAY#<date>#<shard>    PERSON#<id>
     session     SESSION#<id>          -                   expires
     upload      UPLOAD#<id>           -                   expires
-    answer      IDEMPOTENCY#<digest>  -                   expires
+    reply       IDEMPOTENCY#<digest>  -                   expires
     settings    SETTINGS              -
-    calendar    SETTINGS              CALENDAR#<date>     in force from that date
+    calendar    SETTINGS              CALENDAR#<date>     takes effect on that date
     consent     PERSON#<id>           CONSENT#<instant>   given or withdrawn
     erasure     PERSON#<id>           PROFILE             in place of the person; listed under ERASURES
     token       TOKEN#<sha256>        -                   listed under TOKENS by id; expires, if it does
@@ -31,7 +31,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from chalicelib.aws.dynamodb import Item, Write, key, unless
+from chalicelib.aws.dynamodb import Item, Write, key, require_without
 from chalicelib.domain.audit_entry import AuditEntry
 from chalicelib.domain.face import Face, FaceState
 from chalicelib.domain.ids import punch_instant
@@ -59,7 +59,7 @@ TOKENS = "TOKENS"
 
 
 BEFORE_ID = "\t"
-"""Between a name and an id in a sort key: it sorts before a space, so that "Anh" comes before "Anh B"."""
+"""Separates name and id in a sort key. It sorts before a space, so that "Anh" comes before "Anh B"."""
 
 
 SETTINGS = ("SETTINGS", "-")
@@ -67,60 +67,59 @@ SECRET = ("SECRET", "-")
 
 
 SESSION_KEPT = timedelta(days=1)
-"""How long a spent session still gives its answer to a retry."""
+"""How long a used session still returns its result to a retry."""
 
 
 WORDS = 20
-"""How many words of a name a search may begin with: all its items fit into one transaction (100 writes),
-also those of a change from one name to another."""
+"""How many words of a name can be searched for: the items of two names fit into one transaction."""
 
 
 KEY_BYTES = 900
-"""How much of a folded name goes into a sort key, which has 1,024 bytes, an id among them."""
+"""Most bytes of a folded name in a sort key, which may have 1,024 bytes and also contains an id."""
 
 
 S = TypeVar("S", bound=Struct)
 
 
 def instant(at: datetime) -> str:
-    """Write an instant so that text order is time order."""
+    """Format an instant so that text order is time order."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def shard(person_id: str, shards: int) -> int:
-    """Say which partition a person's items of shared lists are in."""
+    """Return the shard of a person."""
     return zlib.crc32(person_id.encode()) % shards
 
 
 def read_person(item: Item | None) -> Person | None:
-    """Read a person back; None when there is none, or one who is being erased."""
+    """Convert an item to a person; None if there is none or the person is being erased."""
     return struct(item, Person) if item and "erasing" not in item else None
 
 
-def still_there(person_id: str) -> Write:
-    """The condition that a person is there and not being erased."""
-    return unless(f"PERSON#{person_id}", "PROFILE", "erasing", must_exist=True)
+def require_person(person_id: str) -> Write:
+    """The condition that a person exists and is not being erased."""
+    return require_without(f"PERSON#{person_id}", "PROFILE", "erasing", must_exist=True)
 
 
 def struct(item: Item, kind: type[S]) -> S:
-    """Read a thing back from its item."""
+    """Convert an item to a Struct."""
     return msgspec.convert(item, kind)
 
 
 def person(person: Person, shards: int) -> Item:
-    """Lay out a person."""
+    """Convert a person."""
     return (
         key(f"PERSON#{person.person_id}", "PROFILE")
         | to_builtins(person)
         | {
             "listing_pk": f"PEOPLE#{shard(person.person_id, shards)}",
-            "listing_sk": listed_name(person),
+            "listing_sk": name_sort_key(person),
         }
     )
 
 
-def listed_name(person: Person) -> str:
-    """Give a person's place in the list of people: by name, and for namesakes by id."""
+def name_sort_key(person: Person) -> str:
+    """Return the sort key of a person in the list of people: name, then id."""
     return f"{_cut(fold(person.name))}{BEFORE_ID}{person.person_id}"
 
 
@@ -129,7 +128,7 @@ def _cut(text: str) -> str:
 
 
 def search_keys(person: Person) -> dict[tuple[str, str], Item]:
-    """Lay out what a search finds a person by: each word of the name with what follows it, and the code."""
+    """Return the items that a search finds a person by: each word of the name with the rest, and the code."""
     words = fold(person.name).split()
     texts = {" ".join(words[start:]) for start in range(min(len(words), WORDS))}
     if person.code:
@@ -139,17 +138,17 @@ def search_keys(person: Person) -> dict[tuple[str, str], Item]:
 
 
 def search_key(folded: str, suffix: str = "") -> tuple[str, str]:
-    """Give the partition and sort key under which a folded text is found."""
+    """Return the partition and sort key of a folded text."""
     return f"NAMES#{folded[0]}", f"{_cut(folded)}{suffix}"
 
 
 def code(code: str) -> tuple[str, str]:
-    """Give the key of the item that makes a code unique."""
+    """Return the key of the item that makes a code unique."""
     return f"CODE#{fold(code)}", "-"
 
 
 def face(face: Face) -> Item:
-    """Lay out a face; one that is not active is listed for the sweep."""
+    """Convert a face; one that is not active is listed for the sweep."""
     item = key(f"PERSON#{face.person_id}", f"FACE#{face.digest}") | to_builtins(face)
     if face.state is not FaceState.ACTIVE:
         item |= {"listing_pk": UNFINISHED, "listing_sk": f"{instant(face.since)}#{face.digest}"}
@@ -157,48 +156,48 @@ def face(face: Face) -> Item:
 
 
 def session(session: Session) -> Item:
-    """Lay out a liveness session, listed by the person it led to."""
+    """Convert a liveness session, listed by the person whom it recognised."""
     expires = int((session.created_at + SESSION_KEPT).timestamp())
     item = key(f"SESSION#{session.session_id}", "-") | to_builtins(session) | {"expires": expires}
     return item | _about(session.outcome.person_id if session.outcome else None, session.session_id)
 
 
 def _about(person_id: str | None, listing_sk: str) -> Item:
-    """List something that is kept for a while under the person it is about."""
+    """List a temporary item under the person whom it is about."""
     return {"listing_pk": f"ABOUT#{person_id}", "listing_sk": listing_sk} if person_id else {}
 
 
 def upload_key(upload_id: str) -> tuple[str, str]:
-    """Give the key of an upload that may still be used."""
+    """Return the key of an upload."""
     return f"UPLOAD#{upload_id}", "-"
 
 
 def upload(upload_id: str, expires: datetime) -> Item:
-    """Lay out an upload, listed by when its time is over."""
+    """Return the item of an upload, listed by when it expires."""
     item = key(*upload_key(upload_id)) | {"state": "open", "expires": int(expires.timestamp()) + 86_400}
     return item | {"listing_pk": UPLOADS, "listing_sk": f"{instant(expires)}#{upload_id}"}
 
 
 def punch_key(person_id: str, punch_id: str) -> tuple[str, str] | None:
-    """Give the key of a punch; None for what cannot be a punch's id."""
+    """Return the key of a punch; None if the id is not valid."""
     at = punch_instant(punch_id)
     return (f"PERSON#{person_id}", f"PUNCH#{instant(at)}#{punch_id}") if at else None
 
 
 def punch(punch: Punch) -> Item:
-    """Lay out a punch."""
+    """Convert a punch."""
     place = punch_key(punch.person_id, punch.punch_id)
     assert place  # noqa: S101 - the id is one of ours
     return key(*place) | to_builtins(punch)
 
 
 def day_key(person_id: str, work_day: date, shards: int) -> tuple[str, str]:
-    """Give the key of a person's work day."""
+    """Return the key of a person's work day."""
     return f"DAY#{work_day.isoformat()}#{shard(person_id, shards)}", f"PERSON#{person_id}"
 
 
 def day(day: DayRecord, shards: int) -> Item:
-    """Lay out a work day. The marks are one attribute: a month of everybody's is read at once."""
+    """Convert a work day. All events are one attribute, because a report reads a month of all people."""
     marks = msgspec.json.encode(day.marks).decode()
     return key(*day_key(day.person_id, day.work_day, shards)) | {"version": day.version, "marks": marks}
 
@@ -207,7 +206,7 @@ _marks = msgspec.json.Decoder(tuple[TimeEvent, ...])
 
 
 def read_day(item: Item) -> DayRecord:
-    """Read a work day back from its item."""
+    """Convert an item to a work day."""
     return DayRecord(
         person_id=item["sk"].removeprefix("PERSON#"),
         work_day=date.fromisoformat(item["pk"].split("#")[1]),
@@ -217,34 +216,34 @@ def read_day(item: Item) -> DayRecord:
 
 
 def settings(settings: Settings) -> Item:
-    """Lay out the settings: one document, read and written as a whole."""
+    """Convert the settings, stored as one document."""
     document = msgspec.json.encode(settings).decode()
     return key(*SETTINGS) | {"document": document, "version": settings.version}
 
 
 def read_settings(item: Item | None, defaults: Settings) -> Settings:
-    """Read the settings back; `defaults` hold until somebody sets something."""
+    """Convert an item to settings; `defaults` apply until an admin changes them."""
     return msgspec.json.decode(item["document"], type=Settings) if item else defaults
 
 
 def calendar_key(since: date) -> tuple[str, str]:
-    """Give the key of the calendar that is in force from a date."""
+    """Return the key of the calendar that takes effect on a date."""
     return "SETTINGS", f"CALENDAR#{since.isoformat()}"
 
 
 def calendar(since: date, calendar: Calendar) -> Item:
-    """Lay out a calendar of the history."""
+    """Convert a calendar of the history."""
     return key(*calendar_key(since)) | {"document": msgspec.json.encode(calendar).decode()}
 
 
 def read_calendar(item: Item) -> tuple[date, Calendar]:
-    """Read a calendar of the history back, with the date from which it is in force."""
+    """Convert an item to a calendar of the history and the date on which it takes effect."""
     since = date.fromisoformat(item["sk"].removeprefix("CALENDAR#"))
     return since, msgspec.json.decode(item["document"], type=Calendar)
 
 
 def leave(leave: LeaveRecord) -> Item:
-    """Lay out a leave, listed by its last day."""
+    """Convert leave, listed by its last day."""
     return (
         key(f"PERSON#{leave.person_id}", f"LEAVE#{leave.leave_id}")
         | to_builtins(leave)
@@ -253,45 +252,45 @@ def leave(leave: LeaveRecord) -> Item:
 
 
 def lock_key(what: str, who: str) -> tuple[str, str]:
-    """Give the key of the note that a kiosk or a person is locked out."""
+    """Return the key of the lock-out of a kiosk or a person."""
     return f"LOCK#{what}#{who}", "-"
 
 
 def stored_reply_key(place: str) -> tuple[str, str]:
-    """Give the key of what a request with an Idempotency-Key was answered."""
+    """Return the key of a stored reply."""
     return f"IDEMPOTENCY#{place}", "-"
 
 
 def stored_reply(place: str, reply: StoredReply, expires: datetime) -> Item:
-    """Lay out such an answer."""
+    """Convert a stored reply."""
     item = key(*stored_reply_key(place)) | to_builtins(reply) | {"expires": int(expires.timestamp())}
-    # `-` are those that may name anybody: whoever is erased is looked for in each.
+    # `-` lists the replies that may name any person: an erasure searches all of them.
     return item | ({"body": reply.body, **_about(reply.about or "-", place)} if reply.body else {})
 
 
 def consent(person_id: str, consent: Consent) -> Item:
-    """Lay out a consent by when it was recorded; one that is withdrawn takes the place of itself."""
+    """Convert a consent, by when it was recorded; withdrawing it replaces the item."""
     return key(f"PERSON#{person_id}", f"CONSENT#{instant(consent.recorded_at)}") | to_builtins(consent)
 
 
 def limit_key(what: str, who: str, window: int) -> tuple[str, str]:
-    """Give the key of a counter: how often somebody did something in a window of the clock."""
+    """Return the key of a counter of one window of time."""
     return f"LIMIT#{what}#{who}", str(window)
 
 
 def token_key(digest: str) -> tuple[str, str]:
-    """Give the key of a token by the SHA-256 of its secret."""
+    """Return the key of a token by the SHA-256 of its secret."""
     return f"TOKEN#{digest}", "-"
 
 
 def token(token: Token) -> Item:
-    """Lay out a token, listed by id; it expires in the table as well, if it does."""
+    """Convert a token, listed by id; the item expires with the token."""
     item = key(*token_key(token.digest)) | to_builtins(token)
     item |= {"listing_pk": TOKENS, "listing_sk": token.token_id}
     return item | ({"expires": int(token.expires_at.timestamp())} if token.expires_at else {})
 
 
 def audit_entry(entry: AuditEntry) -> Item:
-    """Lay out an audit entry by its month and instant."""
+    """Convert an audit entry, by its month and instant."""
     at = entry.at.astimezone(UTC)
     return key(f"AUDIT#{at:%Y-%m}", f"{instant(at)}#{entry.entry_id}") | to_builtins(entry)

@@ -1,4 +1,4 @@
-"""What is measured of one request or scheduled run: AWS calls, subjects and metrics by name."""
+"""Measurements of one request or scheduled run: AWS calls, subjects and metrics by name."""
 
 import hashlib
 from collections.abc import Iterator
@@ -9,21 +9,21 @@ from time import perf_counter
 import msgspec
 
 UNITS = {"MatchMargin": "Percent", "Similarity": "Percent", "Ms": "Milliseconds"}
-"""What is not counted."""
+"""The units of metrics that are values; all others are counts."""
 
 
 class Meter(msgspec.Struct):
-    """What is measured of one request or run of a schedule: AWS calls, marks and metrics by name.
+    """The measurements of one request or scheduled run.
 
-    `deadline_s` is after how many seconds no more calls to AWS are begun; None for a schedule, which may take
-    its time.
+    `deadline_s`: the seconds after which no more AWS calls are started; None for a schedule. `subjects` are
+    hashed ids.
     """
 
     began: float = msgspec.field(default_factory=perf_counter)
     deadline_s: float | None = None
     aws_calls: int = 0
     aws_ms: float = 0.0
-    marks: dict[str, str] = {}
+    subjects: dict[str, str] = {}
     metrics: dict[str, float] = {}
 
 
@@ -49,13 +49,13 @@ def record_aws_call(ms: float) -> None:
 
 
 def record_metric(name: str, value: float = 1) -> None:
-    """Note a metric: add to a count, or give a value of what `UNITS` names."""
+    """Record a metric: add to a count, or set the value of a metric in `UNITS`."""
     if meter := _current.get():
         meter.metrics[name] = value if name in UNITS else meter.metrics.get(name, 0) + value
 
 
 def record_subject(**ids: str) -> None:
-    """Note what the request is about, hashed."""
+    """Record the ids of what the request is about, hashed."""
     if meter := _current.get():
         for name, identifier in ids.items():
-            meter.marks[name] = hashlib.sha256(identifier.encode()).hexdigest()[:16]
+            meter.subjects[name] = hashlib.sha256(identifier.encode()).hexdigest()[:16]

@@ -1,7 +1,4 @@
-"""Everything that the table holds on one person, wherever it is: to show it, and to make it go.
-
-A gateway to the table, beside `Store`, `Ledger` and `Access`.
-"""
+"""Everything that the table stores about a person, for access and erasure."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
@@ -24,7 +21,7 @@ PSEUDONYMS = "PSEUDONYMS"
 
 
 class PersonalData:
-    """The table, as the places where something about a person can be."""
+    """The places of the table where data about a person can be."""
 
     def __init__(self, table: Table, *, shards: int) -> None:
         self._table = table
@@ -32,33 +29,33 @@ class PersonalData:
 
     # --- erasures -------------------------------------------------------------------------------
 
-    def begin(self, person: Person, erasure: Erasure) -> None:
-        """Put an erasure in the person's place, with their code and name gone; raises WriteConflict.
+    def start(self, person: Person, erasure: Erasure) -> None:
+        """Replace the profile of a person by an erasure, without code and name; raises WriteConflict.
 
-        From then on nothing more can be recorded of the person: each such write needs the profile.
+        Afterwards no more data of the person can be added, because each such write requires the profile.
         """
         codes = [delete(*items.code(person.code))] if person.code else []
         words = [delete(*place) for place in items.search_keys(person)]
         self._table.write(replace(_erasure(erasure), version=person.version), *codes, *words)
 
     def erasure(self, person_id: str) -> Erasure | None:
-        """Read the erasure of a person that is under way."""
+        """Return the unfinished erasure of a person; None if there is none."""
         item = self._table.get(f"PERSON#{person_id}", "PROFILE")
         return struct(item, Erasure) if item and "erasing" in item else None
 
     def erasures(self, before: datetime) -> list[Erasure]:
-        """Find the erasures that began before an instant and never ended."""
-        found = self._table.walk(ERASURES, index=LISTING, between=("0", instant(before)))
+        """List the unfinished erasures that started before an instant."""
+        found = self._table.query_all(ERASURES, index=LISTING, between=("0", instant(before)))
         return [struct(item, Erasure) for item in found]
 
-    def note(self, erasure: Erasure) -> None:
-        """Keep what an erasure found."""
+    def save(self, erasure: Erasure) -> None:
+        """Store what an erasure counted."""
         item = to_builtins(erasure)
         kept = {name: item[name] for name in ("found", "face_ids")}
         self._table.set(f"PERSON#{erasure.person_id}", "PROFILE", kept)
 
-    def end(self, erasure: Erasure) -> None:
-        """Drop an erasure that is complete; a pseudonym that has punches is noted for the retention."""
+    def finish(self, erasure: Erasure) -> None:
+        """Delete a complete erasure; a pseudonym with punches is listed for the retention."""
         writes = [delete(f"PERSON#{erasure.person_id}", "PROFILE")]
         if erasure.attendance == "anonymise" and erasure.found and erasure.found.punches:
             place = key(f"PERSON#{erasure.pseudonym}", "PSEUDONYM")
@@ -67,64 +64,64 @@ class PersonalData:
         self._table.write(*writes)
 
     def pseudonyms(self) -> list[str]:
-        """List the made-up ids under which attendance of erased people is kept."""
-        return [item["person_id"] for item in self._table.walk(PSEUDONYMS, index=LISTING)]
+        """List the pseudonyms under which the attendance of erased people is kept."""
+        return [item["person_id"] for item in self._table.query_all(PSEUDONYMS, index=LISTING)]
 
-    # --- what is about a person -------------------------------------------------------------------
+    # --- data about a person ----------------------------------------------------------------------
 
-    def own(self, person_id: str, prefix: str) -> list[tuple[str, str]]:
+    def keys(self, person_id: str, prefix: str) -> list[tuple[str, str]]:
         """List the keys of a person's own items of a kind (`LEAVE#`, `CONSENT#`, ...)."""
-        return _places(self._table.walk(f"PERSON#{person_id}", prefix=prefix))
+        return _places(self._table.query_all(f"PERSON#{person_id}", prefix=prefix))
 
-    def left(self, person_id: str) -> list[tuple[str, str]]:
-        """List the keys of what is left of a person, besides the erasure itself."""
-        own = _places(self._table.walk(f"PERSON#{person_id}"))
+    def remaining(self, person_id: str) -> list[tuple[str, str]]:
+        """List the keys of a person's own items except the erasure."""
+        own = _places(self._table.query_all(f"PERSON#{person_id}"))
         return [place for place in own if place[1] != "PROFILE"]
 
-    def kept(self, person_id: str) -> list[Item]:
-        """Read what is kept about a person for a while: sessions, and answers to repeated requests."""
-        return list(self._table.walk(f"ABOUT#{person_id}", index=LISTING))
+    def temporary_items(self, person_id: str) -> list[Item]:
+        """List the temporary items about a person: sessions and stored replies."""
+        return list(self._table.query_all(f"ABOUT#{person_id}", index=LISTING))
 
-    def answers(self) -> Iterator[Item]:
-        """Yield the kept answers that may name anybody."""
-        return self._table.walk("ABOUT#-", index=LISTING)
+    def stored_replies(self) -> Iterator[Item]:
+        """Yield the stored replies that may name any person."""
+        return self._table.query_all("ABOUT#-", index=LISTING)
 
-    def failures(self, person_id: str) -> list[tuple[str, str]]:
-        """List the counts of failed punches and the lock of a person."""
-        counts = _places(self._table.walk(f"LIMIT#failed-person#{person_id}"))
+    def failure_keys(self, person_id: str) -> list[tuple[str, str]]:
+        """List the keys of a person's counters of failed punches and lock-out."""
+        counts = _places(self._table.query_all(f"LIMIT#failed-person#{person_id}"))
         return [*counts, items.lock_key("person", person_id)]
 
     def uploads(self, person_id: str) -> list[str]:
-        """List the uploads that were used for a person and are not removed yet."""
-        found = self._table.walk(items.UPLOADS, index=LISTING)
+        """List the uploads that were used for a person and are not deleted yet."""
+        found = self._table.query_all(items.UPLOADS, index=LISTING)
         return [item["pk"].removeprefix("UPLOAD#") for item in found if item.get("about") == person_id]
 
     def punches(self, person_id: str, before: date | None = None) -> Iterator[Punch]:
-        """Yield a person's punches, those of work days before a date if one is given."""
-        for item in self._table.walk(f"PERSON#{person_id}", prefix="PUNCH#"):
+        """Yield a person's punches, or only those of work days before a date."""
+        for item in self._table.query_all(f"PERSON#{person_id}", prefix="PUNCH#"):
             punch = struct(item, Punch)
             if before and punch.at.date().toordinal() > before.toordinal() + 2:
                 return  # a work day lies within two days of the date of its punches
             if before is None or punch.work_day < before:
                 yield punch
 
-    def remove(self, places: Iterable[tuple[str, str]]) -> None:
-        """Remove items; those that are not there are fine."""
+    def delete(self, places: Iterable[tuple[str, str]]) -> None:
+        """Delete items if they exist."""
         self._in_transactions([delete(*place)] for place in places)
 
     def remove_attendance(self, person_id: str, punches: Iterable[Punch]) -> tuple[int, int]:
-        """Remove punches and the work days they are of; gives how many of each."""
+        """Delete punches and their work days; returns how many of each."""
         found = list(punches)
         days = {punch.work_day for punch in found}
-        # The days first: they are found by the punches.
+        # Work days first: after a crash they can only be found by the punches.
         self._in_transactions([delete(*self._day(person_id, day))] for day in days)
         self._in_transactions([delete(*_place(punch))] for punch in found)
         return len(found), len(days)
 
     def move_attendance(self, person_id: str, pseudonym: str, punches: Iterable[Punch]) -> None:
-        """Put punches and their work days under a made-up id, without whatever leads to the person."""
+        """Move punches and their work days to a pseudonym, without anything that identifies the person."""
         found = list(punches)
-        # The days first: they are found by the punches.
+        # Work days first: after a crash they can only be found by the punches.
         days = sorted({punch.work_day for punch in found})
         there = self._table.get_many(self._day(person_id, day) for day in days)
         records = map(items.read_day, there.values())
@@ -143,7 +140,7 @@ class PersonalData:
         return items.day_key(person_id, work_day, self._shards)
 
     def _in_transactions(self, groups: Iterable[list[Write]]) -> None:
-        """Write groups, each whole or not at all, as many to a transaction as there is room for."""
+        """Write groups, each of them atomic, as many per transaction as fit."""
         waiting = iter(groups)
         while some := list(islice(waiting, 50)):  # of at most two writes each
             self._table.write(*(write for group in some for write in group))

@@ -8,19 +8,19 @@ from chalicelib.aws.items import lock_key
 
 
 class RateLimits:
-    """Counts what callers do in windows of the clock, and locks out who failed too often."""
+    """Counts requests in fixed windows of time, and locks out callers and people."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
     def count(self, what: str, who: str, window_s: int, now: datetime) -> tuple[int, int]:
-        """Count one more; gives how many this window of the clock has, and the seconds that it has left."""
-        number, spent = divmod(int(now.timestamp()), window_s)
-        left = window_s - spent
+        """Count a request; returns the count of the current window and the seconds until it ends."""
+        number, elapsed = divmod(int(now.timestamp()), window_s)
+        left = window_s - elapsed
         expires = int(now.timestamp()) + left + 3600
         return self._table.count(f"LIMIT#{what}#{who}", str(number), expires), left
 
     def lock(self, what: str, who: str, lock_s: int, now: datetime) -> None:
-        """Lock somebody out for some seconds."""
+        """Lock a kiosk or a person out for some seconds."""
         until = math.ceil(now.timestamp()) + lock_s
         self._table.write(put(key(*lock_key(what, who)) | {"until": until, "expires": until}))

@@ -11,14 +11,14 @@ from chalicelib.domain.errors import WriteConflict
 
 
 class SigningKey:
-    """The key with which cursors are signed and ids are masked; made when it is first needed."""
+    """The key that signs cursors and masks ids; created at its first use."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
     @cached_property
     def secret(self) -> bytes:
-        """The site's own key; made when it is first needed."""
+        """The secret of the site; created at its first use."""
         fresh = {"key": secrets.token_bytes(32)}
         try:
             self._table.write(insert(key(*SECRET) | fresh))
@@ -32,6 +32,6 @@ class SigningKey:
         """Sign a text with the site's key: 128 bits."""
         return hmac.digest(self.secret, text.encode(), hashlib.sha256)[:16]
 
-    def masked(self, identifier: str) -> str:
-        """Give a name that stands for an id and does not lead back to it; the same each time."""
+    def mask(self, identifier: str) -> str:
+        """Return a pseudonym of an id that does not reveal it; the same each time."""
         return self.sign(f"mask {identifier}").hex()

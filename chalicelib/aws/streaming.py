@@ -18,7 +18,7 @@ _ONLY_STREAMING = json.dumps(
 
 
 class StreamingCredentials(Struct, frozen=True):
-    """Temporary AWS credentials that may do nothing but stream a video to Rekognition."""
+    """Temporary AWS credentials that can only stream a liveness video to Rekognition."""
 
     access_key_id: str
     secret_access_key: str
@@ -30,15 +30,15 @@ class StreamingCredentials(Struct, frozen=True):
         return f"StreamingCredentials(access_key_id={self.access_key_id!r}, ...)"
 
 
-class Stream(Struct, frozen=True):
-    """Where and how the camera component streams; `endpoint` is null for AWS's own."""
+class StreamingAccess(Struct, frozen=True):
+    """What the liveness component needs to stream; `endpoint` is null for AWS's own."""
 
     endpoint: str | None
     credentials: StreamingCredentials
 
 
 class Streaming:
-    """Who lends the streaming credentials: a role, through a boto3 STS client."""
+    """Issues streaming credentials of a role, through a boto3 STS client."""
 
     def __init__(self, client: "STSClient", role: str, region: str, endpoint: str | None) -> None:
         self._client = client
@@ -46,8 +46,8 @@ class Streaming:
         self._endpoint = endpoint
         self.region = region
 
-    def issue(self) -> Stream | None:
-        """Give credentials for 15 minutes (AWS's least); None where the stage has no role for it."""
+    def issue(self) -> StreamingAccess | None:
+        """Issue credentials for 15 minutes (AWS's minimum); None if the stage has no role for them."""
         if not self._role:
             return None
         reply = self._client.assume_role(
@@ -56,8 +56,8 @@ class Streaming:
             DurationSeconds=900,
             Policy=_ONLY_STREAMING,
         )
-        lent = reply["Credentials"]
+        issued = reply["Credentials"]
         credentials = StreamingCredentials(
-            lent["AccessKeyId"], lent["SecretAccessKey"], lent["SessionToken"], lent["Expiration"]
+            issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"], issued["Expiration"]
         )
-        return Stream(self._endpoint, credentials)
+        return StreamingAccess(self._endpoint, credentials)

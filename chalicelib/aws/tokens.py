@@ -20,27 +20,27 @@ class TokenStore:
         self._table.write(insert(items.token(token)))
 
     def find(self, digest: str) -> Token | None:
-        """Find a token by the SHA-256 of what was shown."""
+        """Return a token by the SHA-256 digest of its secret; None if there is none."""
         item = self._table.get(f"TOKEN#{digest}", "-")
         return struct(item, Token) if item else None
 
     def all(self) -> list[Token]:
-        """Read all tokens, oldest first."""
-        found = [struct(item, Token) for item in self._table.walk(items.TOKENS, index=LISTING)]
+        """Return all tokens, oldest first."""
+        found = [struct(item, Token) for item in self._table.query_all(items.TOKENS, index=LISTING)]
         return sorted(found, key=lambda token: (token.created_at, token.token_id))
 
     def remove(self, token: Token, *, staying: Token | None = None) -> bool:
-        """Remove a token if `staying` is there to stay; says whether both were there.
+        """Remove a token, provided that `staying` exists; returns whether it was removed.
 
-        Two that are removed at once, each counting on the other, cannot both go: one transaction fails.
+        Of two removals at once that each rely on the other token, one transaction fails.
         """
-        kept = [require(f"TOKEN#{staying.digest}", "-")] if staying else []
+        conditions = [require(f"TOKEN#{staying.digest}", "-")] if staying else []
         try:
-            self._table.write(delete(f"TOKEN#{token.digest}", "-", must_exist=True), *kept)
+            self._table.write(delete(f"TOKEN#{token.digest}", "-", must_exist=True), *conditions)
         except WriteConflict:
             return False
         return True
 
-    def touch(self, token: Token, now: datetime) -> None:
-        """Note that a token was used, unless it is gone."""
+    def set_last_used(self, token: Token, now: datetime) -> None:
+        """Record when a token was last used, if it still exists."""
         self._table.set(f"TOKEN#{token.digest}", "-", {"last_used_at": now.isoformat()})

@@ -5,11 +5,11 @@ from typing import Literal
 
 from msgspec import Struct
 
-AttendanceOf = Literal["anonymise", "remove"]
+AttendanceHandling = Literal["anonymise", "remove"]
 
 
-class Removed(Struct, frozen=True):
-    """How much of each there was."""
+class ErasedCounts(Struct, frozen=True):
+    """How many items of each kind existed when the erasure began."""
 
     faces: int = 0
     photos: int = 0
@@ -32,7 +32,7 @@ class Erasure(Struct, frozen=True, kw_only=True):
 
     person_id: str
     erasing: datetime
-    attendance: AttendanceOf
+    attendance: AttendanceHandling
     pseudonym: str
     face_ids: tuple[str, ...] = ()
-    found: Removed | None = None
+    found: ErasedCounts | None = None

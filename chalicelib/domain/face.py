@@ -41,7 +41,7 @@ class Face(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FaceView(Struct, frozen=True, kw_only=True):
-    """An enrolled face as callers see it; the figures are Rekognition's, in percent."""
+    """An enrolled face. `confidence`, `brightness` and `sharpness` are Rekognition's, in percent."""
 
     face_id: str
     person_id: str

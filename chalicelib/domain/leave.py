@@ -10,7 +10,7 @@ from chalicelib.domain.workday import Leave
 
 
 class NewLeave(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Days on which a person is excused, both ends included, or one `half` of each of them."""
+    """A leave to create: dates from `since` to `until` inclusive, or one `half` of each."""
 
     since: date
     until: date
@@ -19,7 +19,7 @@ class NewLeave(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class LeaveRecord(Struct, frozen=True, kw_only=True):
-    """A leave as stored and shown."""
+    """A leave: the dates from `since` to `until` inclusive, or one `half` of each."""
 
     leave_id: str
     person_id: str

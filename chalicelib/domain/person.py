@@ -36,7 +36,10 @@ class Status(StrEnum):
 
 
 class NewConsent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """That a person agreed to be recognised by their face: to which text, in which language, when and how."""
+    """A person's consent to face recognition: to which text, in which language, how and when.
+
+    `given_at` defaults to now.
+    """
 
     text_version: Annotated[str, Meta(min_length=1, max_length=40, examples=["2026-11"])]
     language: Annotated[
@@ -47,7 +50,7 @@ class NewConsent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Consent(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A consent as stored; `recorded_by` is the token, and `withdrawn_at` says that it holds no more."""
+    """A recorded consent. `recorded_by` is the id of a token; `withdrawn_at` is set once it was withdrawn."""
 
     text_version: str
     language: str
@@ -59,7 +62,7 @@ class Consent(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class NewPerson(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A person to be made. `code` is unique without regard to case; `since` is the first day due."""
+    """A person to create. `code` must be unique, ignoring case; `since` is the first date expected."""
 
     name: Name
     code: Code | None = None
@@ -71,7 +74,7 @@ class NewPerson(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class PersonChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to change of a person; what is left out stays, null takes away."""
+    """The fields to update. Fields left out are kept; null clears a field."""
 
     name: Name | UnsetType = UNSET
     code: Code | UnsetType | None = UNSET
@@ -121,7 +124,7 @@ class Person(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PersonView(Struct, frozen=True, kw_only=True):
-    """A person as callers see them; `faces` is how many photos they can be recognised by."""
+    """A person. `faces` is the number of enrolled faces; `since` and `until` are dates, both inclusive."""
 
     person_id: str
     name: str

@@ -1,6 +1,7 @@
 """Photos: JPEG or PNG files as they were sent, and the limits they must keep."""
 
 import hashlib
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -24,7 +25,7 @@ MOST_PIXELS = 8192 * 8192
 """Most pixels of a photo: cameras of 64 megapixels have fewer. More is a mistake or an image bomb."""
 
 
-class Photo(Struct, frozen=True):
+class Photo(Struct, frozen=True, dict=True):
     """A JPEG or PNG file as it was sent, never re-encoded; `key` says where in S3 it is, if it is."""
 
     content: bytes
@@ -35,7 +36,7 @@ class Photo(Struct, frozen=True):
         """Keep the picture out of logs and traces."""
         return f"Photo({len(self.content)} bytes, {self.content_type!r})"
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """What the photo is called in the table and in S3: 128 bits of its SHA-256, in hex."""
         return hashlib.sha256(self.content).hexdigest()[:32]

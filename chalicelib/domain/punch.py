@@ -15,7 +15,7 @@ Reason = Annotated[str, Meta(min_length=1, max_length=500)]
 
 
 class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Why a punch was believed: the scores and the limits that held at that moment."""
+    """Why a punch was accepted: the scores, and the thresholds in force at that moment, in percent."""
 
     similarity: float
     similarity_threshold: float

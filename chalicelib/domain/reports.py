@@ -11,7 +11,16 @@ from msgspec import Struct
 
 from chalicelib.domain.schedule import Half, Schedule
 from chalicelib.domain.spreadsheets import Row
-from chalicelib.domain.workday import STATES, Day, Entry, Leave, Member, State, TimeEvent, person_day
+from chalicelib.domain.workday import (
+    STATES,
+    Leave,
+    Member,
+    State,
+    TimeEvent,
+    TimesheetPunch,
+    WorkDay,
+    person_day,
+)
 
 MAX_DAYS = 366  # a leap year
 
@@ -51,8 +60,8 @@ MarksOfDates = Mapping[date, Sequence[TimeEvent]]
 LeavesOfPerson = Mapping[str, Sequence[Leave]]
 
 
-class Counts(Struct, frozen=True):
-    """How many people of a roster are in each state; they add up to `total`. `at_work` are in now."""
+class RosterCounts(Struct, frozen=True):
+    """The number of people in each state; the states add up to `total`. `at_work` people are in now."""
 
     total: int
     at_work: int
@@ -68,7 +77,7 @@ class Counts(Struct, frozen=True):
 
 
 class RosterRow(Struct, frozen=True):
-    """Where one person is on a date; instants carry the offset of the day's zone."""
+    """The state of one person on a date. Times carry the offset of the day's zone; minutes are whole."""
 
     person_id: str
     name: str
@@ -92,15 +101,15 @@ class Roster(Struct, frozen=True):
     """Every person who could be at work on a date, in the order given, and the counts."""
 
     date: date
-    counts: Counts
+    counts: RosterCounts
     items: list[RosterRow]
 
 
-class Totals(Struct, frozen=True):
+class TimesheetTotals(Struct, frozen=True):
     """Sums over the days of a timesheet.
 
-    `attended_days` are all with a counted punch, `late_days` and `half_days` among them; `open_days`
-    miss a punch. `leave_days` counts a half as 0.5.
+    `attended_days` are the days with a counted punch, `late_days` and `half_days` included. `open_days`
+    lack a punch. Half a day of leave counts as 0.5 in `leave_days`.
     """
 
     attended_days: int
@@ -119,7 +128,7 @@ class Totals(Struct, frozen=True):
 
 
 class Timesheet(Struct, frozen=True):
-    """One person's days from `since` to `until` inclusive, oldest first, with their totals."""
+    """The days of one person from `since` to `until` inclusive, oldest first, with their totals."""
 
     person_id: str
     name: str
@@ -127,19 +136,19 @@ class Timesheet(Struct, frozen=True):
     group: str | None
     since: date
     until: date
-    totals: Totals
-    days: list[Day]
+    totals: TimesheetTotals
+    days: list[WorkDay]
 
 
-class SheetRow(Struct, frozen=True):
-    """One person's line of the monthly sheet: a mark for each date (LETTERS, `?` added if open)."""
+class MonthlySheetRow(Struct, frozen=True):
+    """One person in the monthly sheet: a mark for each date, `?` added if a punch is missing, and totals."""
 
     person_id: str
     name: str
     code: str | None
     group: str | None
     marks: list[str]
-    totals: Totals
+    totals: TimesheetTotals
 
 
 def roster(
@@ -186,7 +195,7 @@ def roster(
             )
         )
     del found["inactive"]
-    return Roster(on, Counts(total=len(items), at_work=at_work, **found), items)
+    return Roster(on, RosterCounts(total=len(items), at_work=at_work, **found), items)
 
 
 def timesheet(
@@ -221,7 +230,7 @@ def sheet(
     *,
     leaves: LeavesOfPerson,
     now: datetime,
-) -> Iterator[SheetRow]:
+) -> Iterator[MonthlySheetRow]:
     """Yield the monthly sheet, a row a person; `marks` are by person id, then by work day."""
     nothing: MarksOfDates = {}
     for member in members:
@@ -229,7 +238,7 @@ def sheet(
         off = leaves.get(member.person_id, ())
         made = timesheet(schedule, member, since, until, own, leaves=off, now=now)
         letters = [LETTERS[day.state] + "?" * day.open for day in made.days]
-        yield SheetRow(member.person_id, member.name, member.code, member.group, letters, made.totals)
+        yield MonthlySheetRow(member.person_id, member.name, member.code, member.group, letters, made.totals)
 
 
 def dates(since: date, until: date) -> list[date]:
@@ -243,10 +252,10 @@ def dates(since: date, until: date) -> list[date]:
     return [since + timedelta(days=n) for n in range(days)]
 
 
-def totals(days: Sequence[Day]) -> Totals:
+def totals(days: Sequence[WorkDay]) -> TimesheetTotals:
     """Add up days of one person or of many."""
     states = [day.state for day in days]
-    return Totals(
+    return TimesheetTotals(
         attended_days=sum(states.count(state) for state in ("present", "left", "late", "half_day")),
         late_days=states.count("late"),
         half_days=states.count("half_day"),
@@ -307,7 +316,7 @@ def timesheet_table(sheets: Iterable[Timesheet]) -> Iterator[Row]:
         )
 
 
-def sheet_table(since: date, until: date, rows: Iterable[SheetRow]) -> Iterator[Row]:
+def sheet_table(since: date, until: date, rows: Iterable[MonthlySheetRow]) -> Iterator[Row]:
     """Lay the monthly sheet out as a table: people down, dates across, then totals and a legend."""
     days = dates(since, until)
     one_month = (since.year, since.month) == (until.year, until.month)
@@ -350,7 +359,7 @@ def _leave(kind: str | None, half: Half | None) -> str | None:
     return f"{kind} ({half} half)" if half else kind
 
 
-def _punch(entry: Entry) -> str:
+def _punch(entry: TimesheetPunch) -> str:
     shown = f"{entry.at:%H:%M} {entry.direction}"
     if entry.source == "manual":
         shown += " manual"

@@ -53,14 +53,14 @@ _NOT_PLACES = {"localtime", "posixrules", "Factory"}
 
 
 class Shift(Struct, frozen=True, forbid_unknown_fields=True):
-    """Hours that people are due, on the weekdays on which the shift begins.
+    """Working hours, on the weekdays on which the shift starts.
 
-    When `ends` is not after `starts` the shift ends on the next day. Arriving up to `grace_minutes`
-    after the start is on time, later is late; more than `half_day_after_minutes` after it is half a
-    day. Leaving up to `early_grace_minutes` before the end is not early. `break_minutes` are unpaid:
-    taken off once when more than `break_after_minutes` were worked, less any time punched out during
-    the shift's hours. `cutoff` is when one work day ends and the next begins; left out, it is the
-    site's, or half-way between end and start for a shift that runs to midnight, past it or over the site's.
+    If `ends` is not after `starts`, the shift ends on the next day. An arrival up to `grace_minutes` after
+    the start is on time, a later one is late, and one more than `half_day_after_minutes` after it makes
+    half a day. Leaving up to `early_grace_minutes` before the end is not early. `break_minutes` are unpaid:
+    they are deducted once if more than `break_after_minutes` were worked, less any time punched out during
+    the shift. `cutoff` is when the next work day starts. By default it is the site's; for a shift that runs
+    to or past midnight, or past the site's cut-off, it is half-way between the shift's end and its start.
     """
 
     starts: WallClock
@@ -75,16 +75,16 @@ class Shift(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Holiday(Struct, frozen=True, forbid_unknown_fields=True):
-    """A date on which nobody is due; work done on it is overtime."""
+    """A date on which nobody is expected; all work on it is overtime."""
 
     date: date
     name: Annotated[str, Meta(min_length=1, max_length=100)]
 
 
 class Calendar(Struct, frozen=True, forbid_unknown_fields=True):
-    """A site's clock and calendar: IANA zone, cut-off, shifts by name, holidays.
+    """A site's time zone (IANA), cut-off, shifts by name, and holidays.
 
-    People without a shift of their own, or with one that is gone, have `default_shift`.
+    `default_shift` applies to people without a shift, or with one that no longer exists.
     """
 
     zone: Annotated[str, Meta(min_length=1, max_length=64, examples=["Asia/Ho_Chi_Minh"])] = (

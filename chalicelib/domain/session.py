@@ -12,7 +12,7 @@ SessionId = Annotated[str, Meta(pattern=f"^[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0
 
 
 class SessionState(StrEnum):
-    """A liveness session is spent once."""
+    """Whether a liveness session has been used; it can be used once."""
 
     ISSUED = "issued"
     USED = "used"

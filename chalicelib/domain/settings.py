@@ -24,11 +24,11 @@ Days = Annotated[int, Meta(ge=1, le=36_500)]
 
 
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How often is too often; counted in the table, so that it holds across all Lambdas.
+    """Rate limits and lockouts.
 
-    Sessions and enrolments are per token, unknown tokens per address, each in a minute by the clock. So
-    many failed punches within a window lock a kiosk, or a person, out. Amazon advises 5 failures in 3
-    minutes and half an hour for a person; a kiosk serves many.
+    Sessions and enrolments are limited per token, unknown tokens per address, each per minute. A kiosk or a
+    person is locked out for `..._lock_s` seconds after `..._failures` failed punches within `..._window_s`
+    seconds. For a person, Amazon recommends 5 failures in 3 minutes and half an hour; a kiosk serves many.
     """
 
     sessions_per_minute: Count = 30
@@ -43,11 +43,11 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How many days things are kept.
+    """How many days data is kept.
 
-    Faces and photos: from the day a person became inactive or left. Liveness: whatever a session left.
-    Punches with their work days, and audit entries: from the day they were made. The audit is kept for a
-    month at least: nobody rubs out today what they did yesterday.
+    Faces and photos: counted from the day a person became inactive or left. Liveness images: from the
+    session. Punches with their work days, and audit entries: from the day they were created. Audit entries
+    are kept for at least 30 days, so that nobody can erase their traces.
     """
 
     photos_days: Days = 30
@@ -57,12 +57,13 @@ class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One site's rules.
+    """The settings of a site.
 
-    `calendar` says where and when people are due and when a new work day begins.
-    `similarity_threshold`, `margin` (to the second-best person) and `liveness_threshold`
-    are percent; see docs/decisions.md for where the defaults come from. `name_order` tells which word
-    of a name a kiosk greets by: the last of "Nguyễn Văn Ánh", the first of "Ada Lovelace".
+    `calendar` holds the zone, shifts and holidays. `similarity_threshold`, `liveness_threshold` and
+    `margin` (least distance to the second-best person) are in percent. `photo_punch` allows punches by a
+    photo without liveness. A punch within `duplicate_window_s` seconds of the last one is a duplicate.
+    `name_order` selects the given name with which a kiosk greets: the last word of "Nguyễn Văn Ánh", the
+    first of "Ada Lovelace". `version` must be the current one; it increases with each change.
     """
 
     calendar: Calendar

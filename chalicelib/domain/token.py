@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class Role(StrEnum):
-    """What a token is for."""
+    """The role of a token, which decides its scopes."""
 
     KIOSK = "kiosk"
     VIEWER = "viewer"

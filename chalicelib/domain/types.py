@@ -28,14 +28,14 @@ T = TypeVar("T")
 
 
 class Page(Struct, Generic[T], frozen=True):
-    """A part of a list; `next_cursor` asks for the next part and is null at the end."""
+    """One page of a list; `next_cursor` is the cursor of the next page, null on the last."""
 
     items: list[T]
     next_cursor: str | None
 
 
-class Link(Struct, frozen=True):
-    """A signed URL that works until `expires_at`."""
+class SignedLink(Struct, frozen=True):
+    """A signed URL that is valid until `expires_at`."""
 
     url: str
     expires_at: datetime

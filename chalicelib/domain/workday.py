@@ -93,11 +93,11 @@ class Member(Struct, frozen=True):
     until: date | None = None
 
 
-class Entry(Struct, frozen=True):
-    """A mark as a timesheet shows it.
+class TimesheetPunch(Struct, frozen=True):
+    """A punch in a timesheet.
 
-    `at` carries the offset of the day's zone. A mark that is not `counted` was superseded, is a
-    correction that voids or belongs to another work day; its `direction` is as it was asked for.
+    `at` carries the offset of the day's zone. A punch that is not `counted` was superseded, voids another,
+    or belongs to another work day; its `direction` is then the requested one.
     """
 
     id: str
@@ -110,24 +110,24 @@ class Entry(Struct, frozen=True):
     void: bool = False
 
 
-class Pair(Struct, frozen=True):
-    """From an in to the out after it, in whole minutes of real time; None where one is missing."""
+class WorkInterval(Struct, frozen=True):
+    """The time from an in to the next out, in whole elapsed minutes; None where the punch is missing."""
 
     in_at: datetime | None
     out_at: datetime | None
     minutes: int
 
 
-class Day(Struct, frozen=True):
+class WorkDay(Struct, frozen=True):
     """One person's work day.
 
-    State without punches: `expected` until the grace has passed, then `absent`; `leave`, `holiday`,
-    `day_off`, or `inactive`. With punches: `half_day` or `late` by the arrival, otherwise `left` once
-    the last punch is an out and `present` until then. `at_work`: in, and the day is not over.
-    `open`: a punch is missing. `late_minutes` and `early_minutes` count from the shift's start and end,
-    rounded down, but are at least 1 when the person was late or early; `worked_minutes` is the sum of
-    the pairs less `break_minutes`; `overtime_minutes` is what of it exceeds `expected_minutes`.
-    `leave` and `leave_half` are shown whatever the state.
+    `state` without punches: `expected` until the grace period ends, then `absent`; or `leave`, `holiday`,
+    `day_off`, `inactive`. With punches: `half_day` or `late` by the arrival, otherwise `left` after a last
+    punch out and `present` until then. `at_work`: punched in, and the day is not over. `open`: a punch is
+    missing. `late_minutes` and `early_minutes` are counted from the shift's start and end and rounded down,
+    but are at least 1 if the person was late or early. `worked_minutes` is the sum of `pairs` less
+    `break_minutes`; `overtime_minutes` is the part of it above `expected_minutes`. `leave` and `leave_half`
+    are shown in any state.
     """
 
     date: date
@@ -147,8 +147,8 @@ class Day(Struct, frozen=True):
     holiday: str | None = None
     leave: str | None = None
     leave_half: Half | None = None
-    pairs: tuple[Pair, ...] = ()
-    punches: tuple[Entry, ...] = ()
+    pairs: tuple[WorkInterval, ...] = ()
+    punches: tuple[TimesheetPunch, ...] = ()
 
 
 def person_day(
@@ -159,7 +159,7 @@ def person_day(
     *,
     leaves: Sequence[Leave] = (),
     now: datetime,
-) -> Day:
+) -> WorkDay:
     """Judge a person's date by the calendar, in the zone in which the day's first punch was made."""
     zone = marks[0].zone if marks else None
     if any(mark.zone != zone for mark in marks):
@@ -177,7 +177,7 @@ def day(
     leave: Leave | None = None,
     employed: bool = True,
     now: datetime,
-) -> Day:
+) -> WorkDay:
     """Judge a date: `marks` are one person's, in any order; those of other days only correct.
 
     Someone who was there is judged like anybody, `employed` or not.
@@ -188,7 +188,7 @@ def day(
     expected = 0 if excused else shift_day.expected_minutes
     punches, counted = _entries(shift_day, marks) if marks else ((), [])
     if not counted:
-        return Day(
+        return WorkDay(
             date=shift_day.date,
             zone=shift_day.zone,
             shift=shift_day.shift,
@@ -221,7 +221,7 @@ def day(
         short = shift_day.ends_s - last_s
         if short > shift_day.rules.early_grace_minutes * 60:
             early = max(short // 60, 1)
-    return Day(
+    return WorkDay(
         date=shift_day.date,
         zone=shift_day.zone,
         shift=shift_day.shift,
@@ -332,52 +332,56 @@ def _with_directions(
 
 def _entries(
     shift_day: ShiftDay, marks: Sequence[TimeEvent]
-) -> tuple[tuple[Entry, ...], list[tuple[int, Entry]]]:
+) -> tuple[tuple[TimesheetPunch, ...], list[tuple[int, TimesheetPunch]]]:
     """Give all entries in order of time, and those that count, each with its second since 1970."""
     clock = shift_day.clock
     fixed = isinstance(clock, timezone)
-    entries: list[Entry] = []
-    counted: list[tuple[int, Entry]] = []
+    entries: list[TimesheetPunch] = []
+    counted: list[tuple[int, TimesheetPunch]] = []
     for mark, way, by in _with_directions(marks, shift_day.date):
         at = mark.at
         # At a fixed offset, the difference of two entries stays real time.
         local = at.astimezone(clock if fixed else _fixed(at.astimezone(clock).utcoffset()))
         if way is not None:
-            entry = Entry(mark.id, local, way, mark.source, True, mark.supersedes)
+            entry = TimesheetPunch(mark.id, local, way, mark.source, True, mark.supersedes)
             since = at - _EPOCH
             counted.append((since.days * 86400 + since.seconds, entry))
         else:
-            entry = Entry(mark.id, local, mark.direction, mark.source, False, mark.supersedes, by, mark.void)
+            entry = TimesheetPunch(
+                mark.id, local, mark.direction, mark.source, False, mark.supersedes, by, mark.void
+            )
         entries.append(entry)
     return tuple(entries), counted
 
 
-def _pairs(shift_day: ShiftDay, counted: list[tuple[int, Entry]]) -> tuple[list[Pair], int, int]:
+def _pairs(
+    shift_day: ShiftDay, counted: list[tuple[int, TimesheetPunch]]
+) -> tuple[list[WorkInterval], int, int]:
     """Pair each in with the out after it.
 
     Also gives the minutes in all pairs, and those between an out and the next in during the shift's
     hours. People see seconds at most, so the rules count whole ones.
     """
-    pairs: list[Pair] = []
-    entered: Entry | None = None
+    pairs: list[WorkInterval] = []
+    entered: TimesheetPunch | None = None
     entered_s = gone_s = total = away = 0
     for second, entry in counted:
         if entry.direction == "in":
             if entered is not None:
-                pairs.append(Pair(entered.at, None, 0))
+                pairs.append(WorkInterval(entered.at, None, 0))
             elif gone_s:
                 away += max(min(second, shift_day.ends_s) - max(gone_s, shift_day.starts_s), 0) // 60
             entered, entered_s = entry, second
         elif entered is None:
-            pairs.append(Pair(None, entry.at, 0))
+            pairs.append(WorkInterval(None, entry.at, 0))
             gone_s = second
         else:
             minutes = (second - entered_s) // 60
-            pairs.append(Pair(entered.at, entry.at, minutes))
+            pairs.append(WorkInterval(entered.at, entry.at, minutes))
             total += minutes
             entered, gone_s = None, second
     if entered is not None:
-        pairs.append(Pair(entered.at, None, 0))
+        pairs.append(WorkInterval(entered.at, None, 0))
     return pairs, min(total, _DAY_MINUTES), away
 
 

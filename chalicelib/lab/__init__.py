@@ -1,1 +1,1 @@
-"""The routes of the lab this grew out of, over the same use cases."""
+"""The routes of the lab that Rollcall grew from, on top of the same use cases."""

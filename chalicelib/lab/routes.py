@@ -1,14 +1,14 @@
-"""The routes of the lab: its shapes, its texts and its front end's habits, over our use cases.
+"""The routes of the lab, with its request and response formats, on top of our use cases.
 
-The lab's `ExternalImageId` is `<person id>_<name>` here: its pages show what follows the first
-underscore, and send the whole back as an opaque handle.
+The lab's `ExternalImageId` is `<person id>_<name>` here: its pages show the part after the first underscore
+and send the whole back as an opaque handle.
 """
 
 import base64
 import binascii
 import re
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -18,7 +18,7 @@ from chalicelib.aws.attendance_store import AttendanceStore
 from chalicelib.aws.bucket import Bucket
 from chalicelib.aws.collection import FaceCollection
 from chalicelib.aws.directory import Directory
-from chalicelib.aws.items import listed_name
+from chalicelib.aws.items import name_sort_key
 from chalicelib.aws.rate_limits import RateLimits
 from chalicelib.domain.errors import (
     FaceBelongsToAnother,
@@ -60,7 +60,7 @@ from chalicelib.services import enrolment, liveness_sessions, punching
 from chalicelib.services.limits import count_request
 from chalicelib.services.punching import SessionResult
 from chalicelib.web import bodies
-from chalicelib.web.request import ErrorBody, Request, status_of
+from chalicelib.web.request import Request, status_of
 
 Body = dict[str, Any]
 
@@ -80,7 +80,7 @@ _UNKNOWN = "You are verified as a live person, but your face is not in our syste
 _NOT_LIVE = "Liveness verification failed. Please try again."
 
 
-MISSING_SESSION = InvalidRequest("Missing session ID")
+MISSING_SESSION = "Missing session ID"
 
 
 _DATA_URL = re.compile("\\Adata:[A-Za-z0-9/+.-]{0,100};base64,")
@@ -89,10 +89,10 @@ _DATA_URL = re.compile("\\Adata:[A-Za-z0-9/+.-]{0,100};base64,")
 _FAILED = "Failed to process liveness results. Please try again."
 
 
-def error_body(error: RollcallError, request: Request) -> ErrorBody:
-    """Give a refusal the lab's shape; what our rules refuse is a 200 there, and `success` tells.
+def error_body(error: RollcallError, request: Request) -> tuple[int, LabRefusal]:
+    """Format an error for the lab. What our rules refuse is a 200 with `success` false.
 
-    Its pages show the reason only of a 200: of all else they know no more than the status.
+    The lab's pages show a reason only with a 200; of other responses they know the status alone.
     """
     by_rule = isinstance(error, Refused | FaceBelongsToAnother | TooManyFaces)
     if by_rule and not isinstance(error, IdempotencyKeyReused):
@@ -100,8 +100,8 @@ def error_body(error: RollcallError, request: Request) -> ErrorBody:
     return status_of(error), {"success": False, "error": str(error)}
 
 
-def result_error_body(error: RollcallError, request: Request) -> ErrorBody:
-    """Give a refusal of a liveness result its shape."""
+def result_error_body(error: RollcallError, request: Request) -> tuple[int, LabRefusal]:
+    """Format an error of a liveness result for the lab."""
     status, body = error_body(error, request)
     return status, body if status == 400 else body | {"message": _FAILED}
 
@@ -115,7 +115,7 @@ class Registration(Struct, frozen=True):
 
     @classmethod
     def from_request(cls, request: Request) -> "Registration":
-        """Read either form; raises InvalidRequest, InvalidPhoto or PhotoTooLarge."""
+        """Read the body in either format; raises InvalidRequest, InvalidPhoto or PhotoTooLarge."""
         if request.content_type == "multipart/form-data":
             fields = bodies.form_fields(request.body, request.headers["content-type"])
             if not fields.get("name") or not fields.get("photo"):
@@ -129,19 +129,19 @@ class Registration(Struct, frozen=True):
 
 
 class Upload(Struct, frozen=True):
-    """The body of /checkin: a photo as a multipart field or as it is."""
+    """The body of /checkin: a photo, raw or as a field of a multipart form."""
 
     TAKES: ClassVar = {"multipart/form-data": LabPhotoForm, "image/jpeg": bytes, "image/png": bytes}
     photo: Photo
 
     @classmethod
     def from_request(cls, request: Request) -> "Upload":
-        """Read either form; raises InvalidRequest, InvalidPhoto or PhotoTooLarge."""
+        """Read the body in either format; raises InvalidRequest, InvalidPhoto or PhotoTooLarge."""
         content = request.body
         if request.content_type == "multipart/form-data":
             content = bodies.form_fields(request.body, request.headers["content-type"]).get("photo", b"")
         elif request.content_type == "application/json":
-            # The lab's page means to send a form but its axios turns it into {"photo": {}}.
+            # The lab's page means to send a form, but its axios turns it into {"photo": {}}.
             content = b""
         if not content:
             raise InvalidRequest("No photo uploaded")
@@ -149,14 +149,14 @@ class Upload(Struct, frozen=True):
 
 
 class Deletion(Struct, frozen=True):
-    """The body of DELETE /delete-face. The page also sends `s3Key`; where the photo is, we know."""
+    """The body of DELETE /delete-face. The page also sends `s3Key`, which is ignored."""
 
     TAKES: ClassVar = {"application/json": LabDeletion}
     face_id: str
 
     @classmethod
     def from_request(cls, request: Request) -> "Deletion":
-        """Read it; raises InvalidRequest."""
+        """Read the body; raises InvalidRequest."""
         body = _json(request)
         if not all(isinstance(body.get(name), str) and body[name] for name in ("faceId", "s3Key")):
             raise InvalidRequest("Missing faceId or s3Key")
@@ -204,11 +204,16 @@ def start_session(
     caller: Caller | None,
     now: datetime,
 ) -> LabSession:
-    """Answer GET /session."""
+    """Serve GET /session."""
     session = liveness_sessions.start(
         directory, attendance_store, rate_limits, collection, caller=caller, now=now
     )
     return {"sessionId": session.session_id, "success": True}
+
+
+def result_without_session() -> NoReturn:
+    """Answer GET /liveness-result without a session id; raises InvalidRequest."""
+    raise InvalidRequest("Missing session ID")
 
 
 def session_result(
@@ -220,26 +225,26 @@ def session_result(
     caller: Caller | None,
     now: datetime,
 ) -> LabLive | LabNotLive:
-    """Answer GET /liveness-result/{sessionId}: the first call decides, the others repeat its answer.
+    """Serve GET /liveness-result/{sessionId}: the first call decides, later calls return the same result.
 
-    Where the lab is open (no caller) it shows liveness, similarity and the whole name, as the lab did; a
-    kiosk sees a first name. Never shown: who else came close.
+    Where the lab is open (no caller) the result has scores and the full name, as in the lab; a kiosk receives
+    the given name only. Other people with similar faces are never listed.
     """
     scores = caller is None
     if not _fits(session_id, SessionId):
         raise InvalidRequest("Invalid session ID format")
     try:
-        settled = punching.use_session(
+        result = punching.use_session(
             attendance_store, rate_limits, collection, session_id, caller=caller, now=now
         )
     except SessionPending:
         return _not_live(None, "Liveness check failed")
-    outcome = settled.outcome
+    outcome = result.outcome
     liveness = outcome.liveness if scores else None
     if outcome.code == "NotLive":
         low = f"Low confidence score: {liveness:g}%" if liveness else "Liveness check failed"
         return _not_live(liveness, low)
-    match, message = _match(settled, scores)
+    match, message = _match(result, scores)
     return {
         "success": True,
         "isLive": True,
@@ -262,12 +267,12 @@ def _not_live(liveness: float | None, reason: str) -> LabNotLive:
     }
 
 
-def _match(settled: SessionResult, scores: bool) -> tuple[LabMatch, str]:
-    outcome, person = settled.outcome, settled.person
+def _match(result: SessionResult, scores: bool) -> tuple[LabMatch, str]:
+    outcome, person = result.outcome, result.person
     if person is None:
         return {"found": False}, _UNKNOWN
     if not scores or outcome.similarity is None:
-        shown = settled.greeting
+        shown = result.greeting
         return {"found": True, "name": shown, "faceId": None, "allMatches": []}, f"Welcome {shown}!"
     name = external_id(person)
     one: LabCandidate = {"name": name, "similarity": outcome.similarity, "faceId": outcome.face_id}
@@ -286,10 +291,10 @@ def register(
     caller: Caller | None,
     now: datetime,
 ) -> LabRegistered | LabRefusal:
-    """Answer POST /index-face.
+    """Serve POST /index-face.
 
-    Its page cannot ask for consent. Where the lab is open, whoever plays with it is taken to agree; elsewhere
-    a person's consent must have been recorded before.
+    The lab's page cannot ask for consent. Where the lab is open, using the page counts as consent; elsewhere
+    it must have been recorded before.
     """
     count_request(directory, rate_limits, "enrolment", caller, now=now)
     consent = None
@@ -303,8 +308,8 @@ def register(
 
 
 def list_faces(directory: Directory) -> LabFaces:
-    """Answer GET /list-collections: every face of everybody, names in order."""
-    people = sorted(directory.everybody(), key=listed_name)
+    """Serve GET /list-collections: all faces, in order of name."""
+    people = sorted(directory.all_people(), key=name_sort_key)
     return {
         "success": True,
         "faces": [
@@ -322,7 +327,7 @@ def list_faces(directory: Directory) -> LabFaces:
 def delete_face(
     directory: Directory, collection: FaceCollection, bucket: Bucket, body: Deletion, *, now: datetime
 ) -> LabDeleted:
-    """Answer DELETE /delete-face."""
+    """Serve DELETE /delete-face."""
     owner = collection.owner(body.face_id)
     if owner is None:
         raise FaceNotFound(body.face_id)
@@ -331,11 +336,15 @@ def delete_face(
 
 
 def today(attendance_store: AttendanceStore, handle: str, *, now: datetime) -> LabToday:
-    """Answer GET /attendance: whether somebody was there today, and when first, in the site's zone."""
+    """Serve GET /attendance: a person's first punch of today, in the site's zone."""
     if not handle:
         raise InvalidRequest("Missing externalImageId")
     person_id = handle.partition("_")[0]
-    mark = punching.first_today(attendance_store, person_id, now=now) if _fits(person_id, PersonId) else None
+    mark = (
+        punching.first_event_today(attendance_store, person_id, now=now)
+        if _fits(person_id, PersonId)
+        else None
+    )
     items: list[LabPunch] = []
     if mark:
         at = mark.at.astimezone(ZoneInfo(mark.zone))
@@ -358,21 +367,21 @@ def check_in(
     caller: Caller | None,
     now: datetime,
 ) -> LabCheckIn | LabNotCheckedIn:
-    """Answer POST /checkin: a punch by photo alone, where the site allows it."""
+    """Serve POST /checkin: a punch by a photo without liveness, where the settings allow it."""
     captured = _captured(len(body.photo.content), body.photo.content_type.removeprefix("image/").upper())
     try:
-        settled = punching.check_in_photo(
+        result = punching.punch_by_photo(
             attendance_store, rate_limits, collection, body.photo, caller=caller, now=now
         )
     except NoFaceFound:
         return {"success": False, "message": _NO_FACES, "capturedImage": captured}
     except Refused:
         return {"success": False, "message": _NO_MATCH, "capturedImage": captured}
-    assert settled.person is not None  # noqa: S101 - recognised
+    assert result.person is not None  # noqa: S101 - recognised
     return {
         "success": True,
-        "name": settled.greeting if caller else external_id(settled.person),
-        "similarity": None if caller else settled.outcome.similarity,
+        "name": result.greeting if caller else external_id(result.person),
+        "similarity": None if caller else result.outcome.similarity,
         "capturedImage": captured,
     }
 
@@ -390,10 +399,10 @@ def _captured(size: int | None, kind: str) -> LabImage:
 
 
 def external_id(person: Person) -> str:
-    """Give a person's handle on the lab's wire."""
+    """Return a person's `ExternalImageId`."""
     return f"{person.person_id}_{person.name}"
 
 
 def _javascript(at: datetime) -> str:
-    """Write an instant as JavaScript's toISOString does."""
+    """Format an instant like JavaScript's toISOString."""
     return at.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

@@ -1,4 +1,4 @@
-"""What the lab's routes take and answer, in the lab's own names."""
+"""The request and response bodies of the lab's routes, with the lab's own field names."""
 
 from typing import Annotated, Literal, NotRequired, TypedDict
 
@@ -8,7 +8,7 @@ Text = Annotated[str, Meta(min_length=1)]
 
 
 class LabRegistration(TypedDict):
-    """A name and a photo, in base64 with or without a `data:` prefix."""
+    """A name and a photo in base64, with or without a `data:` prefix."""
 
     name: Text
     fileBase64: Text
@@ -17,27 +17,27 @@ class LabRegistration(TypedDict):
 
 
 class LabForm(TypedDict):
-    """A name and a photo as a form."""
+    """A name and a photo, as a form."""
 
     name: Text
     photo: bytes
 
 
 class LabPhotoForm(TypedDict):
-    """A photo as a form."""
+    """A photo, as a form."""
 
     photo: bytes
 
 
 class LabDeletion(TypedDict):
-    """A face as /list-collections shows it."""
+    """A face to delete, as /list-collections returns it."""
 
     faceId: Text
     s3Key: Text
 
 
 class LabRefusal(TypedDict):
-    """What did not work: `error` tells people why, with status 200 where the lab sends that."""
+    """A failure. `error` or `message` says why; the status is 200 where the lab sends that."""
 
     success: Literal[False]
     error: NotRequired[str]
@@ -45,14 +45,14 @@ class LabRefusal(TypedDict):
 
 
 class LabSession(TypedDict):
-    """A liveness session to be streamed."""
+    """A new liveness session."""
 
     sessionId: str
     success: Literal[True]
 
 
 class LabCandidate(TypedDict):
-    """An enrolled face that was recognised; `similarity` is percent."""
+    """The enrolled face that was recognised; `similarity` is in percent."""
 
     name: str
     similarity: float
@@ -60,7 +60,7 @@ class LabCandidate(TypedDict):
 
 
 class LabMatch(TypedDict):
-    """Who was recognised, if anybody; the figures only where the lab's routes are open."""
+    """Whether a person was recognised, and who; scores only where the lab's routes are open."""
 
     found: bool
     name: NotRequired[str]
@@ -70,7 +70,7 @@ class LabMatch(TypedDict):
 
 
 class LabImageDetails(TypedDict):
-    """What is told of the image that was matched."""
+    """Size and format of the image that was matched."""
 
     sizeKB: float
     sizeMB: float
@@ -79,7 +79,7 @@ class LabImageDetails(TypedDict):
 
 
 class LabImage(TypedDict):
-    """The image that was matched; it is never shown."""
+    """The image that was matched; the image itself is never shown."""
 
     found: bool
     details: LabImageDetails | None
@@ -87,7 +87,7 @@ class LabImage(TypedDict):
 
 
 class LabLive(TypedDict):
-    """A live person was there; `faceMatch` says who. `confidence` is 0..1."""
+    """A live person was seen; `faceMatch` says who. `confidence` is from 0 to 1."""
 
     success: Literal[True]
     isLive: Literal[True]
@@ -100,7 +100,7 @@ class LabLive(TypedDict):
 
 
 class LabNotLive(TypedDict):
-    """No live person was seen, or not yet."""
+    """No live person was seen, or the check is not finished."""
 
     success: Literal[True]
     isLive: Literal[False]
@@ -110,14 +110,14 @@ class LabNotLive(TypedDict):
 
 
 class LabRegistered(TypedDict):
-    """A photo was enrolled."""
+    """The face was enrolled."""
 
     success: Literal[True]
     name: str
 
 
 class LabFace(TypedDict):
-    """An enrolled face; `ExternalImageId` and `s3Key` are handles to send back."""
+    """An enrolled face; `ExternalImageId` and `s3Key` are opaque handles."""
 
     FaceId: str
     ExternalImageId: str
@@ -125,21 +125,21 @@ class LabFace(TypedDict):
 
 
 class LabFaces(TypedDict):
-    """Every enrolled face."""
+    """All enrolled faces."""
 
     success: Literal[True]
     faces: list[LabFace]
 
 
 class LabDeleted(TypedDict):
-    """A face is gone."""
+    """The face was deleted."""
 
     success: Literal[True]
     message: str
 
 
 class LabPunch(TypedDict):
-    """When somebody was first there today, on the site's clock."""
+    """The person's first punch of today, on the site's clock."""
 
     externalImageId: str
     checkinDay: str
@@ -147,7 +147,7 @@ class LabPunch(TypedDict):
 
 
 class LabToday(TypedDict):
-    """Whether somebody was there today."""
+    """Whether a person has checked in today."""
 
     success: Literal[True]
     count: int
@@ -155,7 +155,7 @@ class LabToday(TypedDict):
 
 
 class LabCheckIn(TypedDict):
-    """Somebody was recognised by a photo."""
+    """A person was recognised in the photo."""
 
     success: Literal[True]
     name: str
@@ -164,7 +164,7 @@ class LabCheckIn(TypedDict):
 
 
 class LabNotCheckedIn(TypedDict):
-    """Nobody was recognised by the photo."""
+    """Nobody was recognised in the photo."""
 
     success: Literal[False]
     message: str

@@ -1,7 +1,7 @@
-"""Punches that people write: what a camera missed or got wrong, and the log of all of them.
+"""Manual punches and corrections, the log of all punches, and the rebuild of work days from them.
 
-A correction never deletes. It is a punch of its own that stands in for another, or takes it out;
-both stay in the log and in the timesheet.
+A correction deletes nothing. It is a punch of its own that supersedes or voids another one; both stay in
+the log and in the timesheet.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from chalicelib.aws.attendance_store import AttendanceStore, WorkDayChanged
 from chalicelib.aws.directory import Directory
 from chalicelib.domain.dates import EARLIEST, FUTURE, date_range
-from chalicelib.domain.errors import Busy, InvalidCursor, InvalidRequest, PunchNotFound, PunchSuperseded
+from chalicelib.domain.errors import InvalidCursor, InvalidRequest, PunchNotFound, PunchSuperseded
 from chalicelib.domain.ids import new_punch_id, punch_instant
 from chalicelib.domain.person import PersonId
 from chalicelib.domain.punch import Evidence, Punch, PunchId, Reason
@@ -21,25 +21,21 @@ from chalicelib.domain.schedule import Schedule
 from chalicelib.domain.text import clean
 from chalicelib.domain.types import Instant, Page
 from chalicelib.domain.workday import Asked, Source, by_day
-from chalicelib.services.retries import pause
-
-TRIES = 30
-"""How often a punch that met another of the same person is decided again; pauses between grow to 1 s."""
-
+from chalicelib.services.retries import retry
 
 OVERLAP = timedelta(days=2)
-"""Work days overlap by less than this of instants, whatever the cut-offs and zones."""
+"""The UTC date of a punch and its work day are less than this apart, whatever the zone and the cut-off."""
 
 
 NEAR = timedelta(days=31)
-"""How far from the punch that it corrects a correction may be."""
+"""Most days between the work days of a correction and of the punch that it corrects."""
 
 
 class ManualPunch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A punch without a camera, or a correction.
+    """A punch entered by hand, or a correction.
 
-    `supersedes` names the punch that it stands in for; with `void` that one is only taken out, and
-    `at` may be left out.
+    `supersedes` is the id of the punch to replace. With `void` that punch is only removed from the count,
+    and `at` may be left out.
     """
 
     person_id: PersonId
@@ -51,7 +47,10 @@ class ManualPunch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class PunchView(Struct, frozen=True, kw_only=True):
-    """A punch in the log; `at` is in the zone in which it was made. Scores are for managers only."""
+    """A punch. `at` carries the offset of the zone in which it was made; `by` is the id of a token.
+
+    `evidence` is shown to managers only.
+    """
 
     punch_id: str
     person_id: str
@@ -84,12 +83,12 @@ def record(
     idempotent_id: str | None = None,
     now: datetime,
 ) -> PunchView:
-    """Record a manual punch or a correction, once for each `seed`.
+    """Record a manual punch or a correction; the same `idempotent_id` records it once.
 
     Raises PersonNotFound, PunchNotFound, PunchSuperseded, InvalidRequest.
     """
     _check(body, now)
-    person, rota = directory.person(body.person_id), Schedule.of(directory.calendars())
+    person, schedule = directory.person(body.person_id), Schedule.of(directory.calendars())
     old = attendance_store.punch(person.person_id, body.supersedes) if body.supersedes else None
     if body.supersedes and old is None:
         raise PunchNotFound(body.supersedes)
@@ -97,10 +96,10 @@ def record(
     if body.void and old:
         work_day, zone = old.work_day, old.zone
     else:
-        work_day = rota.work_day(at, person.shift)
-        zone = rota.calendar_on(work_day).zone
+        work_day = schedule.work_day(at, person.shift)
+        zone = schedule.calendar_on(work_day).zone
     if old and abs(work_day - old.work_day) > NEAR:
-        raise InvalidRequest("A correction is within 31 days of the punch that it corrects.")
+        raise InvalidRequest("A correction must be within 31 days of the punch that it corrects.")
     punch = Punch(
         punch_id=new_punch_id(at, idempotent_id),
         person_id=person.person_id,
@@ -115,26 +114,28 @@ def record(
         reason=clean(body.reason, what="reason", limit=500),
         by=by,
     )
-    for attempt in range(TRIES):
-        if (idempotent_id or attempt) and (made := attendance_store.punch(person.person_id, punch.punch_id)):
-            return PunchView.of(made)  # made before, and nobody heard of it
+
+    def attempt() -> PunchView:
         try:
-            with attendance_store.turn(person.person_id):
+            with attendance_store.person_lock(person.person_id):
                 days = attendance_store.days(person.person_id, {work_day, old.work_day if old else work_day})
-                if old and any(mark.supersedes == old.punch_id for day in days for mark in day.marks):
+                others = [mark for day in days for mark in day.marks if mark.id != punch.punch_id]
+                if old and any(mark.supersedes == old.punch_id for mark in others):
                     raise PunchSuperseded(old.punch_id)
                 attendance_store.add_punch(punch, days)
         except WorkDayChanged:
-            pause(attempt)
-            directory.person(person.person_id)  # it may be that they are being erased
-            continue
+            if recorded := attendance_store.punch(person.person_id, punch.punch_id):
+                return PunchView.of(recorded)  # by the same request before, whose response was lost
+            directory.person(person.person_id)  # raises PersonNotFound while the person is being erased
+            raise
         return PunchView.of(punch)
-    raise Busy
+
+    return retry(attempt)
 
 
 def _check(body: ManualPunch, now: datetime) -> None:
     if body.void and not body.supersedes:
-        raise InvalidRequest("`void` needs `supersedes`: the punch that it takes out.")
+        raise InvalidRequest("`void` needs `supersedes`, the id of the punch to remove.")
     if body.at is None and not body.void:
         raise InvalidRequest("`at` is missing.")
     if body.at and body.at > now + FUTURE:
@@ -143,7 +144,7 @@ def _check(body: ManualPunch, now: datetime) -> None:
         raise InvalidRequest("`at` is before 2000.")
 
 
-def log(
+def list_punches(
     attendance_store: AttendanceStore,
     *,
     person_id: str | None,
@@ -160,39 +161,42 @@ def log(
     days = date_range(since, until)
     start = after or ""
     if start:
-        days = [day for day in days if day >= _reached(start)]
+        days = [day for day in days if day >= _first_day_after(start)]
     if not days:
         return Page([], None)
-    found = (
+    punches = (
         attendance_store.punches(person_id, days[0], until)
         if person_id
-        else _everybodys(attendance_store, days, start)
+        else _punches_of_everybody(attendance_store, days, start)
     )
     shown: list[Punch] = []
-    for punch in found:
-        if punch.punch_id > start:  # ids begin with their instant
+    for punch in punches:
+        if punch.punch_id > start:  # ids sort by time
             if len(shown) == limit:
                 return Page([PunchView.of(punch, evidence=evidence) for punch in shown], shown[-1].punch_id)
             shown.append(punch)
     return Page([PunchView.of(punch, evidence=evidence) for punch in shown], None)
 
 
-def _reached(punch_id: str) -> date:
-    """Give the first work day on which a punch after this one may be; raises InvalidCursor."""
+def _first_day_after(punch_id: str) -> date:
+    """Return the first work day that can have a punch after this one; raises InvalidCursor."""
     at = punch_instant(punch_id)
     if at is None:
         raise InvalidCursor
     return at.date() - OVERLAP
 
 
-def _everybodys(attendance_store: AttendanceStore, days: list[date], start: str) -> Iterator[Punch]:
-    """Yield everybody's punches of some work days in order, reading two days ahead of what is shown."""
+def _punches_of_everybody(attendance_store: AttendanceStore, days: list[date], start: str) -> Iterator[Punch]:
+    """Yield the punches of all people on some work days by time.
+
+    A punch of a work day may be earlier than one of the day before, so two days more are read than yielded.
+    """
     waiting: dict[str, str] = {}
-    begin, size = 0, 3
-    while begin < len(days):
-        some = days[begin : begin + size]
-        begin, size = begin + size, min(size * 2, 32)  # where little happened, more days at once
-        for record in attendance_store.everybodys_days(some):
+    start_at, size = 0, 3
+    while start_at < len(days):
+        some = days[start_at : start_at + size]
+        start_at, size = start_at + size, min(size * 2, 32)  # read more days at once while they are quiet
+        for record in attendance_store.all_days(some):
             own = (mark for mark in record.marks if mark.work_day == record.work_day and mark.id > start)
             waiting |= {mark.id: record.person_id for mark in own}
         horizon = new_punch_id(datetime.combine(some[-1] - OVERLAP, time(), UTC))
@@ -211,9 +215,9 @@ def _read(
 
 
 def rebuild(attendance_store: AttendanceStore, person_id: str, since: date, until: date) -> int:
-    """Write a person's work days anew from the punches where they differ; says how many did.
+    """Rebuild the work days of a person from the punches, and return how many differed.
 
-    What counts are the punches; a work day is only their projection. Raises InvalidRequest.
+    A work day is only a projection of the punches. Raises InvalidRequest.
     """
     wanted = date_range(since, until)
     changed = 0
@@ -223,8 +227,8 @@ def rebuild(attendance_store: AttendanceStore, person_id: str, since: date, unti
 
 
 def _rebuild(attendance_store: AttendanceStore, person_id: str, work_days: list[date]) -> int:
-    for attempt in range(TRIES):
-        # The days first: a punch that comes after them moves its day on, and that is noticed below.
+    def attempt() -> int:
+        # The days first: a punch recorded after they were read changes their version, and the write fails.
         records = attendance_store.days(person_id, work_days)
         punches = attendance_store.punches(person_id, work_days[0] - NEAR, work_days[-1] + NEAR)
         marks = by_day(punch.mark() for punch in punches)
@@ -233,11 +237,8 @@ def _rebuild(attendance_store: AttendanceStore, person_id: str, work_days: list[
             for record in records
             if record.marks != marks.get(record.work_day, ())
         ]
-        try:
-            for record in differing:
-                attendance_store.write_day(record)
-        except WorkDayChanged:
-            pause(attempt)
-            continue
+        for record in differing:
+            attendance_store.write_day(record)
         return len(differing)
-    raise Busy
+
+    return retry(attempt)

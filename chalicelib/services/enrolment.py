@@ -1,8 +1,8 @@
-"""Taking faces in and out, so that a crash at any point leaves nothing behind.
+"""Enrolment and removal of faces, safe against a crash at any step.
 
-Enrolment goes pending note -> photo in S3 -> face in the collection -> active; removal goes
-removing note -> face out of the collection -> photo out of S3 -> note gone. Only an active face counts.
-What a crash leaves half-done is found by its note and undone by the sweep.
+Enrolment: a pending face item, then the photo in S3, the face in the collection, the item active. Removal:
+the item is marked as removing, then the face leaves the collection, the photo S3, and the item is deleted.
+Only an active face is matched. The sweep finds unfinished items and undoes or finishes them.
 """
 
 from contextlib import suppress
@@ -10,11 +10,10 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from chalicelib.aws.bucket import Bucket, key_of
+from chalicelib.aws.bucket import Bucket, photo_key
 from chalicelib.aws.collection import FaceCollection
 from chalicelib.aws.directory import Directory
 from chalicelib.domain.errors import (
-    Busy,
     ConsentMissing,
     ConsentNotFound,
     EnrolmentInProgress,
@@ -33,19 +32,16 @@ from chalicelib.domain.face import MAX_FACES, Face, FaceState, Match
 from chalicelib.domain.ids import new_id
 from chalicelib.domain.person import Consent, Person, PersonView
 from chalicelib.domain.photo import Photo
+from chalicelib.domain.settings import Settings
 from chalicelib.domain.text import clean, fold
+from chalicelib.services.retries import retry
 
 SAME_PERSON = 80.0
-"""Least similarity (percent) of a new photo with the faces of a namesake to be taken for the same
-person; the calibration's point for a one-to-one comparison."""
+"""Least similarity (percent) at which two photos may show the same person, in a one-to-one comparison."""
 
 
 ABANDONED_AFTER = timedelta(seconds=40)
-"""A Lambda is stopped at 29 s: what is older and unfinished has no one left to finish it."""
-
-
-TRIES = 5
-"""How often a write that lost against another on the same person is tried again."""
+"""A Lambda function is stopped after 29 s, so an older unfinished enrolment or removal was abandoned."""
 
 
 def register(
@@ -58,9 +54,9 @@ def register(
     consent: Consent | None,
     now: datetime,
 ) -> Face:
-    """Enrol a photo under a name, as the lab does it: whoever it shows is found or made.
+    """Enrol a photo by name, for the lab: find the person of that name whom it shows, or create one.
 
-    Who is made has the given `consent`. Raises ConsentMissing without one, and FaceBelongsToAnother when
+    A new person gets the given `consent`. Raises ConsentMissing without one, and FaceBelongsToAnother when
     the face is enrolled under another name.
     """
     name = clean(name)
@@ -70,12 +66,17 @@ def register(
         try:
             person = directory.person(match.person_id)
         except PersonNotFound:
-            continue  # a face that an unfinished enrolment left in the collection
+            continue  # the face is left over from an unfinished enrolment
         if match.face_id in person.face_ids and fold(person.name) == fold(name):
-            return _enrol(directory, collection, bucket, person, photo, now=now)
+            settings, person, known = directory.enrolment_state(person.person_id, photo.digest)
+            if enrolled := _enrolled(directory, collection, bucket, person, known, now):
+                return enrolled
+            return _enrol(directory, collection, bucket, person, photo, settings, now=now)
     person = Person(person_id=new_id(), name=name, created_at=now, updated_at=now, consent=consent)
-    _refuse_another(directory, matches, person)
-    return _enrol(directory, collection, bucket, person, photo, now=now)
+    settings = directory.settings()
+    _refuse_another(directory, matches, person, settings)
+    _require_consent(person)
+    return _enrol(directory, collection, bucket, person, photo, settings, now=now)
 
 
 def add(
@@ -88,34 +89,32 @@ def add(
     allow_different: bool,
     now: datetime,
 ) -> tuple[Face, bool]:
-    """Enrol a photo of a person; says too whether it is new.
+    """Enrol a photo of a person; returns the face and whether it is new.
 
     Raises PersonNotFound, ConsentMissing, NoFaceFound, SeveralFaces, PoorPhoto, FaceBelongsToAnother,
-    TooManyFaces, and (unless `allow_different`) FaceDiffers when it does not look like their other faces.
+    TooManyFaces and, unless `allow_different`, FaceDiffers if it does not resemble their other faces.
     """
-    person = directory.person(person_id)
-    _require_consent(person)
-    known = directory.face(person_id, photo.digest)
-    if known and known.state is FaceState.ACTIVE:
-        return known, False
+    settings, person, known = directory.enrolment_state(person_id, photo.digest)
+    if enrolled := _enrolled(directory, collection, bucket, person, known, now):
+        return enrolled, False
     collection.require_one_face(photo)
     matches = collection.search(photo, floor=SAME_PERSON)
-    _refuse_another(directory, matches, person)
+    _refuse_another(directory, matches, person, settings)
     if person.face_ids and not allow_different and person_id not in {match.person_id for match in matches}:
         raise FaceDiffers
-    return _enrol(directory, collection, bucket, person, photo, now=now), True
+    return _enrol(directory, collection, bucket, person, photo, settings, now=now), True
 
 
-def listed(directory: Directory, person_id: str) -> list[Face]:
-    """Read a person's enrolled faces, oldest first; raises PersonNotFound."""
+def list_faces(directory: Directory, person_id: str) -> list[Face]:
+    """List the enrolled faces of a person, oldest first; raises PersonNotFound."""
     directory.person(person_id)
     active = [face for face in directory.faces(person_id) if face.state is FaceState.ACTIVE]
     return sorted(active, key=lambda face: face.since)
 
 
-def find(directory: Directory, person_id: str, face_id: str) -> Face:
-    """Read one enrolled face of a person; raises PersonNotFound or FaceNotFound."""
-    for face in listed(directory, person_id):
+def find_face(directory: Directory, person_id: str, face_id: str) -> Face:
+    """Return one enrolled face of a person; raises PersonNotFound or FaceNotFound."""
+    for face in list_faces(directory, person_id):
         if face.face_id == face_id:
             return face
     raise FaceNotFound(face_id)
@@ -126,26 +125,52 @@ def _require_consent(person: Person) -> None:
         raise ConsentMissing
 
 
-def _refuse_another(directory: Directory, matches: list[Match], person: Person) -> None:
-    """Raise FaceBelongsToAnother if a match is an active face of somebody else."""
-    threshold = directory.settings().similarity_threshold
-    for match in matches:
-        if match.person_id == person.person_id or match.similarity < threshold:
-            continue
-        try:
-            other = directory.person(match.person_id)
-        except PersonNotFound:
-            continue
-        if match.face_id in other.face_ids:
-            raise FaceBelongsToAnother(other.person_id)
+def _enrolled(
+    directory: Directory,
+    collection: FaceCollection,
+    bucket: Bucket,
+    person: Person,
+    known: Face | None,
+    now: datetime,
+) -> Face | None:
+    """Return the face of a photo if it is enrolled already; otherwise check that it may be enrolled.
+
+    `known` is the stored face of the photo; if its enrolment was abandoned, that is undone. Raises
+    ConsentMissing, TooManyFaces or EnrolmentInProgress.
+    """
+    _require_consent(person)
+    if known and known.state is FaceState.ACTIVE:
+        return known
+    if person.faces >= MAX_FACES:
+        raise TooManyFaces(MAX_FACES)
+    if known:
+        if now - known.since < ABANDONED_AFTER:
+            raise EnrolmentInProgress
+        discard(directory, collection, bucket, known)
+    return None
 
 
-def _refuse_unfinished(directory: Directory, matches: list[Match], person: Person) -> None:
-    """Raise EnrolmentInProgress if a match may be a face that somebody else is just enrolling."""
-    others = [match for match in matches if match.person_id != person.person_id]
-    threshold = directory.settings().similarity_threshold if others else 0.0
-    for other in {match.person_id for match in others if match.similarity >= threshold}:
-        if any(face.state is FaceState.PENDING for face in directory.faces(other)):
+def _of_others(matches: list[Match], person: Person, settings: Settings) -> list[Match]:
+    """Pick the matches by which a punch would take the photo for another person."""
+    least = settings.similarity_threshold
+    return [match for match in matches if match.person_id != person.person_id and match.similarity >= least]
+
+
+def _refuse_another(directory: Directory, matches: list[Match], person: Person, settings: Settings) -> None:
+    """Raise FaceBelongsToAnother if a match is an active face of another person."""
+    others = _of_others(matches, person, settings)
+    people = directory.people({match.person_id for match in others}) if others else {}
+    for match in others:
+        if match.person_id in people and match.face_id in people[match.person_id].face_ids:
+            raise FaceBelongsToAnother(match.person_id)
+
+
+def _refuse_unfinished(
+    directory: Directory, matches: list[Match], person: Person, settings: Settings
+) -> None:
+    """Raise EnrolmentInProgress if a match may be a face that is being enrolled for another person."""
+    for person_id in {match.person_id for match in _of_others(matches, person, settings)}:
+        if any(face.state is FaceState.PENDING for face in directory.faces(person_id)):
             raise EnrolmentInProgress
 
 
@@ -155,35 +180,26 @@ def _enrol(
     bucket: Bucket,
     person: Person,
     photo: Photo,
+    settings: Settings,
     *,
     now: datetime,
 ) -> Face:
-    """Take a one-face photo in for a person; the same photo again is the same face."""
-    _require_consent(person)
-    known = directory.face(person.person_id, photo.digest)
-    if known and known.state is FaceState.ACTIVE:
-        return known
-    if person.faces >= MAX_FACES:
-        raise TooManyFaces(MAX_FACES)
-    if known:
-        if now - known.since < ABANDONED_AFTER:
-            raise EnrolmentInProgress
-        discard(directory, collection, bucket, known)
+    """Enrol a photo that may be enrolled; raises EnrolmentInProgress or FaceBelongsToAnother."""
     face = Face(
         person_id=person.person_id,
         digest=photo.digest,
-        photo_key=key_of(person.person_id, photo),
+        photo_key=photo_key(person.person_id, photo),
         state=FaceState.PENDING,
         since=now,
     )
     try:
-        directory.begin_face(face, person)
+        directory.add_pending_face(face, person)
     except WriteConflict:
         if person.version:
             directory.person(person.person_id)  # raises PersonNotFound for who is being erased
         raise EnrolmentInProgress from None
     try:
-        bucket.keep(face.photo_key, photo)
+        bucket.put_photo(face.photo_key, photo)
         indexed = collection.index(photo, person.person_id)
         face = msgspec.structs.replace(
             face,
@@ -193,11 +209,12 @@ def _enrol(
             sharpness=indexed.sharpness,
             model=indexed.model,
         )
-        # Two people enrolling one face at the same moment both found nobody before. Now that each is in
-        # the collection, whoever looks last sees the other: first as unfinished, for then it may be active.
-        resembling = collection.resembling(indexed.face_id, floor=SAME_PERSON)
-        _refuse_unfinished(directory, resembling, person)
-        _refuse_another(directory, resembling, person)
+        # If one face is enrolled for two people at the same time, neither search finds the other before.
+        # Both are in the collection now, so the later of these searches does: first look for pending faces,
+        # then for active ones, because a face may become active in between.
+        resembling = collection.search_by_face(indexed.face_id, floor=SAME_PERSON)
+        _refuse_unfinished(directory, resembling, person, settings)
+        _refuse_another(directory, resembling, person, settings)
         _activate(directory, face, person)
     except RollcallError:
         discard(directory, collection, bucket, face)
@@ -206,15 +223,18 @@ def _enrol(
 
 
 def _activate(directory: Directory, face: Face, person: Person) -> None:
-    for _ in range(TRIES):
+    def attempt() -> None:
+        nonlocal person
         try:
-            return directory.activate_face(face, person)
+            directory.activate_face(face, person)
         except WriteConflict:
-            person = directory.person(person.person_id)  # another of the person's faces came or went
+            person = directory.person(person.person_id)  # another face of theirs was added or removed
             _require_consent(person)
             if person.faces >= MAX_FACES:
                 raise TooManyFaces(MAX_FACES) from None
-    raise Busy
+            raise
+
+    retry(attempt)
 
 
 def remove(
@@ -226,45 +246,39 @@ def remove(
     *,
     now: datetime,
 ) -> None:
-    """Remove an enrolled face, its photo and its vector; raises PersonNotFound or FaceNotFound.
+    """Remove an enrolled face, its photo and its vector; raises PersonNotFound or FaceNotFound."""
 
-    The photo's key comes from the table: nothing that a caller says about it is used.
-    """
-    for _ in range(TRIES):
-        face = find(directory, person_id, face_id)
-        try:
-            removing = directory.begin_removal(face, directory.person(person_id), now)
-        except WriteConflict:
-            continue  # another of the person's faces came or went
-        return discard(directory, collection, bucket, removing)
-    raise Busy
+    def attempt() -> Face:
+        face = find_face(directory, person_id, face_id)
+        return directory.start_removal(face, directory.person(person_id), now)
+
+    discard(directory, collection, bucket, retry(attempt))
 
 
 def withdraw_consent(
     directory: Directory, collection: FaceCollection, bucket: Bucket, person_id: str, *, now: datetime
 ) -> PersonView:
-    """End a person's consent: from one moment on no face counts, then faces and photos go.
+    """Withdraw a person's consent: one transaction deactivates all faces, then faces and photos are deleted.
 
-    What a crash leaves of them is the sweep's. Raises PersonNotFound or ConsentNotFound.
+    If that is interrupted, the sweep finishes it. Raises PersonNotFound or ConsentNotFound.
     """
-    for _ in range(TRIES):
+
+    def attempt() -> list[Face]:
         person = directory.person(person_id)
         if person.consent is None:
             raise ConsentNotFound
         active = [face for face in directory.faces(person_id) if face.state is FaceState.ACTIVE]
         withdrawn = msgspec.structs.replace(person.consent, withdrawn_at=now)
-        try:
-            directory.withdraw_consent(person, withdrawn, active, now)
-        except WriteConflict:
-            continue  # a face came or went
-        for face in active:
-            discard(directory, collection, bucket, face)
-        return PersonView.of(directory.person(person_id))
-    raise Busy
+        directory.withdraw_consent(person, withdrawn, active, now)
+        return active
+
+    for face in retry(attempt):
+        discard(directory, collection, bucket, face)
+    return PersonView.of(directory.person(person_id))
 
 
 def sweep(directory: Directory, collection: FaceCollection, bucket: Bucket, *, now: datetime) -> int:
-    """Undo enrolments and finish removals that a crash left half-done; says how many."""
+    """Undo abandoned enrolments and finish abandoned removals; returns how many."""
     unfinished = directory.unfinished_faces(before=now - ABANDONED_AFTER)
     for face in unfinished:
         discard(directory, collection, bucket, face)
@@ -272,14 +286,14 @@ def sweep(directory: Directory, collection: FaceCollection, bucket: Bucket, *, n
 
 
 def discard(directory: Directory, collection: FaceCollection, bucket: Bucket, face: Face) -> None:
-    """Take a face that does not count out of everywhere; safe to repeat from any point."""
-    photo = bucket.find(face.photo_key)
+    """Delete a face that is not active from the collection, S3 and the table; safe to repeat."""
+    photo = bucket.get_photo(face.photo_key)
     if face.face_id:
-        collection.remove([face.face_id])
+        collection.delete_faces([face.face_id])
     elif photo:
-        # Whether the crash came before or after indexing is not known; the same photo
-        # for the same person gives the same face, so this finds it or makes it.
+        # Nobody knows whether the photo was indexed before the crash. Indexing the same photo for the same
+        # person again returns the same face id, so the face can be deleted either way.
         with suppress(InvalidPhoto, NoFaceFound, PoorPhoto):
-            collection.remove([collection.index(photo, face.person_id).face_id])
-    bucket.remove(face.photo_key)
-    directory.forget_face(face)
+            collection.delete_faces([collection.index(photo, face.person_id).face_id])
+    bucket.delete(face.photo_key)
+    directory.delete_face(face)

@@ -1,4 +1,4 @@
-"""Erasure of a person: resumable, counted and checked."""
+"""Erasure of a person: it can be resumed after a crash, counts what it removes, and checks the result."""
 
 import zlib
 from datetime import datetime
@@ -11,27 +11,25 @@ from chalicelib.aws.bucket import Bucket
 from chalicelib.aws.collection import FaceCollection
 from chalicelib.aws.directory import Directory
 from chalicelib.aws.personal_data import PersonalData
-from chalicelib.domain.erasure import AttendanceOf, Erasure, Removed
-from chalicelib.domain.errors import Busy, WriteConflict
+from chalicelib.domain.erasure import AttendanceHandling, ErasedCounts, Erasure
 from chalicelib.domain.face import FaceState
 from chalicelib.domain.ids import new_id
 from chalicelib.domain.person import Person
 from chalicelib.services import enrolment, uploads
 from chalicelib.services.enrolment import ABANDONED_AFTER
+from chalicelib.services.retries import retry
 
-TRIES = 5
 
+class ErasureReceipt(Struct, frozen=True, kw_only=True):
+    """What an erasure removed, counted when it began. Punches and work days may have been anonymised instead.
 
-class Receipt(Struct, frozen=True, kw_only=True):
-    """What an erasure removed, counted when it began; work days and punches may only have lost their person.
-
-    `complete`: each place was looked at again, and nothing is left. Otherwise something under way has yet to
-    go, and will within two minutes.
+    `complete` means that every place was checked again and nothing is left. Otherwise a request that was
+    already running is still to be undone, which takes at most two minutes.
     """
 
     complete: bool
-    attendance: AttendanceOf
-    removed: Removed
+    attendance: AttendanceHandling
+    removed: ErasedCounts
 
 
 def erase(
@@ -40,33 +38,34 @@ def erase(
     collection: FaceCollection,
     bucket: Bucket,
     person_id: str,
-    attendance: AttendanceOf,
+    attendance: AttendanceHandling,
     *,
     now: datetime,
-) -> Receipt:
-    """Erase a person, or go on where an erasure stopped (`attendance` is then as it was said first).
+) -> ErasureReceipt:
+    """Erase a person, or resume their erasure (which keeps the `attendance` of the first request).
 
     Raises PersonNotFound.
     """
-    erasure = personal_data.erasure(person_id) or _begin(directory, personal_data, person_id, attendance, now)
+    erasure = personal_data.erasure(person_id) or _start(directory, personal_data, person_id, attendance, now)
     return resume(directory, personal_data, collection, bucket, erasure, now)
 
 
-def _begin(
-    directory: Directory, personal_data: PersonalData, person_id: str, attendance: AttendanceOf, now: datetime
+def _start(
+    directory: Directory,
+    personal_data: PersonalData,
+    person_id: str,
+    attendance: AttendanceHandling,
+    now: datetime,
 ) -> Erasure:
-    for _ in range(TRIES):
+    def attempt() -> Erasure:
         person = directory.person(person_id)
-        _forget_answers(
-            personal_data, person.person_id, *_names(person)
-        )  # the last moment at which we know what names the person
+        # The erasure takes the place of the person: afterwards the name, code and e-mail are not known.
+        _delete_stored_replies(personal_data, person_id, *_names(person))
         erasure = Erasure(person_id=person_id, erasing=now, attendance=attendance, pseudonym=new_id())
-        try:
-            personal_data.begin(person, erasure)
-        except WriteConflict:
-            continue
+        personal_data.start(person, erasure)
         return erasure
-    raise Busy
+
+    return retry(attempt)
 
 
 def resume(
@@ -76,74 +75,76 @@ def resume(
     bucket: Bucket,
     erasure: Erasure,
     now: datetime,
-) -> Receipt:
-    """Carry on with an erasure from wherever it stopped; each step may be repeated."""
+) -> ErasureReceipt:
+    """Resume an erasure; each step may be repeated."""
     person_id = erasure.person_id
     if erasure.found is None:
-        erasure = _counted(directory, personal_data, bucket, erasure)
-    waiting = False
+        erasure = _count(directory, personal_data, bucket, erasure)
+    enrolling = False
     for face in directory.faces(person_id):
         if face.state is FaceState.PENDING and now - face.since < ABANDONED_AFTER:
-            waiting = True  # whoever enrols it is still at work, and will take it back
+            enrolling = True  # that request is still running and will undo the enrolment
         else:
             enrolment.discard(directory, collection, bucket, face)
-    if not waiting:
-        bucket.remove_all(f"photos/{person_id}/")
-    bucket.remove_all("exports/")  # files made before may name the person
+    if not enrolling:
+        bucket.delete_all(f"photos/{person_id}/")
+    bucket.delete_all("exports/")  # exported files may name the person
     for upload_id in personal_data.uploads(person_id):
         uploads.discard(directory, bucket, upload_id)
-    kept = personal_data.kept(person_id)
-    for item in kept:
+    temporary = personal_data.temporary_items(person_id)
+    for item in temporary:
         if item["pk"].startswith("SESSION#"):
-            bucket.remove_all(f"liveness/{item['session_id']}/")
-    personal_data.remove((item["pk"], item["sk"]) for item in kept)
-    _forget_answers(personal_data, person_id)
-    personal_data.remove(personal_data.failures(person_id))
-    personal_data.remove(personal_data.own(person_id, "LEAVE#") + personal_data.own(person_id, "CONSENT#"))
+            bucket.delete_all(f"liveness/{item['session_id']}/")
+    personal_data.delete((item["pk"], item["sk"]) for item in temporary)
+    _delete_stored_replies(personal_data, person_id)
+    personal_data.delete(personal_data.failure_keys(person_id))
+    personal_data.delete(personal_data.keys(person_id, "LEAVE#") + personal_data.keys(person_id, "CONSENT#"))
     if erasure.attendance == "remove":
         personal_data.remove_attendance(person_id, personal_data.punches(person_id))
     else:
         personal_data.move_attendance(person_id, erasure.pseudonym, personal_data.punches(person_id))
-    gone = not waiting and _nothing_left(personal_data, collection, bucket, erasure)
-    if gone:
-        personal_data.end(erasure)
-    return Receipt(complete=gone, attendance=erasure.attendance, removed=erasure.found or Removed())
+    complete = not enrolling and _nothing_left(personal_data, collection, bucket, erasure)
+    if complete:
+        personal_data.finish(erasure)
+    return ErasureReceipt(
+        complete=complete, attendance=erasure.attendance, removed=erasure.found or ErasedCounts()
+    )
 
 
-def _counted(directory: Directory, personal_data: PersonalData, bucket: Bucket, erasure: Erasure) -> Erasure:
+def _count(directory: Directory, personal_data: PersonalData, bucket: Bucket, erasure: Erasure) -> Erasure:
     person_id = erasure.person_id
-    kept = personal_data.kept(person_id)
-    sessions = [item["session_id"] for item in kept if item["pk"].startswith("SESSION#")]
+    temporary = personal_data.temporary_items(person_id)
+    sessions = [item["session_id"] for item in temporary if item["pk"].startswith("SESSION#")]
     own = directory.faces(person_id)
     punches = list(personal_data.punches(person_id))
-    found = Removed(
+    found = ErasedCounts(
         faces=len(own),
-        photos=len(bucket.names(f"photos/{person_id}/")),
-        liveness_images=sum(len(bucket.names(f"liveness/{session_id}/")) for session_id in sessions),
+        photos=len(bucket.list_keys(f"photos/{person_id}/")),
+        liveness_images=sum(len(bucket.list_keys(f"liveness/{session_id}/")) for session_id in sessions),
         uploads=len(personal_data.uploads(person_id)),
-        exports=len(bucket.names("exports/")),
-        consents=len(personal_data.own(person_id, "CONSENT#")),
-        leaves=len(personal_data.own(person_id, "LEAVE#")),
+        exports=len(bucket.list_keys("exports/")),
+        consents=len(personal_data.keys(person_id, "CONSENT#")),
+        leaves=len(personal_data.keys(person_id, "LEAVE#")),
         sessions=len(sessions),
-        answers=len(kept) - len(sessions),
+        answers=len(temporary) - len(sessions),
         punches=len(punches),
         work_days=len({punch.work_day for punch in punches}),
     )
     face_ids = tuple(face.face_id for face in own if face.face_id)
     erasure = replace(erasure, found=found, face_ids=face_ids)
-    personal_data.note(erasure)
+    personal_data.save(erasure)
     return erasure
 
 
 def _nothing_left(
     personal_data: PersonalData, collection: FaceCollection, bucket: Bucket, erasure: Erasure
 ) -> bool:
-    """Look everywhere again."""
+    """Check every place again."""
     person_id = erasure.person_id
     return (
-        not personal_data.left(person_id)
-        and not personal_data.kept(person_id)
-        and not bucket.names(f"photos/{person_id}/")
+        not personal_data.remaining(person_id)
+        and not personal_data.temporary_items(person_id)
+        and not bucket.list_keys(f"photos/{person_id}/")
         and not any(collection.owner(face_id) for face_id in erasure.face_ids)
     )
 
@@ -152,12 +153,12 @@ def _names(person: Person) -> list[str]:
     return [text for text in (person.name, person.code, person.email) if text]
 
 
-def _forget_answers(personal_data: PersonalData, person_id: str, *names: str) -> None:
-    """Drop kept answers of nobody in particular that mention a person, by id or as a whole text of theirs."""
+def _delete_stored_replies(personal_data: PersonalData, person_id: str, *names: str) -> None:
+    """Delete stored replies that mention a person by id or name, of those that are not about one person."""
     wanted = [person_id.encode(), *map(msgspec.json.encode, names)]
     found = [
         (item["pk"], item["sk"])
-        for item in personal_data.answers()
+        for item in personal_data.stored_replies()
         if any(word in zlib.decompress(item["body"]) for word in wanted)
     ]
-    personal_data.remove(found)
+    personal_data.delete(found)

@@ -1,14 +1,14 @@
-"""People from a spreadsheet: CSV as Excel, LibreOffice and people write it, checked row by row.
+"""Import of people from a CSV file as Excel, LibreOffice or people write it, checked row by row.
 
-A row is checked by the rules of a person made by hand. Either all rows are taken or the good ones, as
-the call says; an import that fails half-way is taken back.
+A row is checked by the rules of `POST /v1/people`. Either all rows are added or only the valid ones, as the
+request says; an import that fails half-way is undone.
 """
 
 import csv
 import io
 import re
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -27,18 +27,17 @@ from chalicelib.domain.settings import Settings
 from chalicelib.domain.text import fold
 from chalicelib.domain.types import to_builtins
 from chalicelib.services import people
-from chalicelib.web.request import Request, decode
 
 ROWS = 5000
-"""Most rows of one file: written well inside the 29 s that API Gateway waits."""
+"""Most rows of a file; they are written well within the 29 s after which API Gateway gives up."""
 
 
 WIDTH = 100
-"""Most columns of a file. There are six to fill; each of a million would cost us time."""
+"""Most columns of a file. Six are known; a limit keeps a malicious file from costing time."""
 
 
 HEADER = 10_000
-"""Most characters of the header that are looked at to tell which sign separates columns."""
+"""Most characters of the header that are examined to detect the separator."""
 
 
 COLUMNS = {
@@ -49,7 +48,7 @@ COLUMNS = {
     "shift": ("shift", "ca", "ca lam viec"),
     "since": ("since", "start date", "ngay vao", "ngay vao lam"),
 }
-"""What a column may be called, in English and Vietnamese; case, accents and `_` do not count."""
+"""Accepted names of each column in English and Vietnamese; case, accents and `_` are ignored."""
 
 
 _FIELD = {called: field for field, names in COLUMNS.items() for called in names}
@@ -68,7 +67,7 @@ _RULES = {
 _SEPARATORS = (";", ",", "\t")
 
 
-_SAID = re.compile(r'"?sep=([;,\t|])"?(?:\r?\n|\Z)', re.IGNORECASE)
+_DECLARED = re.compile(r'"?sep=([;,\t|])"?(?:\r?\n|\Z)', re.IGNORECASE)
 
 
 _TEXT = re.compile('="(.*)"', re.DOTALL)
@@ -84,50 +83,41 @@ Mode = Literal["all", "good"]
 
 
 class Row(Struct, frozen=True):
-    """A row that is not blank: its number as a spreadsheet shows it, its cells by field, and its faults."""
+    """A row that is not blank: its number as a spreadsheet shows it, and its cells by field.
+
+    `stray` is the number of a column that has a value but no name.
+    """
 
     row: int
     cells: dict[str, str]
     stray: int | None = None
 
 
-class CellProblem(Struct, frozen=True):
-    """What is wrong with a cell; `field` is the column's, or empty for a cell without one."""
+class CellError(Struct, frozen=True):
+    """An invalid cell. `field` is the field of its column, empty for a cell without a column."""
 
     field: str
     message: str
 
 
-class RowResult(Struct, frozen=True):
-    """What became of a row; `person_id` is the one who was made, or who has the code already."""
+class ImportRowResult(Struct, frozen=True):
+    """The result of a row. `person_id` is the person created, or the one who already has the code."""
 
     row: int
     status: Literal["created", "valid", "invalid", "exists"]
     person_id: str | None = None
-    problems: list[CellProblem] = []
+    problems: list[CellError] = []
 
 
 class ImportResult(Struct, frozen=True):
-    """What became of a file; `failed` counts the rows that are invalid or whose code is taken."""
+    """The result of an import. `failed` counts rows that are invalid or whose code is taken."""
 
     dry_run: bool
     mode: Mode
     rows_total: int
     created: int
     failed: int
-    items: list[RowResult]
-
-
-class Sheet(Struct, frozen=True):
-    """A CSV of people, one a row under a header: UTF-8 or UTF-16, separated by comma, semicolon or tab."""
-
-    TAKES: ClassVar = {"text/csv": str}
-    rows: list[Row]
-
-    @classmethod
-    def from_request(cls, request: Request) -> "Sheet":
-        """Read the body as CSV; raises InvalidImport or ImportTooLarge."""
-        return cls(read(request.body))
+    items: list[ImportRowResult]
 
 
 def read(content: bytes) -> list[Row]:
@@ -135,10 +125,10 @@ def read(content: bytes) -> list[Row]:
     if len(content) > BODY_BYTES:
         raise ImportTooLarge(f"The file is larger than {BODY_BYTES / 1e6:.1f} MB.", limit_bytes=BODY_BYTES)
     text = _decoded(content)
-    said = _SAID.match(text)  # Excel does not show this line, nor count it
-    text = text[said.end() :] if said else text
+    declared = _DECLARED.match(text)  # Excel neither shows nor counts this line
+    text = text[declared.end() :] if declared else text
     header = next((line for line in io.StringIO(text) if line.strip(" \t,;\r\n")), "")[:HEADER]
-    separator = said[1] if said else max(_SEPARATORS, key=lambda sign: len(_known(header, sign)))
+    separator = declared[1] if declared else max(_SEPARATORS, key=lambda sign: len(_known(header, sign)))
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     fields: list[str | None] | None = None
     rows: list[Row] = []
@@ -169,7 +159,7 @@ def _decoded(content: bytes) -> str:
         text = content.decode("utf-16" if utf16 else "utf-8-sig")
     except UnicodeDecodeError:
         text = "\0"
-    if "\0" in text or "\ufffd" in text:  # what is left of UTF-16 that went through a gateway as text
+    if "\0" in text or "\ufffd" in text:  # UTF-16 that a gateway damaged by treating it as text
         raise InvalidImport(
             "The file is neither UTF-8 nor UTF-16; save it as \u201cCSV UTF-8\u201d. "
             "UTF-16 is to be sent as `application/vnd.ms-excel` or `text/plain`."
@@ -179,7 +169,7 @@ def _decoded(content: bytes) -> str:
 
 def _cell(text: str) -> str:
     text = text.strip().strip("\ufeff")
-    wrapped = _TEXT.fullmatch(text)  # ="0042" is how Excel is kept from making a number of a code
+    wrapped = _TEXT.fullmatch(text)  # ="0042" keeps Excel from turning a code into a number
     return wrapped[1].replace('""', '"').strip() if wrapped else text
 
 
@@ -196,7 +186,7 @@ def _known(header: str, separator: str) -> list[str]:
 
 
 def _fields(header: list[str]) -> list[str | None]:
-    """Say what each column is; None is one without a name, which must be empty."""
+    """Map columns to fields; None for a column without a name, which must be empty."""
     unknown = [cell[:50] for cell in header if cell and _called(cell) not in _FIELD][:20]
     if unknown:
         raise InvalidImport(
@@ -228,7 +218,7 @@ def _row(number: int, cells: list[str], fields: list[str | None]) -> Row:
 
 
 def _iso(text: str) -> str:
-    """Write a date as ISO does; what is no date stays as it is and is refused later."""
+    """Convert a date to ISO 8601; other text is returned unchanged and refused later."""
     if found := _DAY_FIRST.fullmatch(text):
         day, month, year = found.groups()
     elif found := _YEAR_FIRST.fullmatch(text):
@@ -238,91 +228,91 @@ def _iso(text: str) -> str:
     return f"{year}-{month:0>2}-{day:0>2}"
 
 
-def run(directory: Directory, sheet: Sheet, *, dry_run: bool, mode: Mode, now: datetime) -> ImportResult:
-    """Make the people of a sheet, or with `dry_run` only say what would become of each row.
+def run(directory: Directory, rows: list[Row], *, dry_run: bool, mode: Mode, now: datetime) -> ImportResult:
+    """Add the people of a file, or with `dry_run` only report the result of each row.
 
-    With mode `all`, a single bad row raises ImportRefused with the rows, and nobody is made.
+    With mode `all`, a single invalid row raises ImportRefused with all results, and nobody is added.
     """
-    results, found = _check(directory, sheet.rows, now=now)
+    results, found = _check(directory, rows, now=now)
 
     def result() -> ImportResult:
-        rows = [results[number] for number in sorted(results)]
-        made = sum(row.status == "created" for row in rows)
-        failed = sum(row.status in ("invalid", "exists") for row in rows)
-        return ImportResult(dry_run, mode, len(rows), made, failed, rows)
+        items = [results[number] for number in sorted(results)]
+        created = sum(item.status == "created" for item in items)
+        failed = sum(item.status in ("invalid", "exists") for item in items)
+        return ImportResult(dry_run, mode, len(items), created, failed, items)
 
     if dry_run:
         return result()
     if mode == "all" and len(found) < len(results):
         raise ImportRefused(to_builtins(result()))
     taken = directory.add_people(list(found.values()))
-    if taken:  # by others, since we looked
+    if taken:  # their codes were taken by other requests since the check
         results |= _known_codes(
             directory, {row: found.pop(row) for row in list(found) if found[row] in taken}
         )
         if mode == "all":
-            directory.take_back(list(found.values()))
+            directory.undo_add(list(found.values()))
             raise ImportRefused(to_builtins(result()))
-    results |= {row: RowResult(row, "created", person.person_id) for row, person in found.items()}
+    results |= {row: ImportRowResult(row, "created", person.person_id) for row, person in found.items()}
     return result()
 
 
 def _check(
     directory: Directory, rows: list[Row], *, now: datetime
-) -> tuple[dict[int, RowResult], dict[int, Person]]:
-    """Check every row; gives what is known of each, and the people of the good ones, by row."""
+) -> tuple[dict[int, ImportRowResult], dict[int, Person]]:
+    """Check every row; returns the results, and the people of valid rows, by row number."""
     settings = directory.settings()
     today = settings.today(now).isoformat()
-    results: dict[int, RowResult] = {}
-    found: dict[int, Person] = {}
+    results: dict[int, ImportRowResult] = {}
+    valid: dict[int, Person] = {}
     first: dict[str, int] = {}
     for row in rows:
-        made = _make(row.cells if "since" in row.cells else {**row.cells, "since": today}, settings, now)
-        problems = made if isinstance(made, list) else []
+        built = _build(row.cells if "since" in row.cells else {**row.cells, "since": today}, settings, now)
+        problems = built if isinstance(built, list) else []
         if row.stray:
-            problems.append(CellProblem("", f"Column {row.stray} has no name, but there is something in it."))
+            problems.append(CellError("", f"Column {row.stray} has a value but no name."))
         if code := fold(row.cells.get("code", "")):
             if code in first:
-                problems.append(CellProblem("code", f"Row {first[code]} has this code too."))
+                problems.append(CellError("code", f"Row {first[code]} has this code too."))
             first.setdefault(code, row.row)
-        if isinstance(made, Person) and not problems:
-            found[row.row] = made
-        results[row.row] = RowResult(row.row, "invalid" if problems else "valid", None, problems)
-    existing = _known_codes(directory, found)
+        if isinstance(built, Person) and not problems:
+            valid[row.row] = built
+        results[row.row] = ImportRowResult(row.row, "invalid" if problems else "valid", None, problems)
+    existing = _known_codes(directory, valid)
     for number in existing:
-        del found[number]
-    return results | existing, found
+        del valid[number]
+    return results | existing, valid
 
 
-def _known_codes(directory: Directory, found: dict[int, Person]) -> dict[int, RowResult]:
-    """Say of which rows somebody has the code already."""
+def _known_codes(directory: Directory, found: dict[int, Person]) -> dict[int, ImportRowResult]:
+    """Return results for the rows whose code somebody already has."""
     owners = directory.owners(person.code for person in found.values() if person.code)
-    problem = [CellProblem("code", "Somebody already has this code.")]
+    problem = [CellError("code", "Somebody already has this code.")]
     return {
-        row: RowResult(row, "exists", owners[fold(person.code)], problem)
+        row: ImportRowResult(row, "exists", owners[fold(person.code)], problem)
         for row, person in found.items()
         if person.code and fold(person.code) in owners
     }
 
 
-def _make(cells: dict[str, str], settings: Settings, now: datetime) -> Person | list[CellProblem]:
-    """Make a person of a row by the rules of `POST /v1/people`, or say what is wrong with each cell."""
+def _build(cells: dict[str, str], settings: Settings, now: datetime) -> Person | list[CellError]:
+    """Build the person of a row by the rules of `POST /v1/people`, or list what is wrong with its cells."""
     try:
-        return people.new_person(decode(msgspec.json.encode(cells), NewPerson), settings, now=now)
-    except InvalidRequest:
+        return people.new_person(msgspec.convert(cells, NewPerson), settings, now=now)
+    except (msgspec.ValidationError, InvalidRequest):
         named = {"name": "", **cells}
         problems = [_problem(field, named[field], settings, now) for field in _RULES if field in named]
         return [problem for problem in problems if problem]
 
 
-def _problem(field: str, cell: str, settings: Settings, now: datetime) -> CellProblem | None:
-    """Say what is wrong with a cell, by trying it in a row that is good otherwise."""
+def _problem(field: str, cell: str, settings: Settings, now: datetime) -> CellError | None:
+    """Return what is wrong with a cell, by checking it in an otherwise valid row."""
     try:
-        body = decode(msgspec.json.encode({"name": "x", field: cell}), NewPerson)
-    except InvalidRequest:
-        return CellProblem(field, _RULES[field])
+        body = msgspec.convert({"name": "x", field: cell}, NewPerson)
+    except msgspec.ValidationError:
+        return CellError(field, _RULES[field])
     try:
         people.new_person(body, settings, now=now)
     except (InvalidRequest, UnknownShift) as error:
-        return CellProblem(field, str(error))
+        return CellError(field, str(error))
     return None

@@ -1,4 +1,4 @@
-"""Leave, as managers add and remove it."""
+"""Leave: managers add, list and remove it."""
 
 from datetime import date, timedelta
 
@@ -12,8 +12,8 @@ from chalicelib.domain.text import clean
 LONGEST_LEAVE = timedelta(days=366)
 
 
-def leaves(directory: Directory, since: date, until: date, person_id: str | None) -> list[LeaveRecord]:
-    """Read the leave that touches some days, both ends included; raises InvalidRequest."""
+def list_leaves(directory: Directory, since: date, until: date, person_id: str | None) -> list[LeaveRecord]:
+    """List the leave that overlaps some days, both ends included; raises InvalidRequest."""
     if check_date(until) < check_date(since):
         raise InvalidRequest("`to` is before `from`.")
     return directory.leaves(since, until, person_id)
@@ -22,7 +22,7 @@ def leaves(directory: Directory, since: date, until: date, person_id: str | None
 def add_leave(
     directory: Directory, person_id: str, body: NewLeave, *, idempotent_id: str | None = None
 ) -> LeaveRecord:
-    """Excuse a person for some days, once for each `seed`; raises PersonNotFound or InvalidRequest."""
+    """Add leave; the same `idempotent_id` adds it once. Raises PersonNotFound or InvalidRequest."""
     if not timedelta(0) <= check_date(body.until) - check_date(body.since) <= LONGEST_LEAVE:
         raise InvalidRequest("`until` is from 0 to 366 days after `since`.")
     directory.person(person_id)
@@ -37,11 +37,11 @@ def add_leave(
     try:
         directory.add_leave(leave)
     except WriteConflict:
-        directory.person(person_id)  # raises PersonNotFound for who is being erased; else it was made before
+        directory.person(person_id)  # raises PersonNotFound during an erasure; otherwise it was added before
     return leave
 
 
 def remove_leave(directory: Directory, person_id: str, leave_id: str) -> None:
-    """Take a leave away; raises LeaveNotFound."""
+    """Remove leave; raises LeaveNotFound."""
     if not directory.remove_leave(person_id, leave_id):
         raise LeaveNotFound(leave_id)

@@ -1,4 +1,4 @@
-"""How often a token may do something, and when too many failures lock a kiosk or a person out."""
+"""Rate limits of tokens, and lock-outs of kiosks and people after too many failed punches."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -18,7 +18,7 @@ _MOST: dict[Counted, Callable[[Limits], int]] = {
     "session": attrgetter("sessions_per_minute"),
     "enrolment": attrgetter("enrolments_per_minute"),
 }
-"""How many a minute the settings allow, by what is counted."""
+"""The setting that limits how often a minute, by what is counted."""
 
 
 KIOSK, PERSON = "kiosk", "person"
@@ -27,9 +27,9 @@ KIOSK, PERSON = "kiosk", "person"
 def count_request(
     directory: Directory, rate_limits: RateLimits, what: Counted, caller: Caller | None, *, now: datetime
 ) -> None:
-    """Count one more of `what` for a caller in this minute; raises TooManyRequests.
+    """Count a request of a caller in the current minute; raises TooManyRequests over the limit.
 
-    Where the lab is open nobody says who they are, and nothing is counted.
+    Nothing is counted without a caller, as in the open lab.
     """
     if caller is None:
         return
@@ -38,10 +38,10 @@ def count_request(
         raise TooManyRequests(left)
 
 
-def note_failure(
+def count_failure(
     rate_limits: RateLimits, limits: Limits, caller: Caller | None, person_id: str | None, *, now: datetime
 ) -> None:
-    """Count a failed punch for the kiosk and for whom it looked like, and lock out who has too many."""
+    """Count a failed punch for the kiosk and for the person it resembled; lock out either after too many."""
     if caller is None:
         return
     _fail(
@@ -67,7 +67,7 @@ def _fail(
 
 
 def require_unlocked(locked_until: int, *, now: datetime) -> None:
-    """Refuse who is locked out until an instant (in seconds of 1970; 0 for nobody); raises LockedOut."""
+    """Raise LockedOut before an instant (Unix time in seconds; 0 for no lock-out)."""
     left = locked_until - int(now.timestamp())
     if left > 0:
         raise LockedOut(left)

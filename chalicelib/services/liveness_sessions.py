@@ -1,4 +1,4 @@
-"""Liveness sessions: one attempt at the camera, for three minutes, spent by one punch."""
+"""Liveness sessions: one attempt at the camera, valid for three minutes and for one punch."""
 
 from datetime import datetime, timedelta
 from typing import Literal
@@ -10,28 +10,31 @@ from chalicelib.aws.collection import FaceCollection
 from chalicelib.aws.directory import Directory
 from chalicelib.aws.metrics import record_subject
 from chalicelib.aws.rate_limits import RateLimits
-from chalicelib.aws.streaming import Stream, Streaming
+from chalicelib.aws.streaming import Streaming, StreamingAccess
 from chalicelib.domain.errors import SessionNotFound, WriteConflict
 from chalicelib.domain.session import Session, SessionState
 from chalicelib.domain.token import Caller
 from chalicelib.services.limits import count_request
 
 LIFE = timedelta(minutes=3)
-"""How long a session lives (Rekognition's rule)."""
+"""How long a session is valid (Rekognition's rule)."""
 
 
-class SessionStarted(Struct, frozen=True):
-    """All that a camera page needs for one attempt; compare `server_time` with the device's clock."""
+class CreatedLivenessSession(Struct, frozen=True):
+    """A liveness session: all that a camera page needs for one attempt.
+
+    `server_time` lets the page correct for its device's clock.
+    """
 
     session_id: str
     region: str
     expires_at: datetime
     server_time: datetime
-    streaming: Stream | None
+    streaming: StreamingAccess | None
 
 
-class SessionView(Struct, frozen=True):
-    """Where a session stands. No score: those are nobody's business at a camera."""
+class LivenessSessionView(Struct, frozen=True):
+    """The status of a liveness session. Scores are never shown here."""
 
     session_id: str
     status: Literal["waiting", "running", "finished", "used", "expired"]
@@ -48,7 +51,7 @@ def start(
     idempotent_id: str | None = None,
     now: datetime,
 ) -> Session:
-    """Ask Rekognition for a session, once for each `seed`, and note whose it is; raises TooManyRequests."""
+    """Create a session of the caller; the same `idempotent_id` gives the same one. Raises TooManyRequests."""
     count_request(directory, rate_limits, "session", caller, now=now)
     by, session_id = caller.token_id if caller else None, collection.start_session(idempotent_id)
     session = Session(session_id=session_id, created_at=now, by=by, state=SessionState.ISSUED)
@@ -56,7 +59,7 @@ def start(
     try:
         attendance_store.add_session(session)
     except WriteConflict:
-        return attendance_store.session(session_id) or session  # begun before
+        return attendance_store.session(session_id) or session  # created before, by the same request
     return session
 
 
@@ -70,8 +73,8 @@ def create(
     caller: Caller,
     idempotent_id: str | None = None,
     now: datetime,
-) -> SessionStarted:
-    """Start a session, once for each `seed`, with all that the camera page needs; raises TooManyRequests."""
+) -> CreatedLivenessSession:
+    """Create a session (see `start`) with everything that the camera page needs; raises TooManyRequests."""
     session = start(
         directory,
         attendance_store,
@@ -82,7 +85,7 @@ def create(
         now=now,
     )
     expires = session.created_at + LIFE
-    return SessionStarted(session.session_id, streaming.region, expires, now, streaming.issue())
+    return CreatedLivenessSession(session.session_id, streaming.region, expires, now, streaming.issue())
 
 
 _STATUS: dict[str, Literal["waiting", "running", "finished", "expired"]] = {
@@ -96,15 +99,15 @@ _STATUS: dict[str, Literal["waiting", "running", "finished", "expired"]] = {
 
 def show(
     attendance_store: AttendanceStore, collection: FaceCollection, session_id: str, *, caller: Caller
-) -> SessionView:
-    """Say where a session of the caller's stands, without any effect; raises SessionNotFound."""
+) -> LivenessSessionView:
+    """Return the status of a session of the caller, without side effects; raises SessionNotFound."""
     session = attendance_store.session(session_id)
     if session is None or session.by != caller.token_id:
         raise SessionNotFound
     expires = session.created_at + LIFE
     if session.outcome:
-        return SessionView(session_id, "used", expires)
+        return LivenessSessionView(session_id, "used", expires)
     try:
-        return SessionView(session_id, _STATUS[collection.session(session_id).status], expires)
+        return LivenessSessionView(session_id, _STATUS[collection.session(session_id).status], expires)
     except SessionNotFound:
-        return SessionView(session_id, "expired", expires)
+        return LivenessSessionView(session_id, "expired", expires)

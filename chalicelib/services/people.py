@@ -1,4 +1,4 @@
-"""People: who they are. Their faces are `enrolment.py`'s."""
+"""People: create, change, list and search them. Faces are in `enrolment`."""
 
 from datetime import UTC, datetime
 
@@ -8,19 +8,17 @@ from msgspec.structs import replace
 
 from chalicelib.aws.directory import Directory
 from chalicelib.domain.dates import EARLIEST, FUTURE
-from chalicelib.domain.errors import Busy, InvalidRequest, UnknownShift, WriteConflict
+from chalicelib.domain.errors import InvalidRequest, UnknownShift, WriteConflict
 from chalicelib.domain.ids import new_id
 from chalicelib.domain.person import Consent, NewConsent, NewPerson, Person, PersonChange, PersonView, Status
 from chalicelib.domain.settings import Settings
 from chalicelib.domain.text import TEXTS, _composed, clean, fold
 from chalicelib.domain.types import Page
-
-TRIES = 5
-"""How often a change that lost against another of the same person is made again."""
+from chalicelib.services.retries import retry
 
 
 def new_consent(body: NewConsent, *, by: str | None, now: datetime) -> Consent:
-    """Make a consent of what was sent, recorded `by` a token; raises InvalidRequest."""
+    """Build a consent from a request, recorded `by` a token; raises InvalidRequest."""
     given_at = body.given_at or now
     if not EARLIEST <= given_at <= now + FUTURE:
         raise InvalidRequest("`given_at` is in the future or before 2000.")
@@ -42,7 +40,7 @@ def new_person(
     idempotent_id: str | None = None,
     now: datetime,
 ) -> Person:
-    """Make a person of what was sent; raises InvalidRequest or UnknownShift. Nothing is stored."""
+    """Build a person from a request, without storing it; raises InvalidRequest or UnknownShift."""
     if body.shift is not None and body.shift not in settings.calendar.shifts:
         raise UnknownShift(body.shift)
     return Person(
@@ -67,50 +65,44 @@ def _cleaned(field: str, text: str | None) -> str | None:
 def create(
     directory: Directory, body: NewPerson, *, by: str | None, idempotent_id: str | None = None, now: datetime
 ) -> PersonView:
-    """Add a person, once for each `seed`; raises PersonExists, UnknownShift, InvalidRequest."""
+    """Add a person; the same `idempotent_id` adds one. Raises PersonExists, UnknownShift, InvalidRequest."""
     person = new_person(body, directory.settings(), by=by, idempotent_id=idempotent_id, now=now)
     try:
         directory.add_person(person)
     except WriteConflict:
-        return PersonView.of(directory.person(person.person_id))  # made before, and nobody heard of it
+        return PersonView.of(directory.person(person.person_id))  # added before, by the same request
     return PersonView.of(person)
 
 
 def change(directory: Directory, person_id: str, body: PersonChange, *, now: datetime) -> PersonView:
-    """Change what `body` names of a person; raises PersonNotFound, PersonExists, UnknownShift."""
+    """Change the fields of a person that `body` has; raises PersonNotFound, PersonExists, UnknownShift."""
     fields = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET}
     if body.shift and body.shift not in directory.settings().calendar.shifts:
         raise UnknownShift(body.shift)
     fields |= {field: _cleaned(field, fields[field]) for field in TEXTS if field in fields}
-    for _ in range(TRIES):
+
+    def attempt() -> PersonView:
         person = directory.person(person_id)
         after = replace(person, **fields, updated_at=now)
         if after.since and after.until and after.until < after.since:
             raise InvalidRequest("`until` is before `since`.")
-        try:
-            directory.change_person(person, after)
-        except WriteConflict:
-            continue
+        directory.change_person(person, after)
         return PersonView.of(after)
-    raise Busy
+
+    return retry(attempt)
 
 
 def give_consent(
     directory: Directory, person_id: str, body: NewConsent, *, by: str | None, now: datetime
 ) -> PersonView:
-    """Record a person's consent, in place of the one that holds; raises PersonNotFound, InvalidRequest."""
+    """Record a person's consent, replacing the current one; raises PersonNotFound, InvalidRequest."""
     consent = new_consent(body, by=by, now=now)
-    for _ in range(TRIES):
-        try:
-            directory.give_consent(directory.person(person_id), consent)
-        except WriteConflict:
-            continue
-        return PersonView.of(directory.person(person_id))
-    raise Busy
+    retry(lambda: directory.give_consent(directory.person(person_id), consent))
+    return PersonView.of(directory.person(person_id))
 
 
 def show(directory: Directory, person_id: str) -> PersonView:
-    """Read a person; raises PersonNotFound."""
+    """Return a person; raises PersonNotFound."""
     return PersonView.of(directory.person(person_id))
 
 
@@ -125,7 +117,7 @@ def search(
 ) -> Page[PersonView]:
     """List people by name; `q` is the beginning of a word of the name, or of the code.
 
-    Accents and case do not count. Namesakes are in the order of their ids, so pages never overlap.
+    Accents and case are ignored. People of the same name are sorted by id, so pages never overlap.
     """
     same = _composed(group) if group is not None else None
 

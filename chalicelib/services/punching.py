@@ -1,7 +1,7 @@
-"""Punches at a camera: who was there, when, and why we believe it.
+"""Punches at a camera: recognise the person of a liveness session or photo, and record the punch.
 
-A check-in makes three AWS calls and one read: the session's result, the search, the snapshot, and
-one transaction that records everything or nothing.
+A punch makes four AWS calls: the result of the session, the search, the snapshot that the decision depends
+on, and one transaction that records everything or nothing.
 """
 
 from datetime import date, datetime
@@ -10,13 +10,12 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 
-from chalicelib.aws.attendance_store import AttendanceStore, SessionAlreadyUsed, Snapshot, WorkDayChanged
+from chalicelib.aws.attendance_store import AttendanceStore, Snapshot
 from chalicelib.aws.collection import SEARCH_FLOOR, FaceCollection, LivenessResult
 from chalicelib.aws.metrics import record_metric, record_subject
 from chalicelib.aws.rate_limits import RateLimits
 from chalicelib.domain.errors import (
     AmbiguousMatch,
-    Busy,
     NoFaceFound,
     NoReferenceImage,
     NotLive,
@@ -39,31 +38,27 @@ from chalicelib.domain.settings import Settings
 from chalicelib.domain.text import first_name
 from chalicelib.domain.token import Caller
 from chalicelib.domain.workday import Asked, Direction, Source, TimeEvent, direction, recent
-from chalicelib.services.limits import note_failure, require_unlocked
-from chalicelib.services.retries import pause
-
-TRIES = 30
-"""How often a punch that met another of the same person is decided again."""
-
+from chalicelib.services.limits import count_failure, require_unlocked
+from chalicelib.services.retries import retry
 
 PUNCHED = "Punched"
 
 
 LOOKED_LIKE = 80.0
-"""From which similarity on a failed punch counts against whom it looked like."""
+"""Least similarity (percent) at which a failed punch counts against the person it resembled."""
 
 
 class NewPunch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A finished liveness session to be spent; `auto`: the day's first punch is an in, then in turn."""
+    """A finished liveness session to punch with. `auto` alternates, starting each day with an in."""
 
     liveness_session_id: SessionId
     direction: Asked = "auto"
 
 
 class PunchReceipt(Struct, frozen=True, kw_only=True):
-    """What a kiosk shows. `at` is in the site's zone; a `duplicate` is the punch made moments before.
+    """The punch, as shown at a kiosk. `at` is in the site's zone; a `duplicate` repeats the previous punch.
 
-    A kiosk is told a first name and no id; who may see people is told the whole name.
+    Kiosks receive the given name and no person id; callers who may see people receive the full name.
     """
 
     punch_id: str
@@ -76,9 +71,9 @@ class PunchReceipt(Struct, frozen=True, kw_only=True):
 
 
 class SessionResult(Struct, frozen=True):
-    """What came of a session or photo. A retry (`first` is False) changed nothing.
+    """The result of a session or photo; `first` is False if an earlier request already used the session.
 
-    `mark` is the punch with its settled `direction`, for who punched just now; `greeting` their first name.
+    `event` is the punch with its resolved `direction`; `greeting` is the first name of the person.
     """
 
     outcome: Outcome
@@ -89,8 +84,8 @@ class SessionResult(Struct, frozen=True):
     direction: Direction | None = None
 
 
-class _Attempt(Struct, frozen=True):
-    """One try to check in: what was asked for, and what the camera saw."""
+class _PunchRequest(Struct, frozen=True):
+    """A request to punch: the source, the direction asked for, the caller, and what the camera saw."""
 
     source: Source
     asked: Asked
@@ -101,7 +96,7 @@ class _Attempt(Struct, frozen=True):
 
     @property
     def who(self) -> str | None:
-        """The token that asks."""
+        """The id of the caller's token."""
         return self.caller.token_id if self.caller else None
 
 
@@ -117,9 +112,9 @@ def punch(
     """Record a punch for a finished liveness session.
 
     Raises SessionNotFound, SessionPending, SessionExpired, SessionUsed, NoReferenceImage, LockedOut,
-    NotLive, NotRecognised or AmbiguousMatch; the last three spend the session.
+    NotLive, NotRecognised or AmbiguousMatch; the last three use up the session.
     """
-    settled = use_session(
+    result = use_session(
         attendance_store,
         rate_limits,
         collection,
@@ -128,22 +123,22 @@ def punch(
         caller=caller,
         now=now,
     )
-    if not settled.first:
+    if not result.first:
         raise SessionUsed
-    if settled.event is None or settled.person is None or settled.direction is None:
-        raise _REFUSALS[settled.outcome.code]
+    if result.event is None or result.person is None or result.direction is None:
+        raise _REFUSALS[result.outcome.code]()
     return PunchReceipt(
-        punch_id=settled.event.id,
-        person_id=settled.person.person_id if caller.may("manager") else None,
-        name=settled.person.name if caller.may("manager") else settled.greeting,
-        direction=settled.direction,
-        at=settled.event.at.astimezone(ZoneInfo(settled.event.zone)),
-        work_day=settled.event.work_day,
-        duplicate=settled.outcome.duplicate,
+        punch_id=result.event.id,
+        person_id=result.person.person_id if caller.may("manager") else None,
+        name=result.person.name if caller.may("manager") else result.greeting,
+        direction=result.direction,
+        at=result.event.at.astimezone(ZoneInfo(result.event.zone)),
+        work_day=result.event.work_day,
+        duplicate=result.outcome.duplicate,
     )
 
 
-_REFUSALS = {kind.__name__: kind() for kind in (NotLive, NotRecognised, AmbiguousMatch)}
+_REFUSALS = {kind.__name__: kind for kind in (NotLive, NotRecognised, AmbiguousMatch)}
 
 
 def use_session(
@@ -156,45 +151,44 @@ def use_session(
     caller: Caller | None,
     now: datetime,
 ) -> SessionResult:
-    """Spend a finished liveness session of the caller's: record a punch, or the reason why not.
+    """Use a finished liveness session of the caller: record a punch, or the reason for refusing it.
 
-    However often and however concurrently it is called, one session gives one outcome.
-    Raises SessionNotFound, SessionPending, SessionExpired, NoReferenceImage or LockedOut; none of
-    these spends the session.
+    A session has one outcome, however often and concurrently this is called. Raises SessionNotFound,
+    SessionPending, SessionExpired, NoReferenceImage or LockedOut; none of these uses up the session.
     """
     record_subject(session=session_id)
     try:
-        result = collection.session(session_id)
+        liveness = collection.session(session_id)
     except SessionNotFound:
-        return _earlier_result(attendance_store, session_id, caller, now)
-    if result.status == "EXPIRED":
-        return _earlier_result(attendance_store, session_id, caller, now)
-    if result.status in ("CREATED", "IN_PROGRESS"):
-        _own(attendance_store, session_id, caller)
+        return _result_of_expired(attendance_store, session_id, caller, now)
+    if liveness.status == "EXPIRED":
+        return _result_of_expired(attendance_store, session_id, caller, now)
+    if liveness.status in ("CREATED", "IN_PROGRESS"):
+        _session_of(attendance_store, session_id, caller)
         raise SessionPending
-    if result.status == "SUCCEEDED" and result.image is None:
-        _own(attendance_store, session_id, caller)
+    if liveness.status == "SUCCEEDED" and liveness.image is None:
+        _session_of(attendance_store, session_id, caller)
         raise NoReferenceImage
-    matches = _candidates(collection, result.image) if result.status == "SUCCEEDED" and result.image else []
-    size = len(result.image.content) if result.image else None
-    check = _Attempt("face", asked, now, size, caller, result)
-    for attempt in range(TRIES):
-        try:
-            with attendance_store.turn(_first(matches)):
-                snapshot = attendance_store.snapshot(
-                    now, session_id=session_id, person_id=_first(matches), kiosk=check.who
-                )
-                if snapshot.session is None or snapshot.session.by != check.who:
-                    raise SessionNotFound
-                if snapshot.session.outcome:
-                    return _stored(attendance_store, snapshot.session.outcome, now)
-                return _decide(attendance_store, rate_limits, check, matches, snapshot, snapshot.session)
-        except (WorkDayChanged, SessionAlreadyUsed):
-            pause(attempt)  # read again: the answer of whoever was first, or the day as it is now
-    raise Busy
+    passed = liveness.image if liveness.status == "SUCCEEDED" else None
+    matches = _candidates(collection, passed) if passed else []
+    size = len(liveness.image.content) if liveness.image else None
+    request = _PunchRequest("face", asked, now, size, caller, liveness)
+
+    def attempt() -> SessionResult:
+        with attendance_store.person_lock(_best_match(matches)):
+            snapshot = attendance_store.snapshot(
+                now, session_id=session_id, person_id=_best_match(matches), kiosk=request.who
+            )
+            if snapshot.session is None or snapshot.session.by != request.who:
+                raise SessionNotFound
+            if snapshot.session.outcome:
+                return _stored_result(attendance_store, snapshot.session.outcome, now)
+            return _decide(attendance_store, rate_limits, request, matches, snapshot, snapshot.session)
+
+    return retry(attempt)
 
 
-def check_in_photo(
+def punch_by_photo(
     attendance_store: AttendanceStore,
     rate_limits: RateLimits,
     collection: FaceCollection,
@@ -203,32 +197,33 @@ def check_in_photo(
     caller: Caller | None,
     now: datetime,
 ) -> SessionResult:
-    """Record a punch for a mere photo, where the site allows it.
+    """Record a punch with a photo and no liveness check, if the settings allow it.
 
     Raises PhotoPunchOff, NoFaceFound, LockedOut, NotRecognised or AmbiguousMatch.
     """
     if not attendance_store.snapshot(now).settings.photo_punch:
         raise PhotoPunchOff
     matches = collection.search(photo)
-    check = _Attempt("photo", "auto", now, len(photo.content), caller)
-    for attempt in range(TRIES):
-        try:
-            with attendance_store.turn(_first(matches)):
-                snapshot = attendance_store.snapshot(now, person_id=_first(matches), kiosk=check.who)
-                require_unlocked(snapshot.locked_until, now=now)
-                try:
-                    person, evidence = recognise(matches, snapshot.person, snapshot.settings)
-                except (NotRecognised, AmbiguousMatch):
-                    _note_failure(rate_limits, check, matches, snapshot.settings)
-                    raise
-                return _record(attendance_store, check, snapshot, person, evidence, None)
-        except WorkDayChanged:
-            pause(attempt)
-    raise Busy
+    request = _PunchRequest("photo", "auto", now, len(photo.content), caller)
+
+    def attempt() -> SessionResult:
+        with attendance_store.person_lock(_best_match(matches)):
+            snapshot = attendance_store.snapshot(now, person_id=_best_match(matches), kiosk=request.who)
+            require_unlocked(snapshot.locked_until, now=now)
+            try:
+                person, evidence = recognise(matches, snapshot.person, snapshot.settings)
+            except (NotRecognised, AmbiguousMatch):
+                _count_failure(rate_limits, request, matches, snapshot.settings)
+                raise
+            return _record(attendance_store, request, snapshot, person, evidence, None)
+
+    return retry(attempt)
 
 
-def first_today(attendance_store: AttendanceStore, person_id: str, *, now: datetime) -> TimeEvent | None:
-    """Find the first punch of a person's current work day; None before it."""
+def first_event_today(
+    attendance_store: AttendanceStore, person_id: str, *, now: datetime
+) -> TimeEvent | None:
+    """Return the first punch of a person's current work day; None if there is none yet."""
     snapshot = attendance_store.snapshot(now, person_id=person_id)
     if snapshot.person is None:
         return None
@@ -236,7 +231,7 @@ def first_today(attendance_store: AttendanceStore, person_id: str, *, now: datet
     return next(iter(snapshot.day(snapshot.person, today).counted()), None)
 
 
-def _first(matches: list[Match]) -> str | None:
+def _best_match(matches: list[Match]) -> str | None:
     return matches[0].person_id if matches else None
 
 
@@ -247,25 +242,25 @@ def _candidates(collection: FaceCollection, image: Photo) -> list[Match]:
         return []
 
 
-def _earlier_result(
+def _result_of_expired(
     attendance_store: AttendanceStore, session_id: str, caller: Caller | None, now: datetime
 ) -> SessionResult:
-    """Answer for a session that Rekognition no longer knows."""
-    session = _own(attendance_store, session_id, caller)
+    """Return the stored result of a session that Rekognition no longer has; raises SessionExpired."""
+    session = _session_of(attendance_store, session_id, caller)
     if session.outcome is None:
         raise SessionExpired
-    return _stored(attendance_store, session.outcome, now)
+    return _stored_result(attendance_store, session.outcome, now)
 
 
-def _own(attendance_store: AttendanceStore, session_id: str, caller: Caller | None) -> Session:
-    """Read a session of the caller's; of one that is another's not even its state is told."""
+def _session_of(attendance_store: AttendanceStore, session_id: str, caller: Caller | None) -> Session:
+    """Return a session of the caller. Raises SessionNotFound, also for a session of another caller."""
     session = attendance_store.session(session_id)
     if session is None or session.by != (caller.token_id if caller else None):
         raise SessionNotFound
     return session
 
 
-def _stored(attendance_store: AttendanceStore, outcome: Outcome, now: datetime) -> SessionResult:
+def _stored_result(attendance_store: AttendanceStore, outcome: Outcome, now: datetime) -> SessionResult:
     if outcome.person_id is None:
         return SessionResult(outcome, first=False)
     snapshot = attendance_store.snapshot(now, person_id=outcome.person_id)
@@ -277,32 +272,34 @@ def _stored(attendance_store: AttendanceStore, outcome: Outcome, now: datetime) 
 def _decide(
     attendance_store: AttendanceStore,
     rate_limits: RateLimits,
-    check: _Attempt,
+    request: _PunchRequest,
     matches: list[Match],
     snapshot: Snapshot,
     session: Session,
 ) -> SessionResult:
-    require_unlocked(snapshot.locked_until, now=check.now)
+    require_unlocked(snapshot.locked_until, now=request.now)
     try:
-        _require_live(check, snapshot.settings)
+        _require_live(request, snapshot.settings)
         person, evidence = recognise(matches, snapshot.person, snapshot.settings)
     except (NotLive, NotRecognised, AmbiguousMatch) as refusal:
-        outcome = replace(_outcome(check), code=type(refusal).__name__)
+        outcome = replace(_outcome(request), code=type(refusal).__name__)
         attendance_store.use_session(_used(session, outcome))
-        # Only by the call that spent it: however often it is asked for, one failure counts once.
-        _note_failure(rate_limits, check, matches, snapshot.settings)
+        # After the write: only the request that used the session counts the failure.
+        _count_failure(rate_limits, request, matches, snapshot.settings)
         return SessionResult(outcome, first=True)
-    return _record(attendance_store, check, snapshot, person, evidence, session)
+    return _record(attendance_store, request, snapshot, person, evidence, session)
 
 
-def _note_failure(rate_limits: RateLimits, check: _Attempt, matches: list[Match], settings: Settings) -> None:
+def _count_failure(
+    rate_limits: RateLimits, request: _PunchRequest, matches: list[Match], settings: Settings
+) -> None:
     looked_like = next((match.person_id for match in matches if match.similarity >= LOOKED_LIKE), None)
-    note_failure(rate_limits, settings.limits, check.caller, looked_like, now=check.now)
+    count_failure(rate_limits, settings.limits, request.caller, looked_like, now=request.now)
 
 
-def _require_live(check: _Attempt, settings: Settings) -> None:
-    """Raise NotLive unless the camera check says that it was a live person."""
-    result = check.liveness
+def _require_live(request: _PunchRequest, settings: Settings) -> None:
+    """Raise NotLive unless the liveness check passed."""
+    result = request.liveness
     if result is None or result.status != "SUCCEEDED":
         raise NotLive
     if result.confidence is None or result.confidence < settings.liveness_threshold:
@@ -311,46 +308,46 @@ def _require_live(check: _Attempt, settings: Settings) -> None:
 
 def _record(
     attendance_store: AttendanceStore,
-    check: _Attempt,
+    request: _PunchRequest,
     snapshot: Snapshot,
     person: Person,
     evidence: Evidence,
     session: Session | None,
 ) -> SessionResult:
-    """Write the punch, or find the one that it would repeat."""
+    """Record the punch, or return the recent one that it would duplicate."""
     calendar = snapshot.settings.calendar
     greeting = first_name(person.name, snapshot.settings.name_order)
-    day = snapshot.day(person, Schedule(calendar).work_day(check.now, person.shift))
+    day = snapshot.day(person, Schedule(calendar).work_day(request.now, person.shift))
     outcome = replace(
-        _outcome(check),
+        _outcome(request),
         person_id=person.person_id,
         face_id=evidence.face_id,
         similarity=evidence.similarity,
     )
-    if repeated := recent(day.marks, check.now, snapshot.settings.duplicate_window_s):
+    if repeated := recent(day.marks, request.now, snapshot.settings.duplicate_window_s):
         outcome = replace(outcome, punch_id=repeated.id, duplicate=True)
         if session:
             attendance_store.use_session(_used(session, outcome))
         record_metric("Duplicate")
         return SessionResult(outcome, True, greeting, person, repeated, direction(day.marks, repeated))
-    if check.liveness and session:
+    if request.liveness and session:
         evidence = replace(
             evidence,
-            liveness=check.liveness.confidence,
+            liveness=request.liveness.confidence,
             liveness_threshold=snapshot.settings.liveness_threshold,
             session_id=session.session_id,
         )
     made = Punch(
-        punch_id=new_punch_id(check.now),
+        punch_id=new_punch_id(request.now),
         person_id=person.person_id,
-        at=check.now,
-        recorded_at=check.now,
+        at=request.now,
+        recorded_at=request.now,
         work_day=day.work_day,
         zone=calendar.zone,
-        direction=check.asked,
-        source=check.source,
-        device=check.caller.label if check.caller else None,
-        site=check.caller.site if check.caller else None,
+        direction=request.asked,
+        source=request.source,
+        device=request.caller.label if request.caller else None,
+        site=request.caller.site if request.caller else None,
         evidence=evidence,
     )
     outcome = replace(outcome, punch_id=made.punch_id)
@@ -361,9 +358,9 @@ def _record(
     return SessionResult(outcome, True, greeting, person, made.mark(), direction(day.marks, made.mark()))
 
 
-def _outcome(check: _Attempt) -> Outcome:
-    liveness = check.liveness.confidence if check.liveness else None
-    return Outcome(code=PUNCHED, at=check.now, liveness=liveness, image_bytes=check.image_bytes)
+def _outcome(request: _PunchRequest) -> Outcome:
+    liveness = request.liveness.confidence if request.liveness else None
+    return Outcome(code=PUNCHED, at=request.now, liveness=liveness, image_bytes=request.image_bytes)
 
 
 def _used(session: Session, outcome: Outcome) -> Session:

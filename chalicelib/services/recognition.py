@@ -1,4 +1,4 @@
-"""Who a face is, decided by our rules and not by "the closest wins"."""
+"""Identification (1:N) and verification (1:1) of a photo, by the rules of a punch."""
 
 from msgspec import Struct
 
@@ -10,7 +10,7 @@ from chalicelib.domain.photo import Photo
 
 
 class Candidate(Struct, frozen=True):
-    """Somebody who resembles a photo; percent."""
+    """A person similar to the photo; `similarity` is in percent."""
 
     person_id: str
     name: str
@@ -18,7 +18,7 @@ class Candidate(Struct, frozen=True):
 
 
 class Identification(Struct, frozen=True):
-    """Who a photo shows, by the rules of a punch; `outcome` is Recognised or what a punch would say."""
+    """The person in a photo, by the rules of a punch. `outcome` is `Recognised` or an error code."""
 
     outcome: str
     person_id: str | None
@@ -26,7 +26,7 @@ class Identification(Struct, frozen=True):
 
 
 class Verification(Struct, frozen=True):
-    """Whether a photo shows a certain person; `similarity` is null when it is under the search's floor."""
+    """Whether a photo shows a given person. `similarity` is in percent, null if it is below 70."""
 
     same_person: bool
     similarity: float | None
@@ -34,7 +34,7 @@ class Verification(Struct, frozen=True):
 
 
 def identify(directory: Directory, collection: FaceCollection, photo: Photo) -> Identification:
-    """Find whom a photo shows (1:N), without any effect; raises NoFaceFound or InvalidPhoto."""
+    """Find whom a photo shows (1:N), without side effects; raises NoFaceFound or InvalidPhoto."""
     matches = collection.search(photo)
     people = directory.people({match.person_id for match in matches})
     best: dict[str, Candidate] = {}

@@ -1,4 +1,4 @@
-"""Removal of what has been kept for as long as the settings say."""
+"""Deletion of data whose retention period is over."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -15,7 +15,7 @@ from chalicelib.services import enrolment
 
 
 class RetentionPlan(Struct, frozen=True, kw_only=True):
-    """What has been kept for as long as the settings say; dates are the first that stay."""
+    """The data past its retention period. Each `..._before` is the first date or instant that is kept."""
 
     photos_before: date
     liveness_before: datetime
@@ -29,7 +29,7 @@ class RetentionPlan(Struct, frozen=True, kw_only=True):
     audit_entries: int
 
     def counts(self) -> dict[str, int]:
-        """Give the numbers alone."""
+        """Return the counts without the dates."""
         return {name: value for name, value in asdict(self).items() if isinstance(value, int)}
 
 
@@ -43,17 +43,17 @@ def apply_retention(
     dry_run: bool,
     now: datetime,
 ) -> RetentionPlan:
-    """Remove what has been kept for as long as the settings say; with `dry_run` only say what that is."""
+    """Delete the data whose retention period is over; with `dry_run` only count them."""
     settings = directory.settings()
     kept, today = settings.retention, settings.today(now)
     before_photos = _ago(today, kept.photos_days)
     before_punches = _ago(today, kept.punches_days)
     before_liveness = now - timedelta(days=kept.liveness_days)
     before_audit = _ago(now.astimezone(UTC).date(), kept.audit_days)
-    people = directory.everybody()
-    left = [person for person in people if person.face_ids and _left(person, today) < before_photos]
+    people = directory.all_people()
+    leavers = [person for person in people if person.face_ids and _last_day(person, today) < before_photos]
     face_count = 0
-    for person in left:
+    for person in leavers:
         face_count += person.faces
         for face_id in person.face_ids if not dry_run else ():
             enrolment.remove(directory, collection, bucket, person.person_id, face_id, now=now)
@@ -68,22 +68,22 @@ def apply_retention(
         liveness_before=before_liveness,
         punches_before=before_punches,
         audit_before=before_audit,
-        people_without_faces=len(left),
+        people_without_faces=len(leavers),
         faces=face_count,
-        liveness_images=bucket.remove_all("liveness/", before=before_liveness, dry_run=dry_run),
+        liveness_images=bucket.delete_all("liveness/", before=before_liveness, dry_run=dry_run),
         punches=punches,
         work_days=days,
-        audit_entries=audit_log.forget_entries(before_audit, dry_run=dry_run),
+        audit_entries=audit_log.delete_entries(before_audit, dry_run=dry_run),
     )
 
 
 def _ago(today: date, days: int) -> date:
-    """Give the date so many days before, or the first there is."""
+    """Return the date `days` before `today`, at least the first date of the calendar."""
     return date.fromordinal(max(1, today.toordinal() - days))
 
 
-def _left(person: Person, today: date) -> date:
-    """Say since when a person no longer comes; the last of all dates for who does."""
+def _last_day(person: Person, today: date) -> date:
+    """Return the last day of a person who left or became inactive; the last date of all for others."""
     if person.until and person.until < today:
         return person.until
     return person.updated_at.date() if person.status is Status.INACTIVE else date.max

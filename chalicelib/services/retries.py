@@ -1,10 +1,25 @@
-"""Optimistic concurrency: try again what lost against another write."""
+"""Optimistic concurrency: a use case that loses against another write reads and decides again."""
 
-import random
-import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
+from chalicelib.aws.backoff import attempts
+from chalicelib.domain.errors import Busy, WriteConflict
+
+T = TypeVar("T")
 
 
-def pause(attempt: int) -> None:
-    """Wait before trying again: at most 20 ms after attempt 0, then twice as long, up to a second."""
-    # Full jitter: those who collided once must not march in step.
-    time.sleep(random.uniform(0, min(1.0, 0.02 * 2**attempt)))  # noqa: S311 - not a secret
+ATTEMPTS = 30
+"""How often a use case decides; the pauses between add up to 12 s on average, so that a request has time."""
+
+
+def retry(action: Callable[[], T]) -> T:
+    """Call `action` until no other write gets in its way, and return its result; raises Busy in the end.
+
+    The action reads all that it decides on, and its write raises WriteConflict if any of that changed since.
+    """
+    for _ in attempts(ATTEMPTS):
+        with suppress(WriteConflict):
+            return action()
+    raise Busy

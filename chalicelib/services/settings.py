@@ -1,4 +1,4 @@
-"""The site's settings, as admins change them."""
+"""Replacement of the site's settings by admins."""
 
 from datetime import date, datetime
 
@@ -12,16 +12,16 @@ from chalicelib.domain.settings import Settings
 from chalicelib.domain.text import clean
 
 LARGEST = 300_000
-"""Most bytes of settings; an item has room for 400 KB."""
+"""Most bytes of the settings; an item of DynamoDB may have 400 KB."""
 
 
 def replace_settings(
     directory: Directory, body: Settings, *, effective_from: date | None, now: datetime
 ) -> Settings:
-    """Replace the settings as a whole; `version` is that of the ones that were read.
+    """Replace all settings; `version` is the version that the caller read.
 
-    The calendar is in force from today's work day on, so that days past stay as they were judged;
-    an earlier `effective_from` judges them anew. Raises InvalidSettings, SettingsChanged, InvalidRequest.
+    The calendar takes effect on today's work day, so that past days do not change; an earlier
+    `effective_from` changes them too. Raises InvalidSettings, SettingsChanged, InvalidRequest.
     """
     if problems := _texts(body.calendar) + schedule.check(body.calendar):
         raise InvalidSettings(problems)
@@ -42,7 +42,7 @@ def replace_settings(
 
 
 def _texts(calendar: schedule.Calendar) -> list[str]:
-    """Name the texts of a calendar that show other than they are; people are given shifts by their names."""
+    """List the names in a calendar that are not normalised; people refer to shifts by name."""
     named = [(f"shifts.{name}", name) for name in calendar.shifts]
     named += [(f"holidays.{holiday.date}", holiday.name) for holiday in calendar.holidays]
     problems = []

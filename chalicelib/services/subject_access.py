@@ -1,8 +1,7 @@
-"""Everything that is held on a person, gathered for them to see."""
+"""The right of access: everything that is stored about a person."""
 
 from datetime import date, datetime
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
@@ -14,21 +13,19 @@ from chalicelib.domain.face import FaceView
 from chalicelib.domain.leave import LeaveRecord
 from chalicelib.domain.person import Consent, PersonView
 from chalicelib.domain.session import SessionState
-from chalicelib.domain.types import Link
+from chalicelib.domain.types import SignedLink
 from chalicelib.services import enrolment
 from chalicelib.services.corrections import PunchView
-from chalicelib.web import exports
-from chalicelib.web.request import Reply
 
 
-class FaceHeld(FaceView, frozen=True, kw_only=True):
-    """An enrolled face with a link to its photo that works for a minute."""
+class FaceData(FaceView, frozen=True, kw_only=True):
+    """An enrolled face, with a link to its photo that is valid for one minute."""
 
-    photo: Link
+    photo: SignedLink
 
 
-class SessionHeld(Struct, frozen=True, kw_only=True):
-    """A liveness session that led to the person."""
+class LivenessSessionData(Struct, frozen=True, kw_only=True):
+    """A liveness session that was used by the person. Scores are in percent."""
 
     session_id: str
     created_at: datetime
@@ -38,44 +35,42 @@ class SessionHeld(Struct, frozen=True, kw_only=True):
     liveness: float | None
 
 
-class Held(Struct, frozen=True, kw_only=True):
-    """Everything that is held on a person."""
+class PersonData(Struct, frozen=True, kw_only=True):
+    """All data held about a person."""
 
     person: PersonView
     consents: list[Consent]
-    faces: list[FaceHeld]
+    faces: list[FaceData]
     leaves: list[LeaveRecord]
     punches: list[PunchView]
-    sessions: list[SessionHeld]
+    sessions: list[LivenessSessionData]
 
 
 def person_data(
     directory: Directory, personal_data: PersonalData, bucket: Bucket, person_id: str, *, now: datetime
-) -> Held | Reply:
-    """Gather everything that is held on a person; raises PersonNotFound."""
+) -> PersonData:
+    """Collect everything that is stored about a person; raises PersonNotFound."""
     person = directory.person(person_id)
-    held = Held(
+    return PersonData(
         person=PersonView.of(person),
         consents=directory.consents(person_id),
         faces=[
-            FaceHeld(**asdict(FaceView.of(face)), photo=bucket.link(face.photo_key, now=now))
-            for face in enrolment.listed(directory, person_id)
+            FaceData(**asdict(FaceView.of(face)), photo=bucket.link(face.photo_key, now=now))
+            for face in enrolment.list_faces(directory, person_id)
         ],
         leaves=directory.leaves(date.min, date.max, person_id),
         punches=[PunchView.of(punch) for punch in personal_data.punches(person_id)],
         sessions=[
-            _session(item) for item in personal_data.kept(person_id) if item["pk"].startswith("SESSION#")
+            _session(item)
+            for item in personal_data.temporary_items(person_id)
+            if item["pk"].startswith("SESSION#")
         ],
     )
-    content = msgspec.json.encode(held)
-    if len(content) <= exports.INLINE_BYTES:
-        return held
-    return exports.reply_with_link(bucket, content, "application/json", f"person-{person_id}.json", now)
 
 
-def _session(item: Item) -> SessionHeld:
+def _session(item: Item) -> LivenessSessionData:
     outcome = item["outcome"]
-    return SessionHeld(
+    return LivenessSessionData(
         session_id=item["session_id"],
         created_at=datetime.fromisoformat(item["created_at"]),
         state=SessionState(item["state"]),

@@ -1,4 +1,4 @@
-"""The sweep of each minute: finishes or undoes what a crash left, removes files that have served."""
+"""The sweep of every minute: it finishes or undoes interrupted work, and deletes temporary files."""
 
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ from chalicelib.services.enrolment import ABANDONED_AFTER
 from chalicelib.services.erasure import resume
 
 EXPORT_KEPT = timedelta(minutes=2)
-"""How long a file of an export stays: its link works for one minute."""
+"""How long an exported file is kept; its link works for one minute."""
 
 
 def sweep(
@@ -22,7 +22,7 @@ def sweep(
     *,
     now: datetime,
 ) -> dict[str, int]:
-    """Finish or undo what a crash left half-done, and drop files that have served; says how many of each."""
+    """Finish or undo interrupted work and delete temporary files; returns how many of each."""
     erasures = personal_data.erasures(now - ABANDONED_AFTER)
     swept = enrolment.sweep(directory, collection, bucket, now=now)
     for erasure in erasures:
@@ -31,5 +31,5 @@ def sweep(
         "swept": swept,
         "erasures": len(erasures),
         "uploads": uploads.sweep(directory, bucket, now=now),
-        "exports": bucket.remove_all("exports/", before=now - EXPORT_KEPT),
+        "exports": bucket.delete_all("exports/", before=now - EXPORT_KEPT),
     }

@@ -1,7 +1,7 @@
-"""Attendance as HR asks for it: the roster of a date, timesheets, the monthly sheet.
+"""Attendance reports: the roster of a date, timesheets, and the monthly sheet.
 
-What is read from the table here is judged by `reports.py`. People come in order of name, namesakes in
-that of their ids. Reports may miss what was recorded in the last second.
+This module reads the data; the rules are in `domain.reports`. People are sorted by name, then by id. Reports
+use eventually consistent reads and may miss what was recorded in the last second.
 """
 
 from bisect import bisect_right
@@ -20,7 +20,7 @@ from chalicelib.domain.dates import check_date, date_range, month_dates
 from chalicelib.domain.leave import LeaveRecord
 from chalicelib.domain.person import Person
 from chalicelib.domain.punch import DayRecord
-from chalicelib.domain.reports import Counts, Report, RosterRow, SheetRow, Timesheet
+from chalicelib.domain.reports import MonthlySheetRow, Report, RosterCounts, RosterRow, Timesheet
 from chalicelib.domain.schedule import PATTERN_END, Schedule
 from chalicelib.domain.spreadsheets import Row
 from chalicelib.domain.text import fold
@@ -28,15 +28,15 @@ from chalicelib.domain.types import Page
 from chalicelib.domain.workday import Leave, Member, State, TimeEvent, employed, leaves_by_person
 
 PAGE_DAYS = 2000
-"""Most days of people on a page of timesheets: some 3 MB, of the 6 that Lambda may answer with."""
+"""Most person-days on a page of timesheets: about 3 MB of the 6 MB that a Lambda response may have."""
 
 
 FEW, SHARE = 100, 4
-"""Days are read one by one for up to a hundred people, or a quarter of all if that is more; for more
-people it is faster to read everybody's."""
+"""Days are read by key for up to 100 people, or a quarter of all people if that is more; beyond that it
+is faster to query the days of all."""
 
 
-R = TypeVar("R", Person, RosterRow, Timesheet, SheetRow)
+R = TypeVar("R", Person, RosterRow, Timesheet, MonthlySheetRow)
 
 
 MonthText = Annotated[
@@ -45,46 +45,46 @@ MonthText = Annotated[
 
 
 RosterLimit = Annotated[int, Meta(ge=1, le=5000)]
-"""A roster fits into one answer at any headcount that Lambda's 6 MB have room for."""
+"""Most rows of a page of the roster; 5,000 fit into the 6 MB of a Lambda response."""
 
 
 Marks = dict[str, dict[date, tuple[TimeEvent, ...]]]
 
 
 class RosterPage(Struct, frozen=True):
-    """Where people are on a date, and how many are in each state.
+    """The roster of a date: the state of each person, and the number of people in each state.
 
-    The counts are of everybody in the group asked for, whatever `state`, `q` and the page leave out.
+    The counts cover the whole group, whatever `state`, `q` and the page select.
     """
 
     date: date
-    counts: Counts
+    counts: RosterCounts
     items: list[RosterRow]
     next_cursor: str | None
 
 
 class MonthlySheet(Struct, frozen=True):
-    """A month at a glance: for each person a mark for each of `days`, and totals.
+    """A month: for each person a mark for each of `days`, and totals.
 
-    Marks: P present, L late, H half a day, A absent, V on leave, F public holiday, O day off, nothing
-    where the day is still to come or the person is not with the site; `?` after one: a punch is missing.
+    Marks: P present, L late, H half day, A absent, V leave, F public holiday, O day off, empty for a date
+    in the future or outside the person's employment; `?` is added if a punch is missing.
     """
 
     month: str
     days: list[date]
-    items: list[SheetRow]
+    items: list[MonthlySheetRow]
     next_cursor: str | None
 
 
 class RosterFilter(Struct, frozen=True):
-    """Whom a roster shows: a group; of them those in a state, and whose name or code `q` begins."""
+    """The people whom a roster shows: of a group, in a state, with a name or code that begins with `q`."""
 
     group: str | None = None
     state: State | None = None
     q: str = ""
 
     def rows(self, rows: Iterable[RosterRow]) -> list[RosterRow]:
-        """Pick rows of a roster; accents and case do not count."""
+        """Select rows of a roster; accents and case are ignored."""
         q = fold(self.q)
         return [row for row in rows if self.state in (None, row.state) and _begins(q, row)]
 
@@ -99,19 +99,19 @@ def roster(
     after: str | None,
     now: datetime,
 ) -> Report[RosterPage]:
-    """Say where everybody is on a date (None: today's work day); raises InvalidRequest or InvalidCursor.
+    """Return the roster of a date (None: today's work day); raises InvalidRequest or InvalidCursor.
 
-    Whoever cannot be at work on it, being inactive or not with the site, is there only if they were.
+    People who are inactive or not employed on that day are included only if they punched.
     """
-    rota = Schedule.of(directory.calendars())
-    on = check_date(on or rota.work_day(now))
-    people, days, leaves = directory.together(
-        directory.everybody,
-        partial(attendance_store.everybodys_days, [on]),
+    schedule = Schedule.of(directory.calendars())
+    on = check_date(on or schedule.work_day(now))
+    people, days, leaves = directory.in_parallel(
+        directory.all_people,
+        partial(attendance_store.all_days, [on]),
         partial(directory.leaves, on, on),
     )
     found = reports.roster(
-        rota,
+        schedule,
         [person.member() for person in _among(people, chosen.group)],
         on,
         {day.person_id: day.marks for day in days},
@@ -137,10 +137,10 @@ def of_person(
     *,
     now: datetime,
 ) -> Report[Timesheet]:
-    """Give a person's timesheet; raises PersonNotFound or InvalidRequest."""
+    """Return the timesheet of a person; raises PersonNotFound or InvalidRequest."""
     days = date_range(since, until)
     person = directory.person(person_id)
-    history, records, leaves = directory.together(
+    history, records, leaves = directory.in_parallel(
         directory.calendars,
         partial(attendance_store.days, person_id, days),
         partial(directory.leaves, since, until, person_id),
@@ -163,22 +163,22 @@ def of_group(
     after: str | None,
     now: datetime,
 ) -> Report[Page[Timesheet]]:
-    """Give the timesheets of everybody or of a group; raises InvalidRequest or InvalidCursor.
+    """Return the timesheets of all people or a group; raises InvalidRequest or InvalidCursor.
 
     A page ends at `limit` people, or earlier where their days are many.
     """
     days = date_range(since, until)
-    site = _Site(directory, attendance_store, group, days, now)
+    data = _ReportData(directory, attendance_store, group, days, now)
 
     def page() -> Page[Timesheet]:
         size = min(limit, max(PAGE_DAYS // len(days), 1))
-        made = list(islice(site.timesheets(_after(site.people, after), size + 1), size + 1))
+        made = list(islice(data.timesheets(_after(data.people, after), size + 1), size + 1))
         return Page(made[:size], _next(made, size))
 
     def table() -> Iterable[Row]:
-        return reports.timesheet_table(site.timesheets(site.people, len(site.people)))
+        return reports.timesheet_table(data.timesheets(data.people, len(data.people)))
 
-    return Report(f"timesheets-{since}-{until}", page, table, site.person_days)
+    return Report(f"timesheets-{since}-{until}", page, table, data.person_days)
 
 
 def of_month(
@@ -191,22 +191,22 @@ def of_month(
     after: str | None,
     now: datetime,
 ) -> Report[MonthlySheet]:
-    """Give the sheet of a month, YYYY-MM: people down, days across; raises InvalidRequest, InvalidCursor."""
+    """Return the sheet of a month (YYYY-MM), a row per person; raises InvalidRequest or InvalidCursor."""
     days = month_dates(text)
-    site = _Site(directory, attendance_store, group, days, now)
+    data = _ReportData(directory, attendance_store, group, days, now)
 
     def page() -> MonthlySheet:
-        rows = list(islice(site.sheet(_after(site.people, after), limit + 1), limit + 1))
+        rows = list(islice(data.sheet(_after(data.people, after), limit + 1), limit + 1))
         return MonthlySheet(text, days, rows[:limit], _next(rows, limit))
 
     def table() -> Iterable[Row]:
-        return reports.sheet_table(days[0], days[-1], site.sheet(site.people, len(site.people)))
+        return reports.sheet_table(days[0], days[-1], data.sheet(data.people, len(data.people)))
 
-    return Report(f"monthly-{text}", page, table, site.person_days)
+    return Report(f"monthly-{text}", page, table, data.person_days)
 
 
-class _Site:
-    """What is needed of a site to judge some days of it; the days themselves are read when asked for."""
+class _ReportData:
+    """The people, schedule and leave of some days; the work days are read when they are needed."""
 
     def __init__(
         self,
@@ -216,16 +216,16 @@ class _Site:
         days: list[date],
         now: datetime,
     ) -> None:
-        self._ledger, self._days, self._now = attendance_store, days, now
+        self._attendance_store, self._days, self._now = attendance_store, days, now
         self._since, self._until = days[0], days[-1]
-        everybody, history, leaves = directory.together(
-            directory.everybody, directory.calendars, partial(directory.leaves, self._since, self._until)
+        everybody, history, leaves = directory.in_parallel(
+            directory.all_people, directory.calendars, partial(directory.leaves, self._since, self._until)
         )
         self.people = _among(everybody, group)
         self._few = max(FEW, len(everybody) // SHARE)
         read = self.people if len(self.people) <= self._few else everybody
         self.person_days = len(read) * len(days)
-        self._rota = Schedule.of(history)
+        self._schedule = Schedule.of(history)
         self._leaves = _by_person(leaves)
 
     def timesheets(self, people: Sequence[Person], size: int) -> Iterator[Timesheet]:
@@ -233,7 +233,7 @@ class _Site:
         for members, marks in self._read(people, size):
             for member in members:
                 yield reports.timesheet(
-                    self._rota,
+                    self._schedule,
                     member,
                     self._since,
                     self._until,
@@ -242,29 +242,29 @@ class _Site:
                     now=self._now,
                 )
 
-    def sheet(self, people: Sequence[Person], size: int) -> Iterator[SheetRow]:
-        """Yield lines of the monthly sheet, reading `size` people's days at once."""
+    def sheet(self, people: Sequence[Person], size: int) -> Iterator[MonthlySheetRow]:
+        """Yield rows of the monthly sheet, reading `size` people's days at once."""
         for members, marks in self._read(people, size):
             yield from reports.sheet(
-                self._rota, members, self._since, self._until, marks, leaves=self._leaves, now=self._now
+                self._schedule, members, self._since, self._until, marks, leaves=self._leaves, now=self._now
             )
 
     def _read(self, people: Sequence[Person], size: int) -> Iterator[tuple[list[Member], Marks]]:
-        """Read days; whoever could not be at work on any of them is there only if they were."""
+        """Read work days; people who are not employed on any of them are included only if they punched."""
         for start in range(0, len(people), max(size, 1)):
             some = people[start : start + size]
             marks: Marks = {}
             for record in self._records(some):
                 marks.setdefault(record.person_id, {})[record.work_day] = record.marks
             members = [person.member() for person in some]
-            yield [one for one in members if one.person_id in marks or self._there(one)], marks
+            yield [one for one in members if one.person_id in marks or self._employed(one)], marks
 
     def _records(self, people: Sequence[Person]) -> list[DayRecord]:
         if len(people) > self._few:
-            return self._ledger.everybodys_days(self._days)
-        return self._ledger.days_of((person.person_id for person in people), self._days)
+            return self._attendance_store.all_days(self._days)
+        return self._attendance_store.days_of((person.person_id for person in people), self._days)
 
-    def _there(self, member: Member) -> bool:
+    def _employed(self, member: Member) -> bool:
         first = max(self._since, member.since or self._since)
         return first <= self._until and employed(member, first)
 
@@ -274,25 +274,25 @@ def _by_person(leaves: Iterable[LeaveRecord]) -> dict[str, list[Leave]]:
 
 
 def _among(people: Iterable[Person], group: str | None) -> list[Person]:
-    """Pick the people of a group (None: everybody), in the order of reports."""
-    return sorted((person for person in people if group in (None, person.group)), key=_place)
+    """Select the people of a group (None: all people), in the order of reports."""
+    return sorted((person for person in people if group in (None, person.group)), key=_sort_key)
 
 
 def _begins(q: str, row: RosterRow) -> bool:
     return f" {q}" in f" {fold(row.name)}" or (row.code is not None and fold(row.code).startswith(q))
 
 
-def _place(one: Person | RosterRow | Timesheet | SheetRow) -> str:
-    return f"{fold(one.name)[:100]}\0{one.person_id}"  # cut, for a cursor has to fit into a URL
+def _sort_key(one: Person | RosterRow | Timesheet | MonthlySheetRow) -> str:
+    return f"{fold(one.name)[:100]}\0{one.person_id}"  # cut, because a cursor has to fit into a URL
 
 
 def _after(rows: list[R], after: str | None) -> list[R]:
-    """Leave out what earlier pages showed."""
+    """Return the rows after those of earlier pages."""
     if after is None:
         return rows
-    return rows[bisect_right(rows, after, key=_place) :]
+    return rows[bisect_right(rows, after, key=_sort_key) :]
 
 
 def _next(rows: Sequence[R], limit: int) -> str | None:
-    """Give the place of what follows `limit` rows, if anything does."""
-    return _place(rows[limit - 1]) if len(rows) > limit else None
+    """Return the sort key of the last row of a page, if more rows follow."""
+    return _sort_key(rows[limit - 1]) if len(rows) > limit else None

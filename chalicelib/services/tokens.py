@@ -1,4 +1,4 @@
-"""Tokens: made, listed and revoked by admins, and checked at the gate of every route that is not public."""
+"""Tokens: admins create, list and revoke them; every route that is not public checks one."""
 
 import hashlib
 import re
@@ -31,26 +31,26 @@ from chalicelib.domain.types import Instant, Page
 PREFIX = "rc_"
 
 
-REMEMBERED = timedelta(seconds=30)
-"""How long a process trusts what it read of a token; revocation holds everywhere after that."""
+CACHED = timedelta(seconds=30)
+"""How long a process caches a token; a revocation takes effect everywhere after that."""
 
 
-USED = timedelta(hours=1)
-"""How coarse `last_used_at` is."""
+LAST_USED_PRECISION = timedelta(hours=1)
+"""How often `last_used_at` is updated at most."""
 
 
-LARGEST = 1000
-"""Most tokens that a process remembers."""
+CACHE_SIZE = 1000
+"""Most tokens that a process caches."""
 
 
-_FORM = re.compile("rc_[A-Za-z0-9_-]{43}")  # 256 bits
+_FORMAT = re.compile("rc_[A-Za-z0-9_-]{43}")  # 256 bits
 
 
 _SCHEME = re.compile("bearer +", re.IGNORECASE)
 
 
 class NewToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A token to be made. `label` names its holder, a device as a rule: kiosk punches carry it."""
+    """A token to create. `label` names its holder, usually a device; punches made with it carry the label."""
 
     role: Role
     label: Annotated[str, Meta(min_length=1, max_length=100, examples=["front door"])]
@@ -59,7 +59,7 @@ class NewToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class TokenView(Struct, frozen=True, kw_only=True):
-    """A token as admins see it; `last_used_at` is right to the hour."""
+    """A token, without its secret. `last_used_at` is accurate to the hour."""
 
     token_id: str
     role: Role
@@ -75,23 +75,23 @@ class TokenView(Struct, frozen=True, kw_only=True):
         return convert(token, cls, from_attributes=True)
 
 
-class TokenMade(TokenView, frozen=True, kw_only=True):
-    """A token just made; `token` is shown this once and kept nowhere."""
+class CreatedToken(TokenView, frozen=True, kw_only=True):
+    """A new token. `token` is its secret: it is shown once and not stored."""
 
     token: str
 
     def __repr__(self) -> str:
         """Keep the secret out of logs and traces."""
-        return f"TokenMade(token_id={self.token_id!r}, token=...)"
+        return f"CreatedToken(token_id={self.token_id!r}, token=...)"
 
 
 def token_digest(token: str) -> str:
-    """Give what a token is stored by."""
+    """Return the digest by which a token is stored."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def create(token_store: TokenStore, body: NewToken, *, now: datetime) -> TokenMade:
-    """Make a token; raises InvalidRequest."""
+def create(token_store: TokenStore, body: NewToken, *, now: datetime) -> CreatedToken:
+    """Create a token; raises InvalidRequest."""
     if body.expires_at and body.expires_at <= now:
         raise InvalidRequest("`expires_at` is in the past.")
     secret = PREFIX + secrets.token_urlsafe(32)
@@ -105,16 +105,16 @@ def create(token_store: TokenStore, body: NewToken, *, now: datetime) -> TokenMa
         expires_at=body.expires_at,
     )
     token_store.add(token)
-    return TokenMade(**asdict(TokenView.of(token)), token=secret)
+    return CreatedToken(**asdict(TokenView.of(token)), token=secret)
 
 
-def listed(token_store: TokenStore, *, now: datetime) -> Page[TokenView]:
-    """List the tokens that hold, oldest first."""
+def list_active(token_store: TokenStore, *, now: datetime) -> Page[TokenView]:
+    """List active tokens, oldest first."""
     return Page([TokenView.of(token) for token in token_store.all() if token.holds(now)], None)
 
 
 def revoke(token_store: TokenStore, token_id: str, *, now: datetime) -> None:
-    """Make a token worthless, everywhere within a minute; raises TokenNotFound or LastAdminToken."""
+    """Revoke a token. It stops working everywhere within a minute. Raises TokenNotFound or LastAdminToken."""
     tokens = {token.token_id: token for token in token_store.all() if token.holds(now)}
     token = tokens.pop(token_id, None)
     if token is None:
@@ -124,7 +124,7 @@ def revoke(token_store: TokenStore, token_id: str, *, now: datetime) -> None:
             raise TokenNotFound(token_id)
         return
     admins = [other for other in tokens.values() if other.role is Role.ADMIN]
-    # The one that lasts longest, so that somebody is left for as long as can be.
+    # Prefer the token that expires last, so that the site keeps an admin for as long as possible.
     admins.sort(key=lambda other: (other.expires_at is None, other.expires_at or now), reverse=True)
     if not any(token_store.remove(token, staying=other) for other in admins):
         raise LastAdminToken
@@ -136,7 +136,7 @@ class _Known(Struct, frozen=True):
 
 
 class Authenticator:
-    """Lets callers in. Keeps what it read of good tokens for a moment; wrong ones are always looked up."""
+    """Authenticates callers. Known tokens are cached for a moment; unknown ones are looked up each time."""
 
     def __init__(
         self,
@@ -151,16 +151,16 @@ class Authenticator:
         self._lock = threading.Lock()
 
     def authenticate(self, authorization: str | None, scope: str, address: str, *, now: datetime) -> Caller:
-        """Say who is calling from the Authorization header.
+        """Return the caller of the token in an Authorization header.
 
-        Raises TokenMissing, InvalidToken, RoleNotAllowed; TooManyRequests after many unknown tokens from an
-        address, which keeps no good token of that address out.
+        Raises TokenMissing, InvalidToken, RoleNotAllowed, and TooManyRequests after many unknown tokens from
+        one address; valid tokens from that address still work.
         """
         if not authorization:
             raise TokenMissing
         scheme = _SCHEME.match(authorization)
         given = authorization[scheme.end() :].strip() if scheme else ""
-        if not _FORM.fullmatch(given):
+        if not _FORMAT.fullmatch(given):
             raise InvalidToken
         token = self._find(given, now)
         if token is None:
@@ -173,24 +173,24 @@ class Authenticator:
         return caller
 
     def _find(self, given: str, now: datetime) -> Token | None:
-        # What is compared is a digest, by the table's own look-up: no time tells how much of it was right.
+        # The table looks up a digest, so the response time does not tell how much of a guess was right.
         digest = token_digest(given)
         known = self._known.get(digest)
-        if known and timedelta(0) <= now - known.read_at < REMEMBERED:
+        if known and timedelta(0) <= now - known.read_at < CACHED:
             return known.token
         token = self._token_store().find(digest)
         with self._lock:
             self._known.pop(digest, None)
             if token:
-                if len(self._known) >= LARGEST:
+                if len(self._known) >= CACHE_SIZE:
                     self._known.pop(next(iter(self._known)))
                 self._known[digest] = _Known(token, now)
-        if token and (token.last_used_at is None or now - token.last_used_at >= USED):
-            self._token_store().touch(token, now)
+        if token and (token.last_used_at is None or now - token.last_used_at >= LAST_USED_PRECISION):
+            self._token_store().set_last_used(token, now)
         return token
 
-    def forget(self) -> None:
-        """Trust nothing that was read before."""
+    def clear_cache(self) -> None:
+        """Forget all cached tokens."""
         with self._lock:
             self._known.clear()
 

@@ -1,4 +1,4 @@
-"""Photos too large for a request: uploaded to S3 with a form of ours, used once."""
+"""Uploads: photos too large for a request, posted to S3 with a presigned form and used once."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,14 +11,13 @@ from chalicelib.aws.directory import Directory
 from chalicelib.domain.errors import UploadNotFound
 from chalicelib.domain.ids import new_id
 from chalicelib.domain.photo import UPLOAD_LIMIT_BYTES, Photo
-from chalicelib.web.bodies import PhotoBody
 
 LATEST = timedelta(minutes=2)
-"""How long after its form ended an upload may still be under way or in use."""
+"""How long after its form expired an upload may still be in progress or in use."""
 
 
 class Upload(Struct, frozen=True):
-    """A form to post a photo with: all `fields`, then `Content-Type`, then the file as `file`."""
+    """A form for uploading a photo: send all `fields`, then `Content-Type`, then the file as `file`."""
 
     upload_id: str
     url: str
@@ -27,42 +26,48 @@ class Upload(Struct, frozen=True):
     expires_at: datetime
 
 
-def begin(directory: Directory, bucket: Bucket, *, now: datetime) -> Upload:
-    """Make a form for one upload."""
+def create(directory: Directory, bucket: Bucket, *, now: datetime) -> Upload:
+    """Create an upload and its presigned form."""
     upload_id, expires = new_id(), now + UPLOAD_LIFE
     directory.add_upload(upload_id, expires)
-    url, fields = bucket.form(upload_id)
+    url, fields = bucket.upload_form(upload_id)
     return Upload(upload_id, url, fields, UPLOAD_LIMIT_BYTES, expires)
 
 
 @contextmanager
-def photo_of(
-    directory: Directory, bucket: Bucket, body: PhotoBody, *, about: str | None = None
+def requested_photo(
+    directory: Directory,
+    bucket: Bucket,
+    photo: Photo | None,
+    upload_id: str | None,
+    *,
+    person_id: str | None = None,
 ) -> Iterator[Photo]:
-    """Give the photo that a request sent or uploaded before; an upload is used up by it and then removed.
+    """Provide the photo of a request: `photo` if it came with it, otherwise the upload of `upload_id`.
 
-    `about` is whom it is said to show. Raises UploadNotFound, InvalidPhoto or PhotoTooLarge.
+    An upload can be used once and is deleted afterwards. `person_id` is the person whom it should show.
+    Raises UploadNotFound, InvalidPhoto or PhotoTooLarge.
     """
-    if body.photo is not None:
-        yield body.photo
+    if photo is not None:
+        yield photo
         return
-    if body.upload_id is None or not directory.take_upload(body.upload_id, about):
+    if upload_id is None or not directory.use_upload(upload_id, person_id):
         raise UploadNotFound
     try:
-        yield bucket.uploaded(body.upload_id)
+        yield bucket.get_upload(upload_id)
     finally:
-        discard(directory, bucket, body.upload_id)
+        discard(directory, bucket, upload_id)
 
 
 def discard(directory: Directory, bucket: Bucket, upload_id: str) -> None:
-    """Remove what was uploaded, then the note of it; safe to repeat from any point."""
-    bucket.remove(upload_key(upload_id))
-    directory.forget_upload(upload_id)
+    """Delete the uploaded file, then its item; safe to repeat."""
+    bucket.delete(upload_key(upload_id))
+    directory.delete_upload(upload_id)
 
 
 def sweep(directory: Directory, bucket: Bucket, *, now: datetime) -> int:
-    """Remove the uploads whose time is over, used or not; says how many."""
-    old = directory.old_uploads(now - LATEST)
-    for upload_id in old:
+    """Delete expired uploads, used or not; returns how many."""
+    expired = directory.expired_uploads(now - LATEST)
+    for upload_id in expired:
         discard(directory, bucket, upload_id)
-    return len(old)
+    return len(expired)

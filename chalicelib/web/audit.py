@@ -1,7 +1,7 @@
-"""Who did what, when and from where: noted before it is done, and what came of it after.
+"""The audit log of requests: each entry is written before the request runs, and its outcome afterwards.
 
-No names, photos or tokens: what leads to a person is masked, the same way each time, so that one who knows
-a person's id can ask what was done about them, and the audit alone tells nobody.
+Entries hold no names, photos or tokens. Ids of people are masked, always in the same way: whoever knows a
+person's id can find the entries about them, but the log alone identifies nobody.
 """
 
 import logging
@@ -27,19 +27,22 @@ _log = logging.getLogger("rollcall")
 
 
 PLAIN = {"token_id"}
-"""Ids that lead to no person."""
+"""Ids that identify no person, so they are not masked."""
 
 
 OUTSIDE = Request(method="", path="", route="", query={}, headers={}, body=b"", request_id="")
-"""What stands for the request where an administrator of the stage acts with AWS credentials."""
+"""Stands for the request when an administrator acts with AWS credentials, by `python -m infra`."""
 
 
 SHOWN = timedelta(days=31)
-"""How far back the audit is shown when no first day is given."""
+"""The default range of a list, up to its last day."""
 
 
 class AuditView(Struct, frozen=True, kw_only=True):
-    """An entry of the audit. `by` is a token's id; `status` is null when it is not known what came of it."""
+    """An audit entry. `by` is the id of a token; ids of people in `about` are masked.
+
+    `status` is null if the process stopped before the outcome was known.
+    """
 
     entry_id: str
     at: datetime
@@ -54,7 +57,7 @@ class AuditView(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, entry: AuditEntry) -> "AuditView":
-        """Show a stored entry."""
+        """Make the view of a stored entry."""
         return convert(entry, cls, from_attributes=True)
 
 
@@ -75,7 +78,7 @@ def _entry(
 
 
 def _masked(signing_key: SigningKey, ids: Mapping[str, str]) -> dict[str, str]:
-    return {name: text if name in PLAIN else signing_key.masked(text) for name, text in ids.items()}
+    return {name: text if name in PLAIN else signing_key.mask(text) for name, text in ids.items()}
 
 
 def _conclude(
@@ -86,12 +89,12 @@ def _conclude(
     code: str | None,
     ids: Mapping[str, str],
 ) -> None:
-    """Note what came of something. It is done: a note that fails does not change what the caller is told."""
+    """Record the outcome. A failure to do so is only logged: the request itself has been carried out."""
     try:
         with without_deadline():
-            audit_log.conclude(entry, status=status, code=code, about=_masked(signing_key, ids))
+            audit_log.set_outcome(entry, status=status, code=code, about=_masked(signing_key, ids))
     except Exception as error:
-        _log.error("audit %s stays without its end: %s", entry.entry_id, type(error).__name__)
+        _log.error("the outcome of audit entry %s was not recorded: %s", entry.entry_id, type(error).__name__)
 
 
 @contextmanager
@@ -104,23 +107,26 @@ def audited(
     *,
     now: datetime,
 ) -> Iterator[RecordOutcome]:
-    """Note that something is about to be done, run it, and note what came of it."""
-    entry = _entry(signing_key, request, what, ids, now)
-    audit_log.note(entry)
+    """Write an audit entry, run the block, and record its outcome.
 
-    def done(reply: Reply) -> None:
-        made = {name: getattr(reply.body, name, None) for name in ("person_id", "token_id")}
+    The block passes its reply to the function that it is given; a RollcallError is recorded by its code.
+    """
+    entry = _entry(signing_key, request, what, ids, now)
+    audit_log.add(entry)
+
+    def record_outcome(reply: Reply) -> None:
+        created = {name: getattr(reply.body, name, None) for name in ("person_id", "token_id")}
         _conclude(
             audit_log,
             signing_key,
             entry,
             reply.status,
             None,
-            {name: value for name, value in made.items() if value},
+            {name: value for name, value in created.items() if value},
         )
 
     try:
-        yield done
+        yield record_outcome
     except RollcallError as error:
         _conclude(audit_log, signing_key, entry, status_of(error), type(error).__name__, {})
         raise
@@ -136,10 +142,10 @@ def refused(
     *,
     now: datetime,
 ) -> None:
-    """Note that a limit refused something: once a minute the same to the same caller.
+    """Record that a limit refused a request; equal refusals of one caller are recorded once a minute.
 
-    What is refused may come a thousand times a second, and must not fill the audit. Nor does a note that
-    fails change the refusal.
+    Refused requests may arrive a thousand times a second and must not fill the log. A failure to record one
+    is only logged.
     """
     caller, code = request.caller, type(error).__name__
     who = caller.token_id if caller else request.address
@@ -147,9 +153,9 @@ def refused(
         count, _ = rate_limits.count("noted", f"{what} {code} {who}", 60, now)
         if count == 1:
             entry = _entry(signing_key, request, what, {}, now)
-            audit_log.note(replace(entry, status=status_of(error), code=code))
+            audit_log.add(replace(entry, status=status_of(error), code=code))
     except Exception as failure:
-        _log.error("a refusal could not be noted: %s", type(failure).__name__)
+        _log.error("a refusal was not recorded: %s", type(failure).__name__)
 
 
 def listed(
@@ -163,10 +169,10 @@ def listed(
     after: str | None,
     now: datetime,
 ) -> Page[AuditView]:
-    """List the audit of some days in UTC (left out: the last 31), newest first."""
+    """List the entries of a range of UTC dates (default: the last 31 days), newest first."""
     until = check_date(until or now.astimezone(UTC).date())
     days = date_range(since or until - SHOWN + timedelta(days=1), until)
-    wanted = signing_key.masked(person_id) if person_id else None
+    wanted = signing_key.mask(person_id) if person_id else None
     shown: list[tuple[str, AuditView]] = []
     for place, entry in audit_log.entries(days[0], days[-1], after):
         if wanted is None or wanted in entry.about.values():

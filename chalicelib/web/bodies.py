@@ -1,4 +1,4 @@
-"""Photos in requests: as the raw body, as multipart/form-data, or as base64 in JSON."""
+"""Request bodies that are not plain JSON: photos (raw, multipart/form-data or base64), and CSV files."""
 
 import io
 from typing import Annotated, ClassVar
@@ -10,11 +10,12 @@ from chalicelib.config import BODY_BYTES, TEXT_BYTES
 from chalicelib.domain.errors import InvalidRequest, TooLarge
 from chalicelib.domain.photo import Photo, photo
 from chalicelib.domain.types import UploadId
+from chalicelib.services import imports
 from chalicelib.web.request import Request, decode
 
 
 class PhotoJson(Struct, forbid_unknown_fields=True):
-    """A photo in base64 (padded, no `data:` before it, no spaces), or the id of one that was uploaded."""
+    """A photo in base64 (padded, without `data:` prefix or spaces), or the id of an upload."""
 
     photo: bytes | UnsetType = UNSET
     upload_id: UploadId | UnsetType = UNSET
@@ -24,7 +25,7 @@ _ONE_OF_THEM = Meta(extra_json_schema={"oneOf": [{"required": ["photo"]}, {"requ
 
 
 class PhotoBody(Struct, frozen=True):
-    """A photo as `image/jpeg` or `image/png`, as JSON `{"photo": base64}`, or `{"upload_id"}`."""
+    """A photo: raw as `image/jpeg` or `image/png`, or as JSON with `photo` (base64) or `upload_id`."""
 
     TAKES: ClassVar = {
         "application/json": Annotated[PhotoJson, _ONE_OF_THEM],
@@ -36,7 +37,7 @@ class PhotoBody(Struct, frozen=True):
 
     @classmethod
     def from_request(cls, request: Request) -> "PhotoBody":
-        """Read any of the forms; raises InvalidRequest, InvalidPhoto or PhotoTooLarge."""
+        """Read the body in any of its formats; raises InvalidRequest, InvalidPhoto or PhotoTooLarge."""
         if request.content_type.startswith("image/"):
             return cls(photo(request.body))
         sent = decode(request.body, PhotoJson, limit=TEXT_BYTES)
@@ -45,16 +46,28 @@ class PhotoBody(Struct, frozen=True):
         return cls(photo(sent.photo)) if sent.photo is not UNSET else cls(upload_id=sent.upload_id)
 
 
+class Sheet(Struct, frozen=True):
+    """A CSV of people, one a row under a header: UTF-8 or UTF-16, separated by comma, semicolon or tab."""
+
+    TAKES: ClassVar = {"text/csv": str}
+    rows: list[imports.Row]
+
+    @classmethod
+    def from_request(cls, request: Request) -> "Sheet":
+        """Read the body as CSV; raises InvalidImport or ImportTooLarge."""
+        return cls(imports.read(request.body))
+
+
 def form_fields(body: bytes, content_type: str) -> dict[str, bytes]:
     """Read multipart/form-data as bytes by field name; raises InvalidRequest or TooLarge.
 
-    A field that comes twice is refused: which of the two counts should not depend on the reader.
+    A repeated field is refused, because parsers disagree on which of the two counts.
     """
     if len(body) > BODY_BYTES:
         raise TooLarge(f"The form is larger than {BODY_BYTES / 1e6:.1f} MB.", limit_bytes=BODY_BYTES)
     boundary = parse_options_header(content_type)[1].get("boundary", "")
     if not boundary:
-        raise InvalidRequest("The multipart form names no boundary.")
+        raise InvalidRequest("The multipart form has no boundary.")
     found: dict[str, bytes] = {}
     try:
         parser = MultipartParser(

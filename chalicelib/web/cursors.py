@@ -1,4 +1,4 @@
-"""Cursors of lists: where a page ended, signed, so that only what we gave out is taken back."""
+"""Cursors of lists: the place where a page ended, signed so that callers cannot make up their own."""
 
 import hmac
 from base64 import b64decode, urlsafe_b64encode
@@ -11,27 +11,27 @@ _SIGNATURE = 16
 
 
 def sign(signing_key: SigningKey, request: Request, place: str) -> str:
-    """Make a cursor of the last place that a page of this list shows."""
+    """Make the cursor of the last place on a page of this list."""
     return _text(_signature(signing_key, request, place) + place.encode())
 
 
 def verify(signing_key: SigningKey, request: Request, cursor: str) -> str:
-    """Read a cursor of this list; raises InvalidCursor."""
+    """Return the place that a cursor of this list stands for; raises InvalidCursor."""
     try:
-        sealed = b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        place = sealed[_SIGNATURE:].decode()
+        signed = b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        place = signed[_SIGNATURE:].decode()
     except ValueError:
         raise InvalidCursor from None
-    # Base64 has several ways to write the same bytes; only ours counts.
-    if _text(sealed) != cursor or not hmac.compare_digest(
-        sealed[:_SIGNATURE], _signature(signing_key, request, place)
+    # Base64 can write the same bytes in several ways; only ours is accepted.
+    if _text(signed) != cursor or not hmac.compare_digest(
+        signed[:_SIGNATURE], _signature(signing_key, request, place)
     ):
         raise InvalidCursor
     return place
 
 
-def _text(sealed: bytes) -> str:
-    return urlsafe_b64encode(sealed).decode().rstrip("=")
+def _text(signed: bytes) -> str:
+    return urlsafe_b64encode(signed).decode().rstrip("=")
 
 
 def _signature(signing_key: SigningKey, request: Request, place: str) -> bytes:

@@ -1,12 +1,12 @@
-"""The seam between Chalice and the rest: decode -> call -> encode, scopes, errors, CORS.
+"""The adapter between Chalice and the views: decoding, authentication, encoding, errors, headers.
 
-With app.py the only importer of chalice. A view is a typed function; everything it takes is checked
-against its annotations before it runs:
+Apart from app.py, this is the only module that imports chalice. A view is a typed function; its arguments
+are validated against its annotations before it runs:
 
     body      a Struct (JSON), or any type with a classmethod `from_request(Request)`
-    request   the Request itself, for what is neither path, query nor body
-    caller    who is asking: the Caller that the token stands for
-    others    path parameters, then the query string; one that the view does not name is a 400
+    request   the Request itself, for anything that is neither path, query nor body
+    caller    the Caller that the token stands for
+    others    path parameters, then query parameters; one that the view does not declare is a 400
 """
 
 import functools
@@ -16,8 +16,8 @@ import types
 import typing
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from contextvars import ContextVar
+from datetime import datetime
 from time import perf_counter
 from typing import Any
 from urllib.parse import unquote
@@ -27,13 +27,20 @@ from chalice.app import Chalice, Response
 from chalice.app import Request as ChaliceRequest
 
 from chalicelib.aws import metrics
+from chalicelib.aws.audit_log import AuditLog
+from chalicelib.aws.client_events import is_busy
+from chalicelib.aws.rate_limits import RateLimits
+from chalicelib.aws.signing_key import SigningKey
+from chalicelib.aws.stored_replies import StoredReplies
 from chalicelib.domain import errors
+from chalicelib.domain.photo_advice import photo_advice
 from chalicelib.domain.token import Caller
+from chalicelib.web import cursors
+from chalicelib.web.audit import audited, refused
+from chalicelib.web.idempotency import run_once
 from chalicelib.web.request import (
     MUTATIONS,
-    ErrorBody,
     OnReplay,
-    RecordOutcome,
     Reply,
     Request,
     decode,
@@ -42,7 +49,7 @@ from chalicelib.web.request import (
 )
 
 PARAMETER_CHARS = 2000
-"""Most characters of a value in the path or the query; a cursor may have so many."""
+"""The most characters of a path or query parameter, which is also the limit of a cursor."""
 
 
 SECURITY_HEADERS = {
@@ -54,52 +61,51 @@ SECURITY_HEADERS = {
 
 
 DEADLINE_S = 18.0
-"""When to stop beginning calls to AWS: one attempt takes 10 s at most, and API Gateway gives up at 29 s."""
+"""No call to AWS is started after this: an attempt takes up to 10 s, and API Gateway gives up at 29 s."""
 
 
 _serving: ContextVar[ChaliceRequest] = ContextVar("request")
-"""What this thread serves; Chalice's own `current_request` is one for all threads."""
-
-
-_default_format = error_body
-"""Chalice refuses media types itself where all are of one kind; it knows no other shape."""
+"""The request of this thread; Chalice's own `current_request` is shared by all threads."""
 
 
 View = Callable[..., Any]
 
 
 Authenticate = Callable[[Request, str], Caller | None]
-"""Says who is asking, given the scope that is needed; raises Unauthenticated, Forbidden or TooMany."""
+"""Authenticates a request for a scope; raises Unauthenticated, Forbidden or TooMany."""
 
 
-class Hooks(msgspec.Struct, frozen=True):
-    """What every endpoint needs of the service.
-
-    `admit` lets callers in; `once` runs a mutation that came with an Idempotency-Key at most once, or what
-    else its route says of one that is repeated; `audited` notes what managers do, before and after (given the
-    route and the ids in its path), and `refused` what limits refuse; `seal` and `unseal` make cursors that
-    only we can make; `report` writes down what was measured of a request (and its milliseconds); `is_busy`
-    says of an unexpected exception whether it is AWS being slow, throttled or down; `advise` says, in a
-    language, what a caller may do about a refusal.
-    """
-
-    authenticate: Authenticate
-    once: Callable[[Request, Callable[[], Reply], OnReplay], Reply]
-    audited: Callable[[Request, str, Mapping[str, str]], AbstractContextManager[RecordOutcome]]
-    refused: Callable[[Request, str, errors.TooMany], None]
-    sign_cursor: Callable[[Request, str], str]
-    verify_cursor: Callable[[Request, str], str]
-    log_request: Callable[[metrics.Meter, float, dict[str, Any]], None]
-    is_busy: Callable[[Exception], bool]
-    advise: Callable[[errors.RollcallError, str], list[str]]
+ErrorFormat = Callable[[errors.RollcallError, Request], tuple[int, Any]]
+"""Turns an error into a status and a body. Its return annotation gives the schema of the route's errors."""
 
 
 class Endpoints:
-    """Makes `@endpoint(...)` for the views of one Chalice app."""
+    """Makes `@endpoint(...)` for the views of one Chalice app.
 
-    def __init__(self, app: Chalice, hooks: Hooks) -> None:
+    The clock, the log and the gateways are handed over by the composition root as functions, so that a
+    request makes the clients that it needs and no others.
+    """
+
+    def __init__(
+        self,
+        app: Chalice,
+        *,
+        now: Callable[[], datetime],
+        authenticate: Authenticate,
+        log_request: Callable[[metrics.Meter, float, dict[str, Any]], None],
+        audit_log: Callable[[], AuditLog],
+        rate_limits: Callable[[], RateLimits],
+        signing_key: Callable[[], SigningKey],
+        stored_replies: Callable[[], StoredReplies],
+    ) -> None:
         self._app = app
-        self._hooks = hooks
+        self.now = now
+        self._authenticate = authenticate
+        self._log_request = log_request
+        self._audit_log = audit_log
+        self._rate_limits = rate_limits
+        self._signing_key = signing_key
+        self._stored_replies = stored_replies
         app.register_middleware(self._finish, "http")
 
     def __call__(
@@ -109,43 +115,43 @@ class Endpoints:
         status: int = 200,
         responses: Mapping[int, Any] | None = None,
         raises: tuple[type[errors.RollcallError], ...] = (),
-        error_format: Callable[[errors.RollcallError, Request], ErrorBody] = error_body,
+        error_format: ErrorFormat = error_body,
         consumes: Sequence[str] = ("application/json",),
         authenticate: Authenticate | None = None,
         audit: bool | None = None,
         on_replay: OnReplay = "replay",
     ) -> Callable[[View], View]:
-        """Wrap a view: check what it takes, run it, encode what it returns (None is a 204).
+        """Wrap a view: decode its arguments, run it, encode its result (None becomes 204).
 
-        For the OpenAPI document, `answers` says what a view that returns a Reply sends by status (a
-        type, a media type such as "text/csv", or a tuple of those), and `refuses` which errors it has.
-        `takes` are the media types of the body. `problem` gives refusals their shape, `admit` replaces the
-        service's own. What managers and admins do is audited if it is a mutation, or as `audit` says.
-        `repeated` is what becomes of a mutation that comes again with its Idempotency-Key.
+        `scope` is what the caller's role must have; `public` needs no token. `consumes` are the media types
+        of the body. `authenticate` and `error_format` replace the service's own. Mutations by managers and
+        admins are audited, or what `audit` says. `on_replay` says how a repeated Idempotency-Key is handled.
+
+        For the OpenAPI document, `responses` gives by status what a view that returns a Reply sends (a type,
+        a media type such as "text/csv", or a tuple of these), and `raises` which errors it has.
         """
-        hooks = self._hooks
 
         def decorate(view: View) -> View:
             arguments = _Arguments(view)
 
             def run(request: Request, path: Mapping[str, str]) -> Reply:
                 _require_media(request, consumes)
-                given = arguments.read(path, request, hooks.verify_cursor)
-                caller, what = request.caller, f"{request.method} {request.route}"
-                noted = request.method in MUTATIONS if audit is None else audit
-                if not (noted and caller and caller.may("manager")):
-                    return answered(request, view(**given))
-                with hooks.audited(request, what, path) as done:
-                    reply = answered(request, view(**given))
-                    done(reply)
+                given = arguments.read(path, request, self._verify_cursor)
+                is_audited = request.method in MUTATIONS if audit is None else audit
+                if not (is_audited and request.caller and request.caller.may("manager")):
+                    return reply_of(request, view(**given))
+                gateways = self._audit_log(), self._signing_key()
+                with audited(*gateways, request, _name(request), path, now=self.now()) as record_outcome:
+                    reply = reply_of(request, view(**given))
+                    record_outcome(reply)
                 return reply
 
-            def answered(request: Request, result: Any) -> Reply:
+            def reply_of(request: Request, result: Any) -> Reply:
                 if isinstance(result, Reply):
                     return result
                 if next_cursor := getattr(result, "next_cursor", None):
-                    sealed = hooks.sign_cursor(request, next_cursor)
-                    result = msgspec.structs.replace(result, next_cursor=sealed)
+                    signed = cursors.sign(self._signing_key(), request, next_cursor)
+                    result = msgspec.structs.replace(result, next_cursor=signed)
                 return Reply(204 if result is None else status, result)
 
             @functools.wraps(view)
@@ -153,23 +159,19 @@ class Endpoints:
                 request = self._request()
                 try:
                     if scope != "public":
-                        caller = (authenticate or hooks.authenticate)(request, scope)
+                        caller = (authenticate or self._authenticate)(request, scope)
                         request = msgspec.structs.replace(request, caller=caller)
-                    reply = hooks.once(request, lambda: run(request, path), on_replay)
-                except errors.RollcallError as error:
-                    metrics.record_metric(type(error).__name__)
-                    if isinstance(error, errors.TooMany):
-                        hooks.refused(request, f"{request.method} {request.route}", error)
-                    shape = (
-                        _default_format if isinstance(error, errors.UnsupportedMediaType) else error_format
+                    reply = run_once(
+                        self._stored_replies, self.now(), request, lambda: run(request, path), on_replay
                     )
-                    return _refusal(shape, error, request, hooks.advise(error, request.language))
+                except errors.RollcallError as error:
+                    return self._refuse(error, request, error_format)
                 except Exception as error:
-                    if not hooks.is_busy(error):
+                    if not is_busy(error):
                         raise
                     metrics.record_metric("Busy")
                     self._app.log.warning("AWS is busy: %s", type(error).__name__)
-                    return _refusal(error_format, errors.Busy(), request)
+                    return _error_response(error_format, errors.Busy(), request)
                 return _response(reply, request)
 
             handle.endpoint = Endpoint(  # type: ignore[attr-defined]
@@ -186,6 +188,18 @@ class Endpoints:
 
         return decorate
 
+    def _verify_cursor(self, request: Request, cursor: str) -> str:
+        return cursors.verify(self._signing_key(), request, cursor)
+
+    def _refuse(self, error: errors.RollcallError, request: Request, error_format: ErrorFormat) -> Response:
+        metrics.record_metric(type(error).__name__)
+        if isinstance(error, errors.TooMany):
+            gateways = self._audit_log(), self._signing_key(), self._rate_limits()
+            refused(*gateways, request, _name(request), error, now=self.now())
+        if isinstance(error, errors.UnsupportedMediaType):
+            error_format = error_body  # as in the 415 that Chalice itself sends
+        return _error_response(error_format, error, request, photo_advice(error, request.language))
+
     def _request(self) -> Request:
         request = _serving.get()
         params = request.query_params
@@ -193,7 +207,7 @@ class Endpoints:
         return Request(
             method=request.method,
             path=request.context.get("path", request.path),
-            route=request.path,  # what Chalice calls its path is the route's template
+            route=request.path,  # Chalice's `path` is the template of the route
             query={name: params.getlist(name) for name in params} if params else {},
             headers=request.headers,
             body=raw.encode() if isinstance(raw, str) else raw,
@@ -202,15 +216,14 @@ class Endpoints:
         )
 
     def _finish(self, request: ChaliceRequest, get_response: Callable[[Any], Response]) -> Response:
-        """Give every answer, Chalice's own 405, 415 and 500 too, headers and the error shape; measure it."""
+        """Add headers to every response and log it, including the 405, 415 and 500 of Chalice itself."""
         request_id = _request_id(request)
         _serving.set(request)
         with metrics.measuring(DEADLINE_S) as meter:
             response = get_response(request)
-            said = {"route": f"{request.method} {request.path}", "status": response.status_code}
-            self._hooks.log_request(
-                meter, 1000 * (perf_counter() - meter.began), said | {"RequestId": request_id}
-            )
+            fields = {"route": f"{request.method} {request.path}", "status": response.status_code}
+            ms = 1000 * (perf_counter() - meter.began)
+            self._log_request(meter, ms, fields | {"RequestId": request_id})
         if isinstance(response.body, dict) and "Code" in response.body:
             response.body["RequestId"] = request_id
             response.headers.setdefault("Content-Type", "application/json")
@@ -224,24 +237,24 @@ class Endpoints:
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """What a route says of itself besides its signature."""
+    """The properties of a route that its signature does not show."""
 
     scope: str
     status: int
     responses: Mapping[int, Any] | None
     raises: tuple[type[errors.RollcallError], ...]
-    error_format: Callable[[errors.RollcallError, Request], ErrorBody]
+    error_format: ErrorFormat
     on_replay: OnReplay
     may_be_open: bool
     consumes: tuple[str, ...]
 
 
 OF_THE_REQUEST = ("body", "request", "caller")
-"""What a view may take that is neither in the path nor in the query."""
+"""Parameters of views that are neither in the path nor in the query."""
 
 
 class _Arguments:
-    """What a view takes, worked out once from its signature."""
+    """The arguments of a view, derived once from its signature."""
 
     def __init__(self, view: View) -> None:
         self._hints = typing.get_type_hints(view, include_extras=True)
@@ -252,13 +265,13 @@ class _Arguments:
                 required = parameter.default is inspect.Parameter.empty
                 kind = without_none(self._hints[name])
                 fields.append((name, kind) if required else (name, kind, parameter.default))
-        # A struct, so that a misspelt query parameter is refused and not silently ignored.
+        # A Struct refuses a misspelt query parameter instead of ignoring it.
         self._struct = msgspec.defstruct(
             "Parameters",
             fields,
             forbid_unknown_fields=True,
             kw_only=True,
-            rename=lambda name: name.rstrip("_"),  # `from_` is how Python can say `from`
+            rename=lambda name: name.rstrip("_"),  # a parameter named by a keyword, such as `from_`
         )
 
     def read(
@@ -296,13 +309,17 @@ class _Arguments:
         return decode(request.body, into)
 
 
+def _name(request: Request) -> str:
+    return f"{request.method} {request.route}"
+
+
 def _require_media(request: Request, consumes: Sequence[str]) -> None:
     if request.method in MUTATIONS and request.content_type not in consumes:
         raise errors.UnsupportedMediaType(request.content_type)
 
 
 def without_none(kind: Any) -> Any:
-    """Take None out of a parameter's type: a caller leaves it out, the text `null` is a mistake."""
+    """Remove None from a parameter's type: a caller omits the parameter, and the text `null` is invalid."""
     if typing.get_origin(kind) not in (types.UnionType, typing.Union):
         return kind
     return typing.Union[tuple(one for one in typing.get_args(kind) if one is not types.NoneType)]  # noqa: UP007
@@ -315,7 +332,7 @@ def _response(reply: Reply, request: Request) -> Response:
     if isinstance(reply.body, str):
         text = reply.body
     else:
-        # Chalice would encode with the standard library, seven times slower on a long list.
+        # Chalice would use the standard library's json, which is seven times slower on a long list.
         text = msgspec.json.encode(reply.body).decode()
         headers["Content-Type"] = "application/json"
     if request.method == "GET" and reply.status == 200:
@@ -327,8 +344,8 @@ def _response(reply: Reply, request: Request) -> Response:
     return Response(text, status_code=reply.status, headers=headers)
 
 
-def _refusal(
-    error_format: Callable[[errors.RollcallError, Request], ErrorBody],
+def _error_response(
+    error_format: ErrorFormat,
     error: errors.RollcallError,
     request: Request,
     advice: Sequence[str] = (),
@@ -352,7 +369,7 @@ def _matches(wanted: str, etag: str) -> bool:
 
 
 def _request_id(request: ChaliceRequest | None) -> str:
-    """API Gateway's id of the request, or one of our own where there is no gateway."""
+    """Return API Gateway's id of the request, or a new one where there is no gateway."""
     if request is None:
         return str(uuid.uuid4())
     return str(request.context.setdefault("requestId", str(uuid.uuid4())))

@@ -1,11 +1,13 @@
-"""Reports as files: what a caller asked for, and the answer that carries it.
+"""Reports in the requested format: JSON, CSV or XLSX.
 
-CSV goes out as it is while an answer has room for it; what is larger, and every workbook, is stored in
-the bucket for a day and the answer sends the caller there.
+A CSV that fits into a response is sent inline. A larger one, and every workbook, is stored in the bucket for
+a day, and the response redirects there.
 """
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
+
+import msgspec
 
 from chalicelib.aws.bucket import Bucket
 from chalicelib.domain.errors import ExportTooLarge
@@ -13,6 +15,9 @@ from chalicelib.domain.ids import new_id
 from chalicelib.domain.reports import P, Report
 from chalicelib.domain.spreadsheets import csv_chunks, xlsx
 from chalicelib.web.request import Reply, Request, quality
+
+T = TypeVar("T")
+
 
 Format = Literal["json", "csv", "xlsx"]
 
@@ -31,16 +36,16 @@ _FORMATS: dict[str, Format] = {
 
 
 INLINE_BYTES = 4 * 1024 * 1024
-"""Lambda answers with at most 6 MB, and what is not ASCII takes more room on its way than in the file."""
+"""The largest CSV sent inline: Lambda allows 6 MB, and text that is not ASCII grows when it is encoded."""
 
 
 PERSON_DAYS = 60_000
-"""Most days of people that are read for one file: a site of 1,900 for a month, or of 160 for a year. More
-might not be ready before API Gateway gives up at 29 s."""
+"""The most person-days of one file: 1,900 people for a month, or 160 for a year. More might not be ready
+before API Gateway gives up at 29 s."""
 
 
 def requested_format(request: Request, form: Format | None) -> Format:
-    """Say in which form an answer is wanted: as `format` says, else as the Accept header prefers."""
+    """Return the format of the `format` parameter, or else the one that the Accept header prefers."""
     if form is not None:
         return form
     best: tuple[float, Format] = (0.0, "json")
@@ -53,9 +58,9 @@ def requested_format(request: Request, form: Format | None) -> Format:
 
 
 def reply(bucket: Bucket, report: Report[P], form: Format, *, bom: bool, now: datetime) -> P | Reply:
-    """Give a report in the form that is wanted: JSON, a file, or a 303 to where the file is.
+    """Return a report in the requested format: its JSON page, a file, or a 303 to the file.
 
-    Raises ExportTooLarge, and what making the report raises.
+    Raises ExportTooLarge, and whatever making the report raises.
     """
     if form == "json":
         return report.page()
@@ -71,9 +76,17 @@ def reply(bucket: Bucket, report: Report[P], form: Format, *, bom: bool, now: da
     return Reply(200, content.decode(), headers)
 
 
+def reply_json(bucket: Bucket, body: T, filename: str, *, now: datetime) -> T | Reply:
+    """Return a body as it is if an answer has room for it; otherwise store it and answer 303 with a link."""
+    content = msgspec.json.encode(body)
+    if len(content) <= INLINE_BYTES:
+        return body
+    return reply_with_link(bucket, content, "application/json", filename, now)
+
+
 def reply_with_link(bucket: Bucket, content: bytes, content_type: str, filename: str, now: datetime) -> Reply:
-    """Store a file and answer with 303 to a link to it; the sweep removes it when the link is dead."""
+    """Store a file and redirect (303) to a signed link; the sweep deletes the file later."""
     key = f"exports/{new_id()}"
-    bucket.keep_export(key, content, content_type=content_type, filename=filename)
+    bucket.store_export(key, content, content_type=content_type, filename=filename)
     link = bucket.link(key, now=now)
     return Reply(303, link, {"Location": link.url})

@@ -1,4 +1,4 @@
-"""Whether the service is up and how it is set up."""
+"""The health of the service."""
 
 import logging
 from collections.abc import Callable
@@ -21,9 +21,9 @@ OPEN = "The lab's routes are OPEN: anybody who reaches this service can enrol, l
 
 
 class Health(Struct, frozen=True):
-    """What anybody may know. `warning` says so where the lab's routes take calls from everybody.
+    """The health of the service. `warning` is set where the lab's routes are open to everybody.
 
-    `checks` says of the table, the bucket and the collection whether they answer, to an admin who asks.
+    `checks` holds the result for the table, the bucket and the face collection, if an admin asked for it.
     """
 
     status: Literal["ok", "failed"]
@@ -36,26 +36,27 @@ class Health(Struct, frozen=True):
 
 
 def health(environment: Environment, *, now: datetime) -> Health:
-    """Answer while the process can answer at all."""
+    """Return the health as far as the process alone can tell."""
     warning = OPEN if environment.lab == "open" else None
     return Health("ok", environment.stage, VERSION, environment.lab, now, warning)
 
 
 def deep(shallow: Health, directory: Directory, bucket: Bucket, collection: FaceCollection) -> Reply:
-    """Look whether each thing that the service needs answers; 503 when one does not."""
+    """Check everything that the service depends on; the status is 503 if a check fails."""
     checks = {
         "table": _check("table", directory.settings),
         "bucket": _check("bucket", bucket.check),
         "collection": _check("collection", collection.check),
     }
-    sound = all(result == "ok" for result in checks.values())
-    return Reply(200 if sound else 503, replace(shallow, status="ok" if sound else "failed", checks=checks))
+    healthy = all(result == "ok" for result in checks.values())
+    status: Literal["ok", "failed"] = "ok" if healthy else "failed"
+    return Reply(200 if healthy else 503, replace(shallow, status=status, checks=checks))
 
 
 def _check(name: str, call: Callable[[], object]) -> Literal["ok", "failed"]:
     try:
         call()
-    except Exception as error:  # whatever it is, it is the answer
+    except Exception as error:  # any failure at all is the result
         _log.error("health: %s failed: %s", name, type(error).__name__)
         return "failed"
     return "ok"

@@ -1,8 +1,7 @@
-"""Idempotency-Key: a mutation that is sent again is answered again, and not done again.
+"""Idempotency-Key: a repeated mutation returns the stored response and does not run again.
 
-Kept for 24 hours. Only what succeeded is kept: what was refused or failed changed nothing, so the
-same key may try again. Of answers that hold secrets only the key is (`http.Repeated`). Each caller has
-keys of their own.
+Responses are stored for 24 hours, and only successful ones: a request that failed changed nothing, so its key
+may be used again. Responses with secrets are not stored (see `OnReplay`). Each caller has keys of their own.
 """
 
 import hashlib
@@ -28,11 +27,11 @@ KEPT = timedelta(hours=24)
 
 
 ABANDONED_AFTER = timedelta(seconds=30)
-"""A Lambda is stopped at 29 s; a request that has run longer is dead and may be made again."""
+"""Lambda stops a request after 29 s; one that started longer ago is dead and may be repeated."""
 
 
 LARGEST = 300_000
-"""Most bytes of a compressed answer that are kept; an item has room for 400 KB."""
+"""The most bytes of a compressed response that is stored; an item may have 400 KB."""
 
 
 _PERSON = re.compile("/people/([0-9a-z]{1,40})(?:/|$)")
@@ -48,10 +47,10 @@ def run_once(
     run: Callable[[], Reply],
     on_replay: OnReplay,
 ) -> Reply:
-    """Run a request; one with an Idempotency-Key that succeeded before is what its route says, `on_replay`.
+    """Run a request; if it succeeded before with the same Idempotency-Key, do what `on_replay` says instead.
 
-    Raises RequestInProgress, IdempotencyKeyReused when the key came with another request, or
-    AnswerNotKept for a on_replay one that is refused.
+    Raises RequestInProgress, IdempotencyKeyReused if the key was used for another request, or AnswerNotKept
+    if `on_replay` is `refuse`.
     """
     key = request.headers.get("idempotency-key")
     if key is None or request.method not in MUTATIONS:
@@ -76,20 +75,20 @@ def run_once(
         reply = run()
     except BaseException:
         with without_deadline():
-            stored_replies().drop(place)
+            stored_replies().delete(place)
         raise
     text = msgspec.json.encode(reply.body) if on_replay == "replay" and reply.body is not None else b""
     body = zlib.compress(text)
     if reply.status < 300 and len(body) <= LARGEST:
         about = _about(request, reply)
-        answer = msgspec.structs.replace(running, status=reply.status, body=body, about=about)
+        stored = msgspec.structs.replace(running, status=reply.status, body=body, about=about)
         try:
             with without_deadline():
-                stored_replies().keep(place, answer, now=now, kept=KEPT)
-        except Exception as error:  # it is done: the caller is told so, and the key stays taken for a while
-            _log.error("an answer could not be kept: %s", type(error).__name__)
+                stored_replies().save(place, stored, now=now, kept=KEPT)
+        except Exception as error:  # the request has been carried out, so this is no error to the caller
+            _log.error("a response could not be stored: %s", type(error).__name__)
     else:
-        stored_replies().drop(place)
+        stored_replies().delete(place)
     return reply
 
 
@@ -97,6 +96,6 @@ _JSON = {"Content-Type": "application/json", "Idempotency-Replayed": "true"}
 
 
 def _about(request: Request, reply: Reply) -> str | None:
-    """Say whom an answer is about, so that it can be erased with them."""
+    """Return the person a response is about, so that it is erased with them."""
     found = _PERSON.search(request.path)
     return found[1] if found else getattr(reply.body, "person_id", None)

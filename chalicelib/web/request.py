@@ -1,7 +1,4 @@
-"""A request and an answer to it: what is said in each, how a body is read, and how an error is told.
-
-Nothing of Chalice: what use cases say of HTTP they say in these.
-"""
+"""Requests and replies, independent of Chalice; decoding of JSON bodies, and the format of errors."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -31,14 +28,19 @@ STATUS = {
 }
 
 
-ErrorBody = tuple[int, Any]
-"""A status and a body that msgspec can encode (None: no body)."""
+class Error(msgspec.Struct, frozen=True, omit_defaults=True, rename="pascal"):
+    """Why a request failed. Programs use `Code` and `Details` (facts by name), people read `Message`."""
+
+    code: str
+    message: str
+    request_id: str
+    details: Mapping[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What a view returns when the status depends on what happened, or headers matter.
+    """What a view returns if the status depends on the outcome, or headers are needed.
 
-    `body` is encoded as JSON unless it is text, which goes out as it is.
+    `body` is encoded as JSON, unless it is a str, which is sent unchanged.
     """
 
     status: int
@@ -56,11 +58,11 @@ view create the same thing.
 
 
 RecordOutcome = Callable[[Reply], None]
-"""Hears what came of what is audited."""
+"""Receives the reply of an audited request."""
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What a request says besides its path and query."""
+    """A request; `route` is the template of its path, `address` the IP address of the caller."""
 
     method: str
     path: str
@@ -73,56 +75,56 @@ class Request(msgspec.Struct, frozen=True):
     caller: Caller | None = None
 
     def __repr__(self) -> str:
-        """Keep tokens, names and photos out of logs and traces."""
+        """Keep tokens, names and photos out of logs and tracebacks."""
         return f"Request({self.method} {self.route}, {self.request_id})"
 
     @property
     def idempotent_id(self) -> str | None:
-        """Give 96 bits that are the same whenever this caller sends this request with this Idempotency-Key.
+        """Return 96 bits that are equal whenever this caller sends this request with this Idempotency-Key.
 
-        What is made under an id of them is made once, also when the answer to the first time was lost and
-        nothing else remembers it. None without a key.
+        A resource with an id of these bits is created once, even if the first response was lost. None without
+        a key.
         """
         key = self.headers.get("idempotency-key")
         if key is None:
             return None
-        said = (self.caller and self.caller.token_id, key, self.fingerprint)
-        return hashlib.sha256(repr(said).encode()).hexdigest()[:24]
+        parts = (self.caller and self.caller.token_id, key, self.fingerprint)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
 
     @property
     def fingerprint(self) -> str:
-        """Give a digest of what is asked for: method, path, query and body."""
-        said = (self.method, self.path, sorted(self.query.items()), self.body)
-        return hashlib.sha256(repr(said).encode()).hexdigest()
+        """Return a digest of method, path, query and body."""
+        parts = (self.method, self.path, sorted(self.query.items()), self.body)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     @property
     def content_type(self) -> str:
-        """The media type, in lower case and without parameters; JSON when none is said."""
+        """The media type in lower case, without parameters; JSON by default."""
         return self.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
 
     @property
     def language(self) -> str:
-        """`vi` when the caller would rather read Vietnamese than English, otherwise `en`."""
+        """`vi` if the caller prefers Vietnamese to English, otherwise `en`."""
         ranked = []
-        for wish in self.headers.get("accept-language", "").split(","):
-            tag, _, weight = wish.partition(";q=")
+        for choice in self.headers.get("accept-language", "").split(","):
+            tag, _, weight = choice.partition(";q=")
             ranked.append((-quality(weight, 1.0), tag.strip().lower()[:2]))
         return next((tag for weight, tag in sorted(ranked) if tag in ("en", "vi") and weight < 0), "en")
 
 
-def error_body(error: errors.RollcallError, request: Request) -> ErrorBody:
-    """Turn a refusal into the one error shape of the API."""
-    body = {"Code": type(error).__name__, "Message": str(error), "RequestId": request.request_id}
-    return status_of(error), body | ({"Details": error.details} if error.details else {})
+def error_body(error: errors.RollcallError, request: Request) -> tuple[int, Error]:
+    """Give an error its status and the body that all errors of the API have."""
+    details = error.details or msgspec.UNSET
+    return status_of(error), Error(type(error).__name__, str(error), request.request_id, details)
 
 
 def status_of(error: errors.RollcallError) -> int:
-    """Find the status of the family that an error belongs to."""
+    """Return the status of the family that an error belongs to."""
     return next(STATUS[family] for family in type(error).__mro__ if family in STATUS)
 
 
 def decode(body: bytes, into: type[Any], *, limit: int = JSON_BYTES) -> Any:
-    """Read a JSON body; raises InvalidRequest with the place and the reason, or TooLarge."""
+    """Decode a JSON body; raises TooLarge, or InvalidRequest with the place and the reason."""
     if len(body) > limit:
         raise errors.TooLarge(f"The body is larger than {limit // 1000} kB.", limit_bytes=limit)
     try:
@@ -136,13 +138,13 @@ def decode(body: bytes, into: type[Any], *, limit: int = JSON_BYTES) -> Any:
 
 
 def invalid_request(error: msgspec.MsgspecError) -> errors.InvalidRequest:
-    """Make msgspec's refusal one of ours; its `$` means the whole body and tells callers nothing."""
-    said = str(error).replace(" - at `$.", " - at `").replace(" - at `$`", "")
-    return errors.InvalidRequest(f"{said}.")
+    """Convert an error of msgspec, without its `$` for the whole body, which means nothing to callers."""
+    message = str(error).replace(" - at `$.", " - at `").replace(" - at `$`", "")
+    return errors.InvalidRequest(f"{message}.")
 
 
 def quality(text: str, default: float = 0.0) -> float:
-    """Read the weight of a wish in an Accept header; 0 for what is no number, `default` for none."""
+    """Parse a quality value of an Accept header; 0 if it is not a number, `default` if it is missing."""
     try:
         return float(text) if text else default
     except ValueError:

@@ -1,13 +1,16 @@
 """One line of JSON for each request, with its CloudWatch metrics (embedded metric format)."""
 
 import itertools
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from time import perf_counter
 from typing import Any
 
 import msgspec
 
-from chalicelib.aws.metrics import UNITS, Meter
+from chalicelib.aws.metrics import UNITS, Meter, measuring, record_metric
+from chalicelib.config import Environment
 
 NAMESPACE = "Rollcall"
 
@@ -25,7 +28,7 @@ def log_line(meter: Meter, *, stage: str, at: datetime, ms: float, **said: Any) 
         "aws_calls": meter.aws_calls,
         "aws_ms": round(meter.aws_ms, 1),
         "cold_start": next(_runs) == 0,
-        **meter.marks,
+        **meter.subjects,
     }
     return msgspec.json.encode(entry | _metrics(meter.metrics, at)).decode()
 
@@ -39,3 +42,27 @@ def _metrics(metrics: Mapping[str, float], at: datetime) -> dict[str, Any]:
         "_aws": {"Timestamp": int(at.timestamp() * 1000), "CloudWatchMetrics": [directive]},
         **metrics,
     }
+
+
+def log(
+    environment: Environment, meter: Meter, ms: float, fields: Mapping[str, Any], *, now: datetime
+) -> None:
+    """Write the line of a request or run to the standard output, which Lambda sends to CloudWatch Logs."""
+    if environment.log == "json":
+        sys.stdout.write(log_line(meter, stage=environment.stage, at=now, ms=ms, **fields) + "\n")
+        sys.stdout.flush()
+
+
+def scheduled(
+    name: str, run: Callable[[], dict[str, int]], log_run: Callable[[Meter, float, dict[str, Any]], None]
+) -> dict[str, int]:
+    """Run a scheduled function; its counts become metrics of one line of the log. Returns the counts."""
+    with measuring() as meter:
+        counts: dict[str, int] = {}
+        try:
+            counts = run()
+        finally:
+            for what, count in counts.items():
+                record_metric(f"{name.capitalize()}{what.title().replace('_', '')}", count)
+            log_run(meter, 1000 * (perf_counter() - meter.began), {"schedule": name, "done": bool(counts)})
+        return counts

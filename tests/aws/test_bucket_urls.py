@@ -34,7 +34,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 def urls() -> list[str]:
     bucket = wiring.bucket()
-    return [bucket.form("upload")[0], bucket.link("photos/x", now=datetime.now(UTC)).url]
+    return [bucket.upload_form("upload")[0], bucket.link("photos/x", now=datetime.now(UTC)).url]
 
 
 @pytest.mark.parametrize("region", sorted(LIVENESS))

@@ -50,7 +50,7 @@ def test_reports_cost_the_read_units_that_are_stated(meter: Meter) -> None:
     roster, calls = meter.units, meter.calls
     page = report.page()
     meter.reset()
-    assert len(ledger.everybodys_days([ON])) == PEOPLE
+    assert len(ledger.all_days([ON])) == PEOPLE
     one_day = meter.units
     meter.reset()
     month = timesheets.of_month(store, ledger, "2026-06", "Group 1", limit=100, after=None, now=NOW)

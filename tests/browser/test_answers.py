@@ -13,20 +13,12 @@ from tests.browser.camera import Reel
 from tests.browser.conftest import NAME
 from tests.browser.servers import ANSWER_S, Rollcall, leave
 from tests.browser.visit import Desk
-from tests.browser.words import CALLS, CODES, WORDS, problems
+from tests.browser.words import CALLS, CODES, WORDS, problems, refusal
 from tests.support.photos import photo_of_c, turned
 
 SESSIONS, PUNCHES = CALLS
 GATEWAY = {429: "TooManyRequests", 503: "Busy", 504: "Busy", 403: "NoAccess", 502: "Failed"}
 """What API Gateway answers itself has no Code; its own words are not shown."""
-
-
-def refusal(status: int, body: Any, wait_s: int | None = None) -> dict[str, Any]:
-    """Make what Playwright answers in the server's place."""
-    headers = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After"}
-    if wait_s is not None:
-        headers["Retry-After"] = str(wait_s)
-    return {"status": status, "json": body, "headers": headers}
 
 
 def test_in_vietnamese_from_the_start_to_the_welcome(desk: Desk, visitor: Reel) -> None:

@@ -8,9 +8,8 @@ from playwright.sync_api import Route
 
 from tests.browser.camera import Reel
 from tests.browser.conftest import NAME
-from tests.browser.test_answers import refusal
 from tests.browser.visit import Desk
-from tests.browser.words import CALLS, problems
+from tests.browser.words import CALLS, problems, refusal
 
 SESSIONS, PUNCHES = CALLS
 NOBODY = "nobody"

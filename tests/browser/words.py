@@ -41,3 +41,11 @@ def problems() -> dict[str, Problem]:
             for body in examples or [content["example"]]:
                 found[body["Code"]] = Problem(int(status), body, "Retry-After" in answer["headers"])
     return found
+
+
+def refusal(status: int, body: Any, wait_s: int | None = None) -> dict[str, Any]:
+    """Make what Playwright answers in the server's place."""
+    headers = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After"}
+    if wait_s is not None:
+        headers["Retry-After"] = str(wait_s)
+    return {"status": status, "json": body, "headers": headers}

@@ -24,10 +24,10 @@ from chalicelib.domain.schedule import (
 )
 from chalicelib.domain.workday import (
     Asked,
-    Day,
     Leave,
     Member,
     TimeEvent,
+    WorkDay,
     by_day,
     day,
     direction,
@@ -90,7 +90,7 @@ def mark(
 
 def judge(
     shift: str, on: date, *walls: str, zone: str = SAIGON, now: datetime = LATER, leave: Leave | None = None
-) -> Day:
+) -> WorkDay:
     """Judge the punches of one date: `08:00` is automatic, `08:00 in` is explicit, `+06:00` the day after."""
     rota = Schedule(calendar(zone))
     marks = []
@@ -313,7 +313,7 @@ def test_instants_carry_the_offset_of_the_day() -> None:
     assert shown["first_in"] == "2026-10-24T22:00:00+02:00"
     assert shown["last_out"] == "2026-10-25T06:00:00+01:00"
     assert shown["pairs"] == ({"in_at": shown["first_in"], "out_at": shown["last_out"], "minutes": 540},)
-    assert msgspec.convert(shown, Day) == found
+    assert msgspec.convert(shown, WorkDay) == found
     assert found.first_in is not None
     assert found.last_out is not None
     assert found.last_out - found.first_in == timedelta(hours=9)

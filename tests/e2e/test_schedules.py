@@ -42,7 +42,7 @@ def abandoned(directory: Directory) -> None:
     person = Person(person_id="nobody", name="Nobody", created_at=since, updated_at=since)
     key = "photos/nobody/d.jpg"
     face = Face(person_id="nobody", digest="d" * 32, photo_key=key, state=FaceState.PENDING, since=since)
-    directory.begin_face(face, person)
+    directory.add_pending_face(face, person)
 
 
 def sweep(emulator: Emulator) -> int | None:

@@ -18,7 +18,7 @@ from chalicelib import wiring
 from chalicelib.domain.token import Role
 from chalicelib.services.tokens import NewToken, create
 from chalicelib.web.endpoint import SECURITY_HEADERS
-from chalicelib.web.openapi import document
+from infra.openapi import document
 from local.app.appserver import AppServer, set_environment, stage_settings
 from local.aws.embedded import REGION, Embedded
 from local.httpserver import Request, Response
@@ -49,7 +49,7 @@ class Site:
     def fresh(self) -> None:
         """Forget everything and make it anew."""
         self._aws.reset()
-        wiring.authenticator().forget()
+        wiring.authenticator().clear_cache()
         for role in Role:
             body = NewToken(role=role, label=f"the {role} of the fuzzer")
             self.tokens[role] = create(wiring.token_store(), body, now=datetime.now(UTC)).token
@@ -169,7 +169,7 @@ def fuzz(seconds: float, requests: int | None, seed: int, failures: Path) -> boo
     began = shown = time.monotonic()
     with site() as place:
         rng = random.Random(seed)
-        maker = Maker(document.document(the_app()), place.known, rng)
+        maker = Maker(document.build(the_app()), place.known, rng)
         number = 0
         while number < requests if requests else time.monotonic() - began < seconds:
             if number and number % FRESH_EVERY == 0:

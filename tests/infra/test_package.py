@@ -76,6 +76,11 @@ def test_the_zip_is_small_and_has_nothing_of_the_laptop(dev: Path) -> None:
     assert not tops & {"tests", "local", "infra", "benchmarks", "moto", "numpy", "cv2", "click", "pip", "bin"}
 
 
+def test_the_zip_has_the_openapi_document_and_its_page(dev: Path) -> None:
+    static = {name for name in names(dev / "deployment.zip") if name.startswith("chalicelib/web/static/")}
+    assert {Path(name).name for name in static} == {"openapi.json", "docs.html"}
+
+
 def make_package(clone: Path, umask: int, **environment: str) -> dict[str, bytes]:
     """Clone the last commit and run `make package` there; gives what it wrote."""
     subprocess.run(["git", "clone", "--quiet", "--depth=1", ROOT.as_uri(), clone], check=True, umask=umask)
@@ -136,9 +141,9 @@ IN_LAMBDA = """
     now = datetime.now(UTC)
     assert isinstance(wiring.directory().settings(), Settings)
     assert wiring.collection().owner("unknown-0000") is None
-    assert wiring.bucket().find("nothing") is None
+    assert wiring.bucket().get_photo("nothing") is None
     assert wiring.bucket().link("a.jpg", now=now).url.startswith("http")
-    assert wiring.bucket().form("0123")[1]["policy"]
+    assert wiring.bucket().upload_form("0123")[1]["policy"]
     assert wiring.streaming().issue().credentials.session_token
     try:
         wiring._session().client("ec2")

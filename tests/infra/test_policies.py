@@ -23,13 +23,13 @@ from infra import stages
 from infra.stage import Failure, Stage, cloud_stages
 from local.aws.resources import read
 from tests.conftest import CONSENT, Finish, Http
-from tests.services.test_enrolment import Crash, crash_at, enrol
-from tests.services.test_uploads import begin, post
 from tests.support import policies, recorder
 from tests.support.builders import add_person, stamped
+from tests.support.crashes import Crash, crash_at
+from tests.support.faces import JPEG, enrol
 from tests.support.photos import jpeg, photo_of_b, photo_of_c, photos_of_a, pixels
+from tests.support.uploads import create_upload, post_upload
 
-JPEG = {"Content-Type": "image/jpeg"}
 STAGES = ["dev", "prod"]
 
 BY_LAMBDA = {
@@ -100,9 +100,9 @@ def drive(http: Http, finish: Finish) -> None:
 
     face = enrol(http, person, first).json_body["face_id"]
     other = add_person(http, "C")
-    upload = begin(http)
+    upload = create_upload(http)
     large = jpeg(pixels(photo_of_c())) + bytes(6 * 1024**2)
-    assert post(upload, large)[0] in {201, 204}
+    assert post_upload(upload, large)[0] in {201, 204}
     assert http.post(f"/v1/people/{other}/faces", {"upload_id": upload["upload_id"]}).status_code == 201
     http.get(f"/v1/people/{person}/faces")
     http.get(f"/v1/people/{person}/faces/{face}/photo")
@@ -191,8 +191,8 @@ def leave_half_done(person_id: str) -> None:
             since=datetime.now(UTC) - timedelta(hours=1),
             face_id="11111111-2222-3333-4444-555555555555" if number else None,
         )
-        wiring.bucket().keep(face.photo_key, taken)
-        wiring.directory().begin_face(face, wiring.directory().person(person_id))
+        wiring.bucket().put_photo(face.photo_key, taken)
+        wiring.directory().add_pending_face(face, wiring.directory().person(person_id))
 
 
 def test_the_sweep_asks_for_what_its_policy_allows_and_for_all_of_it(
@@ -213,8 +213,8 @@ def test_the_sweep_asks_for_what_its_policy_allows_and_for_all_of_it(
     with pytest.raises(Crash), crash_at("ListObjectVersions"):
         http.delete(f"/v1/people/{uncounted}")
     http.get("/v1/attendance", format="xlsx")
-    upload = begin(http)
-    post(upload, photo_of_b())
+    upload = create_upload(http)
+    post_upload(upload, photo_of_b())
     long_after = datetime.now(UTC) + timedelta(hours=1)
     monkeypatch.setattr("app.now", lambda: long_after)
 

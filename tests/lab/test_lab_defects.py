@@ -24,11 +24,11 @@ from chalicelib.domain.schedule import Calendar, Schedule
 from chalicelib.services import enrolment, people
 from local.aws.embedded import Embedded
 from tests.conftest import CONSENT, SERVICE, Clock, Finish, Http, Lab, Scan, unknown_session
-from tests.lab.test_routes import faces, index, punches, session
-from tests.services.test_punching import enrol
-from tests.services.test_punching import session as begin
 from tests.support.builders import add_person, day_of, set_calendar, stamp
+from tests.support.faces import enrolled
+from tests.support.lab import index, list_faces, start_session, stored_punches
 from tests.support.photos import group_photo, photo, photos_of_a
+from tests.support.punches import create_session, punch
 
 Boto = Callable[[str], Any]
 ROOT = Path(wiring.__file__).parent.parent
@@ -51,8 +51,8 @@ def calls(http: Http) -> Iterator[list[str]]:
 
 def test_S1_without_a_token_nobody_reads_or_changes_anything(http: Http, finish: Finish, scan: Scan) -> None:
     person_id = add_person(http, "First Enrolled")
-    enrol(http, person_id, photos_of_a()[0])
-    session_id = finish(begin(http.as_("kiosk")), photos_of_a()[1])
+    enrolled(http, person_id, photos_of_a()[0])
+    session_id = finish(create_session(http.as_("kiosk")), photos_of_a()[1])
     nobody, before = http.as_(None), scan()
     for method, path, body in (
         ("GET", "/v1/people", None),
@@ -83,48 +83,48 @@ def test_S1_every_route_names_its_scope() -> None:
 
 def test_S2_without_a_reference_image_nobody_is_checked_in(http: Http, finish: Finish, boto: Boto) -> None:
     index(http, "First Enrolled", photos_of_a()[0])
-    session_id = finish(session(http), None)
+    session_id = finish(start_session(http), None)
     answer = http.get(f"/liveness-result/{session_id}")
     assert answer.status_code == 409
     assert answer.json_body["success"] is False
-    assert punches(boto) == []
+    assert stored_punches(boto) == []
 
 
 def test_S3_the_caller_does_not_choose_the_match(http: Http, finish: Finish, boto: Boto) -> None:
     index(http, "A", photos_of_a()[0])
     index(http, "Bob", photo("biden"))
-    bob = next(face for face in faces(http) if face["ExternalImageId"].endswith("Bob"))
-    session_id = finish(session(http), photos_of_a()[1])
+    bob = next(face for face in list_faces(http) if face["ExternalImageId"].endswith("Bob"))
+    session_id = finish(start_session(http), photos_of_a()[1])
     shown = http.get(f"/liveness-result/{session_id}", compareFaceId=bob["ExternalImageId"]).json_body
     assert shown["faceMatch"]["name"].endswith("_A")
     assert http.get("/attendance", externalImageId=bob["ExternalImageId"]).json_body["count"] == 0
 
 
 def test_S3_S17_nothing_beside_a_session_says_who_is_there(http: Http, finish: Finish, boto: Boto) -> None:
-    enrol(http, add_person(http, "A Person"), photos_of_a()[0])
+    enrolled(http, add_person(http, "A Person"), photos_of_a()[0])
     bob = add_person(http, "Bob Person")
-    enrol(http, bob, photo("biden"))
+    enrolled(http, bob, photo("biden"))
     kiosk = http.as_("kiosk")
-    body = {"liveness_session_id": finish(begin(kiosk), photos_of_a()[1])}
+    body = {"liveness_session_id": finish(create_session(kiosk), photos_of_a()[1])}
     picture = base64.b64encode(photo("biden")).decode()
     for extra in ({"compareFaceId": bob}, {"person_id": bob}, {"photo": picture}, {"similarity": 100}):
         assert kiosk.post("/v1/punches", {**body, **extra}).status_code == 400
     assert kiosk.post("/v1/punches", body, person_id=bob).status_code == 400
-    assert punches(boto) == []
+    assert stored_punches(boto) == []
     assert kiosk.post("/v1/punches", body).json_body["name"] == "Person"
-    [item] = punches(boto)
+    [item] = stored_punches(boto)
     assert item["person_id"]["S"] != bob
 
 
-def test_S4_D3_a_session_is_spent_once_and_nothing_is_overwritten(
+def test_S4_D3_a_session_is_used_once_and_nothing_is_overwritten(
     http: Http, finish: Finish, boto: Boto
 ) -> None:
     index(http, "A", photos_of_a()[0])
-    session_id = finish(session(http), photos_of_a()[1])
+    session_id = finish(start_session(http), photos_of_a()[1])
     first = http.get(f"/liveness-result/{session_id}")
-    before = punches(boto)
+    before = stored_punches(boto)
     assert http.get(f"/liveness-result/{session_id}").body == first.body
-    assert punches(boto) == before
+    assert stored_punches(boto) == before
     assert len(before) == 1
 
 
@@ -133,18 +133,18 @@ def test_S5_a_session_that_is_not_ours_is_unknown(http: Http, finish: Finish, bo
     foreign = boto("rekognition").create_face_liveness_session()["SessionId"]
     answer = http.get(f"/liveness-result/{finish(foreign, photos_of_a()[1])}")
     assert answer.status_code == 404
-    assert punches(boto) == []
+    assert stored_punches(boto) == []
 
 
 def test_S5_a_session_is_its_kiosks_and_there_are_only_so_many(
     http: Http, finish: Finish, boto: Boto, clock: Clock
 ) -> None:
-    enrol(http, add_person(http), photos_of_a()[0])
-    session_id = finish(begin(http.as_("kiosk")), photos_of_a()[1])
+    enrolled(http, add_person(http), photos_of_a()[0])
+    session_id = finish(create_session(http.as_("kiosk")), photos_of_a()[1])
     thief = http.as_("admin")
     assert thief.post("/v1/punches", {"liveness_session_id": session_id}).status_code == 404
     assert thief.get(f"/v1/liveness-sessions/{session_id}").status_code == 404
-    assert punches(boto) == []
+    assert stored_punches(boto) == []
     started = [http.as_("kiosk").post("/v1/liveness-sessions").status_code for _ in range(35)]
     assert started == [201] * 29 + [429] * 6  # one was there before
 
@@ -152,7 +152,7 @@ def test_S5_a_session_is_its_kiosks_and_there_are_only_so_many(
 def test_S6_no_key_of_the_callers_is_deleted(http: Http, boto: Boto) -> None:
     index(http, "A", photos_of_a()[0])
     boto("s3").put_object(Bucket="rollcall-local", Key="liveness/evidence.jpg", Body=b"x")
-    [face] = faces(http)
+    [face] = list_faces(http)
     unknown = http.delete("/delete-face", {"faceId": unknown_session(), "s3Key": "liveness/evidence.jpg"})
     assert unknown.status_code == 404
     assert unknown.json_body["success"] is False
@@ -179,8 +179,8 @@ def test_S7_nobody_enrols_themselves_as_anybody(http: Http, lab: Lab, boto: Boto
 
 def test_S8_one_policy_stored_with_each_punch(http: Http, finish: Finish, boto: Boto) -> None:
     index(http, "A", photos_of_a()[0])
-    http.get(f"/liveness-result/{finish(session(http), photos_of_a()[1])}")
-    [item] = punches(boto)
+    http.get(f"/liveness-result/{finish(start_session(http), photos_of_a()[1])}")
+    [item] = stored_punches(boto)
     evidence = {name: next(iter(value.values())) for name, value in item["evidence"]["M"].items()}
     assert float(evidence["similarity_threshold"]) == 95
     assert float(evidence["liveness_threshold"]) == 90
@@ -189,7 +189,7 @@ def test_S8_one_policy_stored_with_each_punch(http: Http, finish: Finish, boto: 
 
 def test_S9_several_people_in_a_photo_do_not_become_one(http: Http) -> None:
     assert index(http, "A", group_photo()).json_body["success"] is False
-    assert faces(http) == []
+    assert list_faces(http) == []
 
 
 def test_S10_two_people_too_alike_are_refused_and_nobody_elses_name_is_shown(
@@ -204,10 +204,10 @@ def test_S10_two_people_too_alike_are_refused_and_nobody_elses_name_is_shown(
     directory.add_person(
         Person(person_id="twin", name="Twin", created_at=now, updated_at=now, face_ids=(twins_face,))
     )
-    shown = http.get(f"/liveness-result/{finish(session(http), seen)}")
+    shown = http.get(f"/liveness-result/{finish(start_session(http), seen)}")
     assert shown.json_body["faceMatch"] == {"found": False}
     assert "Twin" not in shown.body.decode()
-    assert punches(boto) == []
+    assert stored_punches(boto) == []
 
 
 def test_S11_the_new_api_writes_only_by_post(http: Http) -> None:
@@ -217,13 +217,13 @@ def test_S11_the_new_api_writes_only_by_post(http: Http) -> None:
     assert http.get("/v1/punches", liveness_session_id=unknown_session()).status_code == 400
 
 
-def test_S11_asking_where_a_session_stands_spends_nothing(http: Http, finish: Finish, boto: Boto) -> None:
-    enrol(http, add_person(http), photos_of_a()[0])
+def test_S11_reading_a_session_does_not_use_it(http: Http, finish: Finish, boto: Boto) -> None:
+    enrolled(http, add_person(http), photos_of_a()[0])
     kiosk = http.as_("kiosk")
-    session_id = finish(begin(kiosk), photos_of_a()[1])
+    session_id = finish(create_session(kiosk), photos_of_a()[1])
     for _ in range(3):
         assert kiosk.get(f"/v1/liveness-sessions/{session_id}").json_body["status"] == "finished"
-    assert punches(boto) == []
+    assert stored_punches(boto) == []
 
 
 def test_S12_a_whole_day_at_the_service_logs_nobody(
@@ -231,10 +231,10 @@ def test_S12_a_whole_day_at_the_service_logs_nobody(
 ) -> None:
     with caplog.at_level("INFO"), caplog.at_level("INFO", "rollcall"):
         person_id = add_person(http, "Nguyễn Văn Ánh", email="anh@example.com")
-        enrol(http, person_id, photos_of_a()[0])
+        enrolled(http, person_id, photos_of_a()[0])
         kiosk = http.as_("kiosk")
         for content in (photos_of_a()[1], photo("biden")):
-            kiosk.post("/v1/punches", {"liveness_session_id": finish(begin(kiosk), content)})
+            kiosk.post("/v1/punches", {"liveness_session_id": finish(create_session(kiosk), content)})
         http.post("/v1/identify", photos_of_a()[1], {"Content-Type": "image/jpeg"})
         http.get("/v1/attendance")
         http.delete(f"/v1/people/{person_id}")
@@ -242,7 +242,7 @@ def test_S12_a_whole_day_at_the_service_logs_nobody(
     assert said == []
 
 
-def test_S12_S13_a_failure_tells_the_caller_nothing_of_the_inside(
+def test_S12_S13_a_failure_exposes_no_internals(
     http: Http, boto: Boto, caplog: pytest.LogCaptureFixture
 ) -> None:
     boto("dynamodb").delete_item(TableName="rollcall-local", Key={"pk": {"S": "SETTINGS"}, "sk": {"S": "-"}})
@@ -294,7 +294,7 @@ def test_S16_the_new_api_checks_them_too(http: Http, session_id: Any) -> None:
 
 
 @pytest.mark.parametrize("path", ["/get-s3-url", "/match-after-liveness", "/attendance/clear"])
-def test_S17_what_should_never_have_been_is_not(http: Http, boto: Boto, path: str) -> None:
+def test_S17_dangerous_routes_of_the_lab_do_not_exist(http: Http, boto: Boto, path: str) -> None:
     index(http, "A", photos_of_a()[0])
     [key] = [item["Key"] for item in boto("s3").list_objects_v2(Bucket="rollcall-local")["Contents"]]
     for method in ("GET", "POST", "DELETE"):
@@ -347,13 +347,13 @@ def test_D5_a_photo_that_is_refused_leaves_no_object(http: Http, boto: Boto) -> 
 def test_D6_a_second_photo_is_not_a_second_person(http: Http) -> None:
     for content in photos_of_a():
         index(http, "A", content)
-    assert len({face["ExternalImageId"] for face in faces(http)}) == 1
+    assert len({face["ExternalImageId"] for face in list_faces(http)}) == 1
 
 
 @pytest.mark.parametrize("name", ["Nguyễn Văn Ánh", "李小龍", "O'Brien-Łukasz", "محمد", "🙂 Kim"])
 def test_D7_names_are_kept_as_they_are(http: Http, name: str) -> None:
     assert index(http, name, photo("astronaut")).json_body["name"] == name
-    [face] = faces(http)
+    [face] = list_faces(http)
     assert " ".join(face["ExternalImageId"].split("_")[1:]) == name
 
 
@@ -371,23 +371,20 @@ def test_D9_who_is_deleted_is_gone_from_everywhere(
 ) -> None:
     person_id = add_person(http, "Gone Person", code="GONE-1", email="gone@example.com")
     for content in photos_of_a()[:2]:
-        enrol(http, person_id, content)
+        enrolled(http, person_id, content)
     kiosk = http.as_("kiosk")
-    assert (
-        kiosk.post("/v1/punches", {"liveness_session_id": finish(begin(kiosk), photos_of_a()[2])}).status_code
-        == 201
-    )
+    assert punch(kiosk, finish(create_session(kiosk), photos_of_a()[2])).status_code == 201
     erased = http.call("DELETE", f"/v1/people/{person_id}", attendance=attendance)
     assert (erased.status_code, erased.json_body["complete"]) == (200, True)
     assert boto("rekognition").list_faces(CollectionId="rollcall-local")["Faces"] == []
     assert boto("s3").list_objects_v2(Bucket="rollcall-local")["KeyCount"] == 0
     for trace in (person_id, "Gone", "gone", "GONE-1"):
         assert trace not in scan()
-    assert len(punches(boto)) == (1 if attendance == "anonymise" else 0)
+    assert len(stored_punches(boto)) == (1 if attendance == "anonymise" else 0)
 
 
 def test_D10_sessions_are_forgotten_in_time(http: Http, boto: Boto) -> None:
-    session_id = session(http)
+    session_id = start_session(http)
     item = boto("dynamodb").get_item(
         TableName="rollcall-local", Key={"pk": {"S": f"SESSION#{session_id}"}, "sk": {"S": "-"}}
     )["Item"]
@@ -402,7 +399,7 @@ def test_D11_no_image_of_a_session_goes_to_s3(http: Http, boto: Boto) -> None:
         "provide-client-params.rekognition", lambda params, **_: asked.append(params), unique_id="asked"
     )
     try:
-        begin(http.as_("kiosk"))
+        create_session(http.as_("kiosk"))
     finally:
         events.unregister("provide-client-params.rekognition", unique_id="asked")
     assert ["OutputConfig" in one.get("Settings", {}) for one in asked] == [False]
@@ -410,21 +407,21 @@ def test_D11_no_image_of_a_session_goes_to_s3(http: Http, boto: Boto) -> None:
 
 def test_D12_the_punch_carries_its_evidence(http: Http, finish: Finish, boto: Boto) -> None:
     index(http, "A", photos_of_a()[0])
-    session_id = finish(session(http), photos_of_a()[1], confidence=97.5)
+    session_id = finish(start_session(http), photos_of_a()[1], confidence=97.5)
     http.get(f"/liveness-result/{session_id}")
-    [item] = punches(boto)
+    [item] = stored_punches(boto)
     evidence = item["evidence"]["M"]
     assert evidence["liveness"]["N"] == "97.5"
     assert evidence["session_id"]["S"] == session_id
-    assert evidence["face_id"]["S"] == faces(http)[0]["FaceId"]
+    assert evidence["face_id"]["S"] == list_faces(http)[0]["FaceId"]
     assert item["zone"]["S"] == "Asia/Ho_Chi_Minh"
 
 
-def test_D13_a_punch_that_cannot_be_written_leaves_the_session_unspent(
+def test_D13_a_punch_that_cannot_be_written_leaves_the_session_unused(
     http: Http, finish: Finish, boto: Boto
 ) -> None:
     index(http, "A", photos_of_a()[0])
-    session_id = finish(session(http), photos_of_a()[1])
+    session_id = finish(start_session(http), photos_of_a()[1])
 
     class Down(Exception):
         pass
@@ -438,15 +435,15 @@ def test_D13_a_punch_that_cannot_be_written_leaves_the_session_unspent(
         assert http.get(f"/liveness-result/{session_id}").status_code == 500
     finally:
         events.unregister("before-call.dynamodb.TransactWriteItems", unique_id="down")
-    assert punches(boto) == []
+    assert stored_punches(boto) == []
     assert http.get(f"/liveness-result/{session_id}").json_body["faceMatch"]["found"] is True
-    assert len(punches(boto)) == 1
+    assert len(stored_punches(boto)) == 1
 
 
-def test_D14_an_unfinished_or_expired_session_has_a_clear_answer(
+def test_D14_an_unfinished_or_expired_session_has_a_clear_error(
     http: Http, directory: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session_id = session(http)
+    session_id = start_session(http)
     waiting = http.get(f"/liveness-result/{session_id}")
     assert waiting.json_body["confidence"] is None
     assert "undefined" not in waiting.body.decode()
@@ -460,7 +457,7 @@ def test_D14_an_unfinished_or_expired_session_has_a_clear_answer(
 
 def test_P1_a_check_in_makes_four_calls(http: Http, finish: Finish, calls: list[str]) -> None:
     index(http, "A", photos_of_a()[0])
-    session_id = finish(session(http), photos_of_a()[1])
+    session_id = finish(start_session(http), photos_of_a()[1])
     calls.clear()
     http.get(f"/liveness-result/{session_id}")
     assert calls == [
@@ -474,9 +471,9 @@ def test_P1_a_check_in_makes_four_calls(http: Http, finish: Finish, calls: list[
 def test_P1_a_token_costs_a_check_in_no_call_once_it_is_known(
     http: Http, finish: Finish, calls: list[str]
 ) -> None:
-    enrol(http, add_person(http), photos_of_a()[0])
+    enrolled(http, add_person(http), photos_of_a()[0])
     kiosk = http.as_("kiosk")
-    session_id = finish(begin(kiosk), photos_of_a()[1])
+    session_id = finish(create_session(kiosk), photos_of_a()[1])
     calls.clear()
     assert kiosk.post("/v1/punches", {"liveness_session_id": session_id}).status_code == 201
     assert calls == [
@@ -487,10 +484,10 @@ def test_P1_a_token_costs_a_check_in_no_call_once_it_is_known(
     ]
 
 
-def test_P2_P3_the_list_and_todays_mark_are_few_calls_and_no_scan(http: Http, calls: list[str]) -> None:
+def test_P2_P3_the_list_and_todays_punch_are_few_calls_and_no_scan(http: Http, calls: list[str]) -> None:
     index(http, "A", photos_of_a()[0])
     calls.clear()
-    [face] = faces(http)
+    [face] = list_faces(http)
     assert calls == ["Query"] * wiring.environment().shards
     calls.clear()
     http.get("/attendance", externalImageId=face["ExternalImageId"])
@@ -502,14 +499,14 @@ def test_P4_credentials_come_from_the_default_chain() -> None:
     assert "aws_access_key_id" not in source
 
 
-def test_P5_a_browser_may_read_every_answer(http: Http, finish: Finish) -> None:
+def test_P5_a_browser_may_read_every_response(http: Http, finish: Finish) -> None:
     answers = [
         index(http, "A", photos_of_a()[0]),
         index(http, "A", group_photo()),
         http.delete("/delete-face", {"faceId": unknown_session(), "s3Key": "x"}),
         http.get("/attendance", externalImageId="x"),
         http.get("/attendance"),
-        http.get(f"/liveness-result/{finish(session(http), photos_of_a()[1])}"),
+        http.get(f"/liveness-result/{finish(start_session(http), photos_of_a()[1])}"),
         http.get(f"/liveness-result/{unknown_session()}"),
         http.as_(None).get("/v1/people"),
         http.as_("kiosk").get("/v1/people"),
@@ -532,7 +529,7 @@ def test_P7_bad_json_is_the_callers_fault(http: Http) -> None:
     assert http.call("DELETE", "/delete-face", b"{", headers).status_code == 400
 
 
-def test_P8_a_photo_that_is_too_large_is_told_so(http: Http) -> None:
+def test_P8_a_photo_that_is_too_large_is_a_clear_error(http: Http) -> None:
     too_large = b"\xff\xd8\xff" + bytes(5 * 1024 * 1024)
     assert http.post("/checkin", too_large, {"Content-Type": "image/jpeg"}).status_code == 413
 
@@ -544,7 +541,7 @@ def test_P9_more_faces_than_a_page_are_listed_once_each(http: Http, directory: D
         for n in range(130)
     ]
     assert directory.add_people(people) == []
-    listed = [face["FaceId"] for face in faces(http)]
+    listed = [face["FaceId"] for face in list_faces(http)]
     assert len(listed) == len(set(listed)) == 260
 
 

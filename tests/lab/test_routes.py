@@ -1,6 +1,6 @@
 """The lab's routes, by HTTP, in the lab's own shapes."""
 
-import base64
+import gc
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,33 +9,15 @@ from typing import Any
 
 import msgspec
 import pytest
-from chalice.test import HTTPResponse
 
 from chalicelib import wiring
 from chalicelib.aws.directory import Directory
+from chalicelib.domain.errors import InvalidRequest
 from chalicelib.domain.person import Person
 from local.aws.embedded import Embedded
 from tests.conftest import Finish, Http, unknown_session
+from tests.support.lab import index, list_faces, start_session, stored_punches
 from tests.support.photos import group_photo, no_face_photo, photo, photos_of_a
-
-
-def index(http: Http, name: str, content: bytes) -> HTTPResponse:
-    encoded = base64.b64encode(content).decode()
-    body = {"name": name, "fileBase64": encoded, "fileName": "p.jpg", "fileType": "image/jpeg"}
-    return http.post("/index-face", body)
-
-
-def session(http: Http) -> str:
-    started = http.get("/session")
-    assert started.status_code == 200
-    assert started.json_body["success"] is True
-    session_id: str = started.json_body["sessionId"]
-    return session_id
-
-
-def faces(http: Http) -> list[dict[str, str]]:
-    listed: list[dict[str, str]] = http.get("/list-collections").json_body["faces"]
-    return listed
 
 
 def test_a_person_is_enrolled_recognised_from_another_photo_and_present_today(
@@ -44,13 +26,13 @@ def test_a_person_is_enrolled_recognised_from_another_photo_and_present_today(
     enrolled, seen, _ = photos_of_a()
     created = index(http, "Nguyễn Văn Ánh", enrolled)
     assert (created.status_code, created.json_body) == (200, {"success": True, "name": "Nguyễn Văn Ánh"})
-    [face] = faces(http)
+    [face] = list_faces(http)
     assert face["ExternalImageId"].split("_")[1:] == ["Nguyễn Văn Ánh"]
     assert face["s3Key"] == f"faces/{face['ExternalImageId']}.jpg"
     handle = face["ExternalImageId"]
     assert http.get("/attendance", externalImageId=handle).json_body["count"] == 0
 
-    shown = http.get(f"/liveness-result/{finish(session(http), seen)}", preview="true").json_body
+    shown = http.get(f"/liveness-result/{finish(start_session(http), seen)}", preview="true").json_body
 
     assert shown["success"] is True
     assert shown["isLive"] is True
@@ -68,7 +50,7 @@ def test_a_person_is_enrolled_recognised_from_another_photo_and_present_today(
 
 def test_a_stranger_is_live_but_not_in_the_system(http: Http, finish: Finish) -> None:
     index(http, "A", photos_of_a()[0])
-    shown = http.get(f"/liveness-result/{finish(session(http), photo('biden'))}").json_body
+    shown = http.get(f"/liveness-result/{finish(start_session(http), photo('biden'))}").json_body
     assert shown["isLive"] is True
     assert shown["faceMatch"] == {"found": False}
     assert shown["message"].startswith("You are verified as a live person, but your face is not")
@@ -85,7 +67,7 @@ def test_a_stranger_is_live_but_not_in_the_system(http: Http, finish: Finish) ->
 def test_not_live_is_a_200_with_a_reason(
     http: Http, finish: Finish, how: dict[str, Any] | None, reason: str
 ) -> None:
-    session_id = session(http)
+    session_id = start_session(http)
     if how is not None:
         finish(session_id, photos_of_a()[0], **how)
     shown = http.get(f"/liveness-result/{session_id}")
@@ -96,9 +78,9 @@ def test_not_live_is_a_200_with_a_reason(
     assert "NaN" not in shown.body.decode()
 
 
-def test_a_session_that_is_not_finished_is_not_spent_by_asking(http: Http, finish: Finish) -> None:
+def test_reading_an_unfinished_session_does_not_use_it(http: Http, finish: Finish) -> None:
     index(http, "A", photos_of_a()[0])
-    session_id = session(http)
+    session_id = start_session(http)
     http.get(f"/liveness-result/{session_id}")
     finish(session_id, photos_of_a()[1])
     assert http.get(f"/liveness-result/{session_id}").json_body["faceMatch"]["found"] is True
@@ -115,7 +97,7 @@ def test_a_session_that_is_not_finished_is_not_spent_by_asking(http: Http, finis
         ),
     ],
 )
-def test_results_that_cannot_be_given(http: Http, path: str, status: int, error: str) -> None:
+def test_results_of_unknown_sessions_are_errors(http: Http, path: str, status: int, error: str) -> None:
     answer = http.get(path)
     assert answer.status_code == status
     assert answer.json_body["success"] is False
@@ -131,13 +113,13 @@ def test_results_that_cannot_be_given(http: Http, path: str, status: int, error:
         pytest.param({"name": 1, "fileBase64": "aa", "fileName": "a", "fileType": "image/jpeg"}, id="type"),
     ],
 )
-def test_enrolment_wants_all_four_fields(http: Http, body: Any) -> None:
+def test_enrolment_requires_all_four_fields(http: Http, body: Any) -> None:
     answer = http.post("/index-face", body)
     assert answer.status_code == 400
     assert answer.json_body == {"success": False, "error": "Missing required fields"}
 
 
-def test_a_photo_without_a_face_is_a_200_that_says_so(http: Http) -> None:
+def test_a_photo_without_a_face_is_a_200_with_a_reason(http: Http) -> None:
     answer = index(http, "A", no_face_photo())
     assert answer.status_code == 200
     assert answer.json_body == {"success": False, "message": "No face detected in image"}
@@ -167,10 +149,10 @@ def multipart(**fields: bytes) -> tuple[bytes, dict[str, str]]:
     return lines + b"--xyz--\r\n", {"Content-Type": "multipart/form-data; boundary=xyz"}
 
 
-def test_enrolment_takes_a_multipart_form_too(http: Http) -> None:
+def test_enrolment_accepts_a_multipart_form(http: Http) -> None:
     answer = http.post("/index-face", *multipart(name="Ánh".encode(), photo=photo("astronaut")))
     assert answer.json_body == {"success": True, "name": "Ánh"}
-    assert len(faces(http)) == 1
+    assert len(list_faces(http)) == 1
 
 
 @pytest.mark.parametrize(
@@ -192,7 +174,7 @@ def test_a_photo_checks_in_where_the_site_allows_it(http: Http) -> None:
     index(http, "A", photos_of_a()[0])
     answer = http.post("/checkin", *multipart(photo=photos_of_a()[1])).json_body
     assert answer["success"] is True
-    assert answer["name"] == faces(http)[0]["ExternalImageId"]
+    assert answer["name"] == list_faces(http)[0]["ExternalImageId"]
     assert answer["similarity"] > 95
     assert answer["capturedImage"]["found"] is True
     raw = http.post("/checkin", photos_of_a()[2], {"Content-Type": "image/jpeg"}).json_body
@@ -210,12 +192,12 @@ def test_what_axios_makes_of_the_form_is_a_clear_400(http: Http) -> None:
     assert answer.json_body == {"success": False, "error": "No photo uploaded"}
 
 
-def test_deleting_a_face_takes_photo_and_vector_away(http: Http, boto: Callable[[str], Any]) -> None:
+def test_deleting_a_face_deletes_its_photo_and_vector(http: Http, boto: Callable[[str], Any]) -> None:
     index(http, "A", photos_of_a()[0])
-    [face] = faces(http)
+    [face] = list_faces(http)
     answer = http.delete("/delete-face", {"faceId": face["FaceId"], "s3Key": face["s3Key"]})
     assert answer.json_body == {"success": True, "message": "Face and image deleted successfully"}
-    assert faces(http) == []
+    assert list_faces(http) == []
     assert boto("s3").list_objects_v2(Bucket="rollcall-local")["KeyCount"] == 0
     assert boto("rekognition").list_faces(CollectionId="rollcall-local")["Faces"] == []
     again = http.delete("/delete-face", {"faceId": face["FaceId"], "s3Key": face["s3Key"]})
@@ -232,37 +214,32 @@ def test_deleting_a_face_takes_photo_and_vector_away(http: Http, boto: Callable[
         pytest.param(b'{"faceId": 1, "s3Key": "y"}', "Missing faceId or s3Key", id="a number"),
     ],
 )
-def test_deletions_that_cannot_be_understood(http: Http, body: bytes, error: str) -> None:
+def test_invalid_deletions_are_a_400(http: Http, body: bytes, error: str) -> None:
     answer = http.call("DELETE", "/delete-face", body, {"Content-Type": "application/json"})
     assert answer.status_code == 400
     assert answer.json_body == {"success": False, "error": error}
 
 
-def test_attendance_wants_a_person(http: Http) -> None:
+def test_attendance_requires_a_person(http: Http) -> None:
     answer = http.get("/attendance")
     assert answer.status_code == 400
     assert answer.json_body == {"success": False, "error": "Missing externalImageId"}
     assert http.get("/attendance", externalImageId="nobody_x").json_body["count"] == 0
 
 
-def test_fifty_calls_for_one_session_are_one_punch_and_one_answer(
+def test_fifty_calls_for_one_session_are_one_punch_and_one_response(
     http: Http, finish: Finish, boto: Callable[[str], Any]
 ) -> None:
     index(http, "A", photos_of_a()[0])
-    session_id = finish(session(http), photos_of_a()[1])
+    session_id = finish(start_session(http), photos_of_a()[1])
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: http.get(f"/liveness-result/{session_id}"), range(50)))
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.body for answer in answers}) == 1
-    assert len(punches(boto)) == 1
+    assert len(stored_punches(boto)) == 1
 
 
-def punches(boto: Callable[[str], Any]) -> list[dict[str, Any]]:
-    items = boto("dynamodb").scan(TableName="rollcall-local")["Items"]
-    return [item for item in items if item["sk"]["S"].startswith("PUNCH#")]
-
-
-def test_every_answer_carries_cors_and_no_trace(http: Http) -> None:
+def test_every_response_has_cors_headers_and_no_traceback(http: Http) -> None:
     for answer in (
         http.get("/health"),
         http.get("/attendance"),
@@ -285,8 +262,8 @@ def test_two_photos_of_one_person_under_one_name_are_one_person(http: Http) -> N
     index(http, "Ánh", first)
     index(http, "ánh", second)
     index(http, "Ánh", first)
-    handles = {face["ExternalImageId"] for face in faces(http)}
-    assert len(faces(http)) == 2
+    handles = {face["ExternalImageId"] for face in list_faces(http)}
+    assert len(list_faces(http)) == 2
     assert len(handles) == 1
 
 
@@ -297,17 +274,17 @@ def test_a_face_is_not_enrolled_under_a_second_name(http: Http) -> None:
     assert answer.status_code == 200
     assert answer.json_body["success"] is False
     assert answer.json_body["error"] == "This face is already enrolled for another person."
-    assert len(faces(http)) == 1
+    assert len(list_faces(http)) == 1
 
 
-def test_faces_are_listed_as_people_look_them_up(http: Http, directory: Directory) -> None:
+def test_faces_are_listed_in_order_of_name(http: Http, directory: Directory) -> None:
     now = datetime.now(UTC)
     for number, name in enumerate(["Zoe", "Đặng", "anh", "Ánh B", "Em"]):
         person = Person(
             person_id=f"p{number}", name=name, created_at=now, updated_at=now, face_ids=(f"f{number}",)
         )
         directory.add_person(person)
-    names = [face["ExternalImageId"].partition("_")[2] for face in faces(http)]
+    names = [face["ExternalImageId"].partition("_")[2] for face in list_faces(http)]
     assert names == ["anh", "Ánh B", "Đặng", "Em", "Zoe"]
 
 
@@ -330,3 +307,11 @@ def test_the_lab_is_off_where_the_stage_does_not_switch_it_on(
 
 def test_reset_leaves_the_resources(aws: Embedded) -> None:
     assert aws.client("dynamodb").list_tables()["TableNames"] == ["rollcall-local"]
+
+
+def test_a_refusal_keeps_nothing_of_its_request_in_memory(http: Http) -> None:
+    for _ in range(3):
+        assert http.get("/liveness-result").status_code == 400
+    gc.collect()
+    kept = [one for one in gc.get_objects() if isinstance(one, InvalidRequest)]
+    assert not [one for one in kept if str(one) == "Missing session ID"]

@@ -15,7 +15,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from chalice.test import HTTPResponse
 
 from chalicelib import wiring
 from chalicelib.aws import bucket
@@ -25,7 +24,10 @@ from chalicelib.domain.face import MAX_FACES, Face, FaceState
 from chalicelib.domain.photo_advice import BY_CODE, BY_REASON, photo_advice
 from chalicelib.services import enrolment
 from local.aws import s3 as local_s3
-from tests.conftest import CONSENT, SERVICE, Http
+from tests.conftest import SERVICE, Http
+from tests.support.builders import add_person
+from tests.support.crashes import Crash, crash_at
+from tests.support.faces import JPEG, enrol, list_faces, stored_faces
 from tests.support.photos import (
     group_photo,
     jpeg,
@@ -38,36 +40,7 @@ from tests.support.photos import (
     shrunk,
 )
 
-JPEG = {"Content-Type": "image/jpeg"}
 COLLECTION = BUCKET = "rollcall-local"
-
-
-def create(http: Http, name: str = "A") -> str:
-    person_id: str = http.post("/v1/people", {"name": name, "consent": CONSENT}).json_body["person_id"]
-    return person_id
-
-
-def enrol(
-    http: Http, person_id: str, content: bytes, headers: dict[str, str] | None = None, **query: Any
-) -> HTTPResponse:
-    return http.post(f"/v1/people/{person_id}/faces", content, {**JPEG, **(headers or {})}, **query)
-
-
-def listed(http: Http, person_id: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = http.get(f"/v1/people/{person_id}/faces").json_body["items"]
-    return found
-
-
-def kept(boto: Callable[[str], Any]) -> tuple[list[str], list[str], list[str]]:
-    """Give what is kept of faces anywhere: keys in S3, face ids in the collection, notes in the table."""
-    objects = boto("s3").list_objects_v2(Bucket=BUCKET).get("Contents", [])
-    vectors = boto("rekognition").list_faces(CollectionId=COLLECTION)["Faces"]
-    notes = boto("dynamodb").scan(TableName="rollcall-local")["Items"]
-    return (
-        sorted(entry["Key"] for entry in objects),
-        sorted(face["FaceId"] for face in vectors),
-        sorted(item["state"]["S"] for item in notes if item["sk"]["S"].startswith("FACE#")),
-    )
 
 
 def as_base64(content: bytes) -> dict[str, str]:
@@ -84,7 +57,7 @@ def sideways(content: bytes) -> bytes:
 
 
 def test_a_photo_is_enrolled_and_shown(http: Http, boto: Callable[[str], Any]) -> None:
-    person_id = create(http)
+    person_id = add_person(http)
     answer = enrol(http, person_id, photos_of_a()[0])
     assert answer.status_code == 201
     face = answer.json_body
@@ -93,9 +66,9 @@ def test_a_photo_is_enrolled_and_shown(http: Http, boto: Callable[[str], Any]) -
     assert 0 <= face["brightness"] <= 100
     assert 0 <= face["sharpness"] <= 100
     assert face["model"]
-    assert listed(http, person_id) == [face]
+    assert list_faces(http, person_id) == [face]
     assert http.get(f"/v1/people/{person_id}").json_body["faces"] == 1
-    objects, vectors, states = kept(boto)
+    objects, vectors, states = stored_faces(boto)
     assert (len(objects), vectors, states) == (1, [face["face_id"]], ["active"])
     assert objects[0].startswith(f"photos/{person_id}/")
 
@@ -105,7 +78,7 @@ def test_a_photo_is_enrolled_and_shown(http: Http, boto: Callable[[str], Any]) -
 )
 @pytest.mark.parametrize("form", ["raw JPEG", "raw PNG", "base64"])
 def test_every_form_of_a_photo_is_taken(http: Http, form: str, turn: bool) -> None:
-    person_id = create(http)
+    person_id = add_person(http)
     content = sideways(photo_of_c()) if turn else photo_of_c()
     if form == "raw JPEG":
         answer = enrol(http, person_id, content)
@@ -119,22 +92,22 @@ def test_every_form_of_a_photo_is_taken(http: Http, form: str, turn: bool) -> No
 
 
 def test_the_same_photo_twice_is_one_face(http: Http, boto: Callable[[str], Any]) -> None:
-    person_id = create(http)
+    person_id = add_person(http)
     first = enrol(http, person_id, photo_of_c())
     again = enrol(http, person_id, photo_of_c())
     assert (first.status_code, again.status_code) == (201, 200)
     assert again.json_body == first.json_body
-    assert [len(found) for found in kept(boto)] == [1, 1, 1]
+    assert [len(found) for found in stored_faces(boto)] == [1, 1, 1]
 
 
 def test_the_same_photo_many_times_at_once_is_one_face(http: Http, boto: Callable[[str], Any]) -> None:
-    person_id = create(http)
+    person_id = add_person(http)
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: enrol(http, person_id, photo_of_c()), range(4)))
     codes = {(answer.status_code, answer.json_body.get("Code")) for answer in answers}
     assert codes <= {(201, None), (200, None), (409, "EnrolmentInProgress")}
     assert len({answer.json_body["face_id"] for answer in answers if answer.status_code < 300}) == 1
-    assert [len(found) for found in kept(boto)] == [1, 1, 1]
+    assert [len(found) for found in stored_faces(boto)] == [1, 1, 1]
 
 
 def dim(content: bytes) -> bytes:
@@ -158,7 +131,7 @@ def blurred(content: bytes) -> bytes:
 def test_a_photo_that_will_not_do_is_refused_with_advice_and_leaves_nothing(
     http: Http, boto: Callable[[str], Any], content: bytes, code: str, reason: str
 ) -> None:
-    person_id = create(http)
+    person_id = add_person(http)
     english = enrol(http, person_id, content)
     assert (english.status_code, english.json_body["Code"]) == (422, code), english.body
     vietnamese = enrol(http, person_id, content, {"Accept-Language": "vi-VN,vi;q=0.9,en;q=0.8"})
@@ -171,7 +144,7 @@ def test_a_photo_that_will_not_do_is_refused_with_advice_and_leaves_nothing(
     assert vietnamese_text in said["advice"]
     assert len(told["advice"]) == len(said["advice"]) == len(set(said["advice"]))
     assert english.headers["Vary"] == vietnamese.headers["Vary"] == "Accept-Language"
-    assert kept(boto) == ([], [], [])
+    assert stored_faces(boto) == ([], [], [])
 
 
 @pytest.mark.parametrize(
@@ -210,11 +183,11 @@ def test_a_photo_that_will_not_do_is_refused_with_advice_and_leaves_nothing(
 def test_what_is_no_photo_is_refused(
     http: Http, boto: Callable[[str], Any], body: bytes, headers: dict[str, str], status: int, code: str
 ) -> None:
-    answer = enrol(http, create(http), body, headers)
+    answer = enrol(http, add_person(http), body, headers)
     assert (answer.status_code, answer.json_body["Code"]) == (status, code), answer.body
     if code in BY_CODE:
         assert answer.json_body["Details"]["advice"] == [BY_CODE[code][0]]
-    assert kept(boto) == ([], [], [])
+    assert stored_faces(boto) == ([], [], [])
 
 
 @pytest.mark.usefixtures("aws")
@@ -250,21 +223,21 @@ def test_there_is_advice_for_every_reason_of_rekognition_and_none_for_others() -
     ],
 )
 def test_advice_is_in_the_language_the_caller_would_rather_read(http: Http, wish: str, language: int) -> None:
-    answer = enrol(http, create(http), b"x", {"Accept-Language": wish})
+    answer = enrol(http, add_person(http), b"x", {"Accept-Language": wish})
     assert answer.json_body["Details"]["advice"] == [BY_CODE["InvalidPhoto"][language]]
 
 
 def test_a_face_of_somebody_else_is_a_409_that_names_them(http: Http, boto: Callable[[str], Any]) -> None:
     first, second, _ = photos_of_a()
-    owner, other = create(http, "A"), create(http, "B")
+    owner, other = add_person(http, "A"), add_person(http, "B")
     enrol(http, owner, first)
-    before = kept(boto)
+    before = stored_faces(boto)
     for content in (first, second):
         answer = enrol(http, other, content, allow_different="true")
         assert (answer.status_code, answer.json_body["Code"]) == (409, "FaceBelongsToAnother")
         assert answer.json_body["Details"] == {"person_id": owner}
-    assert kept(boto) == before
-    assert listed(http, other) == []
+    assert stored_faces(boto) == before
+    assert list_faces(http, other) == []
 
 
 @contextmanager
@@ -289,25 +262,25 @@ def test_one_face_enrolled_for_two_people_at_once_is_at_most_ones(
     http: Http, boto: Callable[[str], Any], step: str
 ) -> None:
     first, second, _ = photos_of_a()
-    both = [(create(http, "A"), first), (create(http, "B"), second)]
+    both = [(add_person(http, "A"), first), (add_person(http, "B"), second)]
     clients = {"PutObject": wiring.bucket(), "TransactWriteItems": wiring.directory()._table}
     client = clients.get(step, wiring.collection())._client  # type: ignore[attr-defined]
     with in_step(client, step), ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda pair: enrol(http, *pair), both))
     assert sorted(a.status_code for a in answers) in ([201, 409], [409, 409])
-    objects, vectors, states = kept(boto)
+    objects, vectors, states = stored_faces(boto)
     assert len(objects) == len(vectors) == len(states) == [a.status_code for a in answers].count(201)
 
 
 def test_a_face_unlike_the_others_is_refused_unless_a_manager_says_it_is_right(http: Http) -> None:
-    person_id = create(http)
+    person_id = add_person(http)
     enrol(http, person_id, photos_of_a()[0])
     assert enrol(http, person_id, photos_of_a()[1]).status_code == 201
     answer = enrol(http, person_id, photo_of_b())
     assert (answer.status_code, answer.json_body["Code"]) == (422, "FaceDiffers")
     assert answer.json_body["Details"]["advice"] == [BY_CODE["FaceDiffers"][0]]
     assert enrol(http, person_id, photo_of_b(), allow_different="true").status_code == 201
-    assert len(listed(http, person_id)) == 3
+    assert len(list_faces(http, person_id)) == 3
     assert enrol(http, person_id, photo_of_c(), allow_different="maybe").status_code == 400
 
 
@@ -324,14 +297,14 @@ def give_faces(directory: Directory, person_id: str, count: int) -> None:
             since=now,
             face_id=face_id,
         )
-        directory.begin_face(face, directory.person(person_id))
+        directory.add_pending_face(face, directory.person(person_id))
         directory.activate_face(face, directory.person(person_id))
 
 
 def test_a_person_has_at_most_ten_faces_also_when_two_come_at_once(
     http: Http, directory: Directory, boto: Callable[[str], Any]
 ) -> None:
-    person_id = create(http)
+    person_id = add_person(http)
     give_faces(directory, person_id, MAX_FACES - 1)
     with ThreadPoolExecutor(2) as pool:
         answers = list(
@@ -343,20 +316,20 @@ def test_a_person_has_at_most_ten_faces_also_when_two_come_at_once(
     assert sorted(answer.status_code for answer in answers) == [201, 409]
     [refused] = [answer.json_body for answer in answers if answer.status_code == 409]
     assert (refused["Code"], refused["Details"]) == ("TooManyFaces", {"limit": 10})
-    assert len(listed(http, person_id)) == MAX_FACES
-    objects, vectors, states = kept(boto)
+    assert len(list_faces(http, person_id)) == MAX_FACES
+    objects, vectors, states = stored_faces(boto)
     assert (len(objects), len(vectors), states) == (1, 1, ["active"] * 10)
 
 
 def test_a_removed_face_is_gone_everywhere_and_recognises_nobody(
     http: Http, boto: Callable[[str], Any]
 ) -> None:
-    person_id = create(http)
+    person_id = add_person(http)
     face_id = enrol(http, person_id, photo_of_c()).json_body["face_id"]
-    other = create(http, "B")
+    other = add_person(http, "B")
     assert http.delete(f"/v1/people/{other}/faces/{face_id}").status_code == 404
     assert http.delete(f"/v1/people/{person_id}/faces/{face_id}").status_code == 204
-    assert kept(boto) == ([], [], [])
+    assert stored_faces(boto) == ([], [], [])
     assert http.get(f"/v1/people/{person_id}").json_body["faces"] == 0
     again = http.delete(f"/v1/people/{person_id}/faces/{face_id}")
     assert (again.status_code, again.json_body["Code"]) == (404, "FaceNotFound")
@@ -385,7 +358,7 @@ def fetch(url: str) -> tuple[int, str, bytes]:
 
 
 def test_a_link_serves_the_photo_for_a_minute(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
-    person_id = create(http)
+    person_id = add_person(http)
     face_id = enrol(http, person_id, photo_of_c()).json_body["face_id"]
     before = datetime.now(UTC)
     link = http.get(f"/v1/people/{person_id}/faces/{face_id}/photo").json_body
@@ -405,7 +378,7 @@ def test_a_link_serves_the_photo_for_a_minute(http: Http, monkeypatch: pytest.Mo
 def test_identify_finds_whom_a_photo_shows_and_records_nothing(
     http: Http, boto: Callable[[str], Any]
 ) -> None:
-    a, b = create(http, "Ánh"), create(http, "Bình")
+    a, b = add_person(http, "Ánh"), add_person(http, "Bình")
     enrol(http, a, photos_of_a()[0])
     enrol(http, b, photo_of_b())
 
@@ -429,7 +402,7 @@ def test_identify_finds_whom_a_photo_shows_and_records_nothing(
 
 
 def test_verify_compares_with_one_person_only(http: Http) -> None:
-    a, b, nobody = create(http, "A"), create(http, "B"), create(http, "C")
+    a, b, nobody = add_person(http, "A"), add_person(http, "B"), add_person(http, "C")
     enrol(http, a, photos_of_a()[0])
     enrol(http, b, photo_of_b())
     same = http.post(f"/v1/people/{a}/verify", photos_of_a()[1], JPEG).json_body
@@ -439,30 +412,6 @@ def test_verify_compares_with_one_person_only(http: Http) -> None:
         assert other["same_person"] is False
 
 
-class Crash(BaseException):
-    """The process dies here: nothing catches it."""
-
-
-@contextmanager
-def crash_at(place: int | str) -> Iterator[list[str]]:
-    """Die before the n-th call to AWS (from 0), or the first of a name; gives the names of the calls."""
-    calls: list[str] = []
-
-    def before(model: Any, **_: Any) -> None:
-        calls.append(model.name)
-        if model.name == place or len(calls) - 1 == place:
-            raise Crash
-
-    clients = [wiring.directory()._table._client, wiring.collection()._client, wiring.bucket()._client]
-    for client in clients:
-        client.meta.events.register("before-call", before, "crash")
-    try:
-        yield calls
-    finally:
-        for client in clients:
-            client.meta.events.unregister("before-call", unique_id="crash")
-
-
 def sweep(later: timedelta = timedelta(hours=1)) -> int:
     now = datetime.now(UTC) + later
     return enrolment.sweep(wiring.directory(), wiring.collection(), wiring.bucket(), now=now)
@@ -470,8 +419,8 @@ def sweep(later: timedelta = timedelta(hours=1)) -> int:
 
 def assert_sound(http: Http, boto: Callable[[str], Any], person_id: str) -> int:
     """Check that every trace of a face belongs to an active one, and that none lacks anything."""
-    faces = listed(http, person_id)
-    objects, vectors, states = kept(boto)
+    faces = list_faces(http, person_id)
+    objects, vectors, states = stored_faces(boto)
     assert sorted(face["face_id"] for face in faces) == vectors
     assert states == ["active"] * len(faces)
     assert http.get(f"/v1/people/{person_id}").json_body["faces"] == len(objects) == len(faces)
@@ -484,7 +433,7 @@ def assert_sound(http: Http, boto: Callable[[str], Any], person_id: str) -> int:
 def test_a_crash_anywhere_in_an_enrolment_leaves_nothing_after_the_sweep(
     http: Http, boto: Callable[[str], Any]
 ) -> None:
-    person_id = create(http)
+    person_id = add_person(http)
     enrol(http, person_id, photos_of_a()[0])
     for number in itertools.count():
         try:
@@ -508,7 +457,7 @@ def test_a_crash_anywhere_in_an_enrolment_leaves_nothing_after_the_sweep(
 def test_a_crash_anywhere_in_a_removal_is_finished_by_the_sweep(
     http: Http, boto: Callable[[str], Any]
 ) -> None:
-    person_id = create(http)
+    person_id = add_person(http)
     enrol(http, person_id, photos_of_a()[0])
     crashes = set()
     for number in itertools.count():
@@ -529,7 +478,7 @@ def test_a_crash_anywhere_in_a_removal_is_finished_by_the_sweep(
 
 
 def test_a_crash_in_the_sweep_itself_is_made_good_by_the_next(http: Http, boto: Callable[[str], Any]) -> None:
-    person_id = create(http)
+    person_id = add_person(http)
     for number in itertools.count():
         with pytest.raises(Crash), crash_at("SearchFaces"):
             enrol(http, person_id, photo_of_c())
@@ -546,12 +495,12 @@ def test_a_crash_in_the_sweep_itself_is_made_good_by_the_next(http: Http, boto: 
 
 
 def test_the_sweep_leaves_alone_what_is_just_going_on(http: Http, boto: Callable[[str], Any]) -> None:
-    person_id = create(http)
+    person_id = add_person(http)
     with pytest.raises(Crash), crash_at("IndexFaces"):
         enrol(http, person_id, photo_of_c())
-    before = kept(boto)
+    before = stored_faces(boto)
     assert sweep(timedelta(0)) == 0
-    assert kept(boto) == before
+    assert stored_faces(boto) == before
     answer = enrol(http, person_id, photo_of_c())
     assert (answer.status_code, answer.json_body["Code"]) == (409, "EnrolmentInProgress")
     assert sweep() == 1

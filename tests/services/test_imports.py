@@ -240,10 +240,10 @@ def test_every_fault_of_every_row_is_told(http: Http) -> None:
             ("code", "A code must not contain control or invisible characters."),
         ],
         5: [("code", "Row 2 has this code too.")],
-        6: [("", "Column 7 has no name, but there is something in it.")],
+        6: [("", "Column 7 has a value but no name.")],
         7: [("code", "Somebody already has this code.")],
         8: [("since", "This is not a date; write 2026-11-23 or 23/11/2026.")],
-        9: [("", "Column 9 has no name, but there is something in it.")],
+        9: [("", "Column 9 has a value but no name.")],
     }
     assert body["items"][5] | {"status": "exists", "person_id": taken} == body["items"][5]
 

@@ -6,41 +6,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from chalice.test import HTTPResponse
 
-from chalicelib import wiring
-from chalicelib.domain.token import Role
-from chalicelib.services.tokens import NewToken, create
 from tests.conftest import Finish, Http, Lab, unknown_session
-from tests.services.test_punching import enrol, punch
 from tests.support.builders import add_person, change_settings
+from tests.support.faces import enrolled
+from tests.support.kiosk import Kiosk
+from tests.support.openapi import DOCUMENT
 from tests.support.photos import no_face_photo, photo_of_b, photos_of_a
-from tests.web.test_roles import DOCUMENT
+from tests.support.punches import punch
 
 NAME = "Nguyễn Văn Ánh"
-
-
-class Kiosk:
-    """A kiosk's view of the API."""
-
-    def __init__(self, http: Http, label: str) -> None:
-        body = NewToken(role=Role.KIOSK, label=label)
-        self._http = http.as_(None)
-        token = create(wiring.token_store(), body, now=datetime.now(UTC)).token
-        self._headers = {"Authorization": f"Bearer {token}"}
-
-    def get(self, path: str, **query: Any) -> HTTPResponse:
-        return self._http.call("GET", path, headers=self._headers, **query)
-
-    def post(self, path: str, body: Any = None) -> HTTPResponse:
-        return self._http.post(path, body, self._headers)
-
-    def session(self) -> str:
-        started: str = self.post("/v1/liveness-sessions").json_body["session_id"]
-        return started
-
-    def punch(self, session_id: str) -> HTTPResponse:
-        return self.post("/v1/punches", {"liveness_session_id": session_id})
 
 
 @pytest.fixture
@@ -57,7 +32,7 @@ def gate(http: Http) -> Kiosk:
 def anh(http: Http) -> str:
     """A person with a code, an e-mail and a face; gives the id."""
     person_id = add_person(http, NAME, code="HS-0042", email="anh@example.com", group="12A1")
-    enrol(http, person_id, photos_of_a()[0])
+    enrolled(http, person_id, photos_of_a()[0])
     return person_id
 
 
@@ -97,7 +72,7 @@ def test_after_a_punch_it_shows_a_first_name_and_the_time(
 def test_whom_a_site_greets_by_the_other_word_is_told_that_one(
     http: Http, door: Kiosk, finish: Finish
 ) -> None:
-    enrol(http, add_person(http, "Ada Lovelace"), photos_of_a()[0])
+    enrolled(http, add_person(http, "Ada Lovelace"), photos_of_a()[0])
     assert change_settings(http, name_order="given_first").status_code == 200
     assert door.punch(finish(door.session(), photos_of_a()[1])).json_body["name"] == "Ada"
 

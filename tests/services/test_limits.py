@@ -23,13 +23,11 @@ from chalicelib.services import limits
 from chalicelib.services.tokens import Authenticator
 from local.aws.embedded import Embedded
 from tests.conftest import Clock, Finish, Http, Lab
-from tests.lab.test_routes import index
-from tests.services.test_kiosk import Kiosk
-from tests.services.test_punching import enrol
 from tests.support.builders import add_person, change_settings, stamp
+from tests.support.faces import JPEG, enrolled
+from tests.support.kiosk import Kiosk
+from tests.support.lab import index
 from tests.support.photos import no_face_photo, photo_of_b, photos_of_a
-
-JPEG = {"Content-Type": "image/jpeg"}
 
 
 @pytest.fixture
@@ -140,7 +138,7 @@ Fails = Callable[[Kiosk], HTTPResponse]
 def anh(http: Http) -> str:
     """A person with a face; gives the id."""
     person_id = add_person(http)
-    enrol(http, person_id, photos_of_a()[0])
+    enrolled(http, person_id, photos_of_a()[0])
     return person_id
 
 
@@ -184,7 +182,7 @@ def test_a_person_with_too_many_failures_is_locked_at_every_kiosk(
     check_too_often(honest(gate), "LockedOut", 1800)
     # Others come and go, and a manager can help the one who cannot.
     other = add_person(http, "Somebody Else")
-    enrol(http, other, photo_of_b())
+    enrolled(http, other, photo_of_b())
     assert stamp(http, anh, clock.now.isoformat()).status_code == 201
     clock.forward(seconds=1800)
     assert honest(gate).status_code == 201
@@ -229,7 +227,7 @@ def test_asking_twice_at_once_for_one_failure_is_one_failure(
             meet.wait(30)
         return found
 
-    monkeypatch.setattr(AttendanceStore, "turn", lambda *_: threading.Lock())
+    monkeypatch.setattr(AttendanceStore, "person_lock", lambda *_: threading.Lock())
     monkeypatch.setattr(AttendanceStore, "snapshot", snapshot)
     session_id = finish(door.session(), photos_of_a()[1], confidence=5.0)
     with ThreadPoolExecutor(2) as pool:

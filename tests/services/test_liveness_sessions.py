@@ -21,9 +21,8 @@ from local.camera.__main__ import main
 from local.liveness.judge import Signal, Verdict
 from tests.conftest import CONSENT, Finish, Http, Scan, unknown_session
 from tests.support.clips import ASTRONAUT
+from tests.support.faces import JPEG
 from tests.support.photos import photo_of_c
-
-JPEG = {"Content-Type": "image/jpeg"}
 
 
 def begin(http: Http) -> dict[str, Any]:

@@ -1,7 +1,6 @@
-"""Punches by HTTP: at the camera, by hand, corrected, and many at once."""
+"""Punches by HTTP: at the camera, and many at once."""
 
 import random
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
@@ -18,58 +17,20 @@ from chalicelib.domain.person import Person
 from chalicelib.domain.workday import by_day
 from chalicelib.services import corrections
 from tests.conftest import Finish, Http, unknown_session
-from tests.support.builders import Json, add_person, change_settings, set_calendar, stamp, stamped
+from tests.support.builders import add_person, change_settings, stamp, stamped
+from tests.support.faces import enrolled
 from tests.support.photos import no_face_photo, photo_of_b, photos_of_a
+from tests.support.punches import create_session, list_punches, punch, todays_punches
 
 SAIGON = ZoneInfo("Asia/Ho_Chi_Minh")
 COLLECTION = "rollcall-local"
-
-
-def enrol(http: Http, person_id: str, content: bytes) -> None:
-    answer = http.post(f"/v1/people/{person_id}/faces", content, {"Content-Type": "image/jpeg"})
-    assert answer.status_code == 201, answer.json_body
-
-
-def session(http: Http) -> str:
-    answer = http.post("/v1/liveness-sessions")
-    assert answer.status_code == 201, answer.json_body
-    session_id: str = answer.json_body["session_id"]
-    return session_id
-
-
-def punch(http: Http, session_id: str, **fields: Any) -> HTTPResponse:
-    return http.post("/v1/punches", {"liveness_session_id": session_id, **fields})
-
-
-def log(http: Http, **query: Any) -> list[Json]:
-    """Read the whole log, page by page."""
-    shown: list[Json] = []
-    cursor = None
-    while True:
-        answer = http.get("/v1/punches", cursor=cursor, **query)
-        assert answer.status_code == 200, answer.json_body
-        shown += answer.json_body["items"]
-        cursor = answer.json_body["next_cursor"]
-        if cursor is None:
-            return shown
-
-
-def todays(http: Http, **query: Any) -> list[Json]:
-    today = datetime.now(UTC).date()
-    return log(http, from_=str(today - timedelta(days=1)), to=str(today + timedelta(days=1)), **query)
-
-
-@pytest.fixture
-def processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make threads race as if each were a process of its own: none takes turns with another."""
-    monkeypatch.setattr(AttendanceStore, "turn", lambda *_: threading.Lock())
 
 
 @pytest.fixture
 def ann(http: Http) -> str:
     """A person with a face; gives the id."""
     person_id = add_person(http)
-    enrol(http, person_id, photos_of_a()[0])
+    enrolled(http, person_id, photos_of_a()[0])
     return person_id
 
 
@@ -77,13 +38,13 @@ def ann(http: Http) -> str:
 
 
 def test_a_live_and_known_face_is_a_punch_with_its_evidence(http: Http, finish: Finish, ann: str) -> None:
-    session_id = finish(session(http), photos_of_a()[1])
+    session_id = finish(create_session(http), photos_of_a()[1])
     before = datetime.now(UTC)
     answer = punch(http, session_id)
     assert answer.status_code == 201
     receipt = answer.json_body
     at = datetime.fromisoformat(receipt.pop("at"))
-    [kept] = todays(http)
+    [kept] = todays_punches(http)
     evidence = kept.pop("evidence")
     assert receipt == {
         "punch_id": kept["punch_id"],
@@ -108,32 +69,32 @@ def test_the_first_punch_is_in_then_they_alternate_and_what_is_said_is_kept(
     asked = ["auto", "auto", "auto", "in", "auto", "out", "out"]
     ways = []
     for way in asked:
-        answer = punch(http, finish(session(http), photos_of_a()[1]), direction=way)
+        answer = punch(http, finish(create_session(http), photos_of_a()[1]), direction=way)
         ways.append(answer.json_body["direction"])
     assert ways == ["in", "out", "in", "in", "out", "out", "out"]
-    assert [kept["direction"] for kept in todays(http)] == asked
+    assert [kept["direction"] for kept in todays_punches(http)] == asked
 
 
 def test_a_second_punch_at_once_is_the_first_again(http: Http, finish: Finish, ann: str) -> None:
-    first = punch(http, finish(session(http), photos_of_a()[1]), direction="in")
-    second = punch(http, finish(session(http), photos_of_a()[2]), direction="out")
+    first = punch(http, finish(create_session(http), photos_of_a()[1]), direction="in")
+    second = punch(http, finish(create_session(http), photos_of_a()[2]), direction="out")
     assert (first.status_code, second.status_code) == (201, 200)
     assert second.json_body == {**first.json_body, "duplicate": True}
-    assert len(todays(http)) == 1
+    assert len(todays_punches(http)) == 1
 
 
 @pytest.mark.usefixtures("processes")
 def test_a_session_is_one_punch(http: Http, finish: Finish, ann: str) -> None:
-    session_id = finish(session(http), photos_of_a()[1])
+    session_id = finish(create_session(http), photos_of_a()[1])
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: punch(http, session_id), range(8)))
     assert sorted(answer.status_code for answer in answers) == [201, *[409] * 7]
     assert {a.json_body["Code"] for a in answers if a.status_code == 409} == {"SessionUsed"}
-    assert len(todays(http)) == 1
+    assert len(todays_punches(http)) == 1
 
 
 def test_the_same_request_sent_again_gets_the_same_answer(http: Http, finish: Finish, ann: str) -> None:
-    body = {"liveness_session_id": finish(session(http), photos_of_a()[1])}
+    body = {"liveness_session_id": finish(create_session(http), photos_of_a()[1])}
     first, second = (http.post("/v1/punches", body, {"Idempotency-Key": "one"}) for _ in range(2))
     assert (first.status_code, second.status_code) == (201, 201)
     assert second.json_body == first.json_body
@@ -152,18 +113,18 @@ def test_who_is_not_known_to_be_there_is_refused_and_the_session_spent(
     http: Http, finish: Finish, ann: str, content: str, how: dict[str, Any], code: str
 ) -> None:
     pictures = {"own": photos_of_a()[1], "other": photo_of_b(), "none": no_face_photo()}
-    session_id = finish(session(http), pictures[content], **how)
+    session_id = finish(create_session(http), pictures[content], **how)
     answer = punch(http, session_id)
     assert (answer.status_code, answer.json_body["Code"]) == (422, code)
     assert not any(word in str(answer.json_body) for word in ("similarity", "onfidence", "89.9"))
     assert punch(http, session_id).json_body["Code"] == "SessionUsed"
-    assert todays(http) == []
+    assert todays_punches(http) == []
 
 
 @pytest.mark.parametrize(
     ("make", "status", "code"),
     [
-        pytest.param(session, 409, "SessionPending", id="not finished"),
+        pytest.param(create_session, 409, "SessionPending", id="not finished"),
         pytest.param(lambda _: unknown_session(), 404, "SessionNotFound", id="unknown"),
         pytest.param(lambda _: "1; drop", 400, "InvalidRequest", id="not an id"),
     ],
@@ -180,154 +141,15 @@ def test_a_face_that_fits_two_people_is_nobodys_punch(
     boto("rekognition").index_faces(
         CollectionId=COLLECTION, Image={"Bytes": photos_of_a()[0]}, ExternalImageId=twin
     )
-    answer = punch(http, finish(session(http), photos_of_a()[1]))
+    answer = punch(http, finish(create_session(http), photos_of_a()[1]))
     assert (answer.status_code, answer.json_body["Code"]) == (422, "AmbiguousMatch")
-    assert todays(http) == []
+    assert todays_punches(http) == []
 
 
 def test_who_is_inactive_is_not_recognised(http: Http, finish: Finish, ann: str) -> None:
     http.call("PATCH", f"/v1/people/{ann}", {"status": "inactive"})
-    answer = punch(http, finish(session(http), photos_of_a()[1]))
+    answer = punch(http, finish(create_session(http), photos_of_a()[1]))
     assert (answer.status_code, answer.json_body["Code"]) == (422, "NotRecognised")
-
-
-# --- by hand ------------------------------------------------------------------------------------
-
-
-def test_a_manual_punch_says_why_and_when_it_was_recorded(http: Http) -> None:
-    set_calendar(http)
-    person = add_person(http)
-    before = datetime.now(UTC)
-    body = stamp(http, person, "2026-08-11T01:00:00.250Z", direction="in", reason="camera broken").json_body
-    recorded = datetime.fromisoformat(body["recorded_at"])
-    assert before <= recorded <= datetime.now(UTC)
-    assert body["at"] == "2026-08-11T08:00:00.250000+07:00"
-    wanted = {
-        "source": "manual",
-        "reason": "camera broken",
-        "work_day": "2026-08-11",
-        "direction": "in",
-        "evidence": None,
-        "supersedes": None,
-        "void": False,
-    }
-    assert {name: body[name] for name in wanted} == wanted
-    assert log(http, from_="2026-08-11", to="2026-08-11", person_id=person) == [body]
-
-
-@pytest.mark.parametrize(
-    ("change", "status", "code"),
-    [
-        pytest.param({"reason": ""}, 400, "InvalidRequest", id="no reason"),
-        pytest.param({"at": "2026-08-11T08:00:00"}, 400, "InvalidRequest", id="no offset"),
-        pytest.param({"at": "1999-12-31T00:00:00Z"}, 400, "InvalidRequest", id="long ago"),
-        pytest.param({"at": "2199-01-01T00:00:00Z"}, 400, "InvalidRequest", id="not yet"),
-        pytest.param({"at": "9999-12-31T23:59:59-12:00"}, 400, "InvalidRequest", id="past the last date"),
-        pytest.param({"at": "0001-01-01T00:00:00+14:00"}, 400, "InvalidRequest", id="before the first"),
-        pytest.param({"at": None}, 400, "InvalidRequest", id="no instant"),
-        pytest.param({"void": True}, 400, "InvalidRequest", id="void of nothing"),
-        pytest.param({"direction": "up"}, 400, "InvalidRequest", id="direction"),
-        pytest.param({"person_id": "nobody"}, 404, "PersonNotFound", id="nobody"),
-        pytest.param({"supersedes": "f" * 26}, 404, "PunchNotFound", id="no such punch"),
-        pytest.param({"supersedes": "../x"}, 404, "PunchNotFound", id="no punch's id"),
-    ],
-)
-def test_manual_punches_that_are_refused(http: Http, change: Json, status: int, code: str) -> None:
-    person = add_person(http)
-    body = {"person_id": person, "reason": "why", "at": "2026-08-11T01:00:00Z", **change}
-    answer = http.post(
-        "/v1/punches/manual", {name: value for name, value in body.items() if value is not None}
-    )
-    assert (answer.status_code, answer.json_body["Code"]) == (status, code)
-    assert log(http, from_="2026-08-01", to="2026-08-31") == []
-
-
-def test_a_punch_is_corrected_once_and_then_its_correction(http: Http) -> None:
-    set_calendar(http)
-    person = add_person(http)
-    first = stamped(http, person, "2026-08-11T01:00:00Z")
-    second = stamped(http, person, "2026-08-11T02:00:00Z", supersedes=first)
-    for fields in ({"at": "2026-08-11T03:00:00Z"}, {"void": True}):
-        again = stamp(http, person, supersedes=first, **fields)
-        assert (again.status_code, again.json_body["Code"]) == (409, "PunchSuperseded")
-        assert again.json_body["Details"] == {"punch_id": first}
-    stamped(http, person, supersedes=second, void=True)
-    assert len(log(http, from_="2026-08-11", to="2026-08-11")) == 3
-
-
-def test_a_punch_of_another_person_cannot_be_corrected(http: Http) -> None:
-    other = stamped(http, add_person(http, "A"), "2026-08-11T01:00:00Z")
-    answer = stamp(http, add_person(http, "B"), "2026-08-11T02:00:00Z", supersedes=other)
-    assert (answer.status_code, answer.json_body["Code"]) == (404, "PunchNotFound")
-
-
-def test_a_correction_is_near_what_it_corrects(http: Http) -> None:
-    person = add_person(http)
-    old = stamped(http, person, "2026-08-11T01:00:00Z")
-    assert stamp(http, person, "2026-09-12T01:00:00Z", supersedes=old).status_code == 400
-    assert stamp(http, person, "2026-09-11T01:00:00Z", supersedes=old).status_code == 201
-
-
-@pytest.mark.usefixtures("processes")
-@pytest.mark.parametrize("days_apart", [0, 1, 31])
-def test_of_many_corrections_of_one_punch_at_once_one_counts(
-    http: Http, attendance_store: AttendanceStore, days_apart: int
-) -> None:
-    set_calendar(http)
-    person = add_person(http)
-    wrong = stamped(http, person, "2026-08-11T01:00:00Z")
-    days = [11 + days_apart, 11] * 4  # both to another day and within the day
-    start = datetime(2026, 8, 1, 2, tzinfo=UTC)
-    times = [(start + timedelta(days=day - 1, minutes=n)).isoformat() for n, day in enumerate(days)]
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda at: stamp(http, person, at, supersedes=wrong), times))
-    assert sorted(answer.status_code for answer in answers) == [201, *[409] * 7]
-    records = attendance_store.days(
-        person, [date(2026, 8, 11), date(2026, 8, 11) + timedelta(days=days_apart)]
-    )
-    counted = {mark.id for record in records for mark in record.counted()}
-    assert counted == {a.json_body["punch_id"] for a in answers if a.status_code == 201}
-    assert corrections.rebuild(attendance_store, person, date(2026, 8, 1), date(2026, 9, 30)) == 0
-
-
-# --- the log ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("limit", [1, 2, 3, 100])
-def test_the_log_is_in_order_of_time_over_people_and_days(http: Http, limit: int) -> None:
-    set_calendar(http)
-    people = [add_person(http, name) for name in "ABC"]
-    dice = random.Random(7)  # noqa: S311 - the same every time
-    start = datetime(2026, 8, 10, 17, tzinfo=UTC)
-    made = []
-    for n in dice.sample(range(60), 10):  # an hour apart, around two cut-offs
-        at = start + timedelta(hours=n)
-        made.append((at, stamped(http, dice.choice(people), at.isoformat())))
-    wanted = [punch_id for _, punch_id in sorted(made)]
-    shown = log(http, from_="2026-08-09", to="2026-08-20", limit=limit)
-    assert [kept["punch_id"] for kept in shown] == wanted
-    own = [kept["punch_id"] for kept in shown if kept["person_id"] == people[0]]
-    alone = log(http, from_="2026-08-09", to="2026-08-20", limit=limit, person_id=people[0])
-    assert [kept["punch_id"] for kept in alone] == own
-    on = "2026-08-11"
-    of_day = [kept["punch_id"] for kept in shown if kept["work_day"] == on]
-    assert [kept["punch_id"] for kept in log(http, from_=on, to=on, limit=limit)] == of_day
-
-
-@pytest.mark.parametrize(
-    ("query", "code"),
-    [
-        pytest.param({"from_": "2026-01-02", "to": "2026-01-01"}, "InvalidRequest", id="backwards"),
-        pytest.param({"from_": "2025-01-01", "to": "2026-01-02"}, "InvalidRequest", id="over a year"),
-        pytest.param({"to": "2026-01-02"}, "InvalidRequest", id="no beginning"),
-        pytest.param(
-            {"from_": "2026-01-01", "to": "2026-01-02", "cursor": "%%"}, "InvalidCursor", id="cursor"
-        ),
-    ],
-)
-def test_a_log_that_cannot_be_asked_for_is_a_400(http: Http, query: Json, code: str) -> None:
-    answer = http.get("/v1/punches", **query)
-    assert (answer.status_code, answer.json_body["Code"]) == (400, code)
 
 
 # --- many at once -------------------------------------------------------------------------------
@@ -354,7 +176,7 @@ def test_any_interleaving_of_punches_gives_the_day_that_a_rebuild_gives(
     now = datetime.now(UTC)
     dice = random.Random(seed)  # noqa: S311 - the same every time
     first = [stamped(http, ann, (now - timedelta(minutes=n)).isoformat()) for n in range(1, 4)]
-    sessions = [finish(session(http), photos_of_a()[1]) for _ in range(4)]
+    sessions = [finish(create_session(http), photos_of_a()[1]) for _ in range(4)]
     work: list[Callable[[], HTTPResponse]] = [partial(punch, http, one) for one in sessions]
     for _ in range(8):
         at = (now - timedelta(seconds=dice.randrange(100_000))).isoformat()
@@ -371,18 +193,18 @@ def test_any_interleaving_of_punches_gives_the_day_that_a_rebuild_gives(
         answers = list(pool.map(lambda call: call(), work))
     assert sorted(answer.status_code for answer in answers) == [*[201] * 15, 409]
     assert rebuilt.result() == [0] * 4
-    assert len(todays(http, person_id=ann)) >= 4 + 3
+    assert len(todays_punches(http, person_id=ann)) >= 4 + 3
     assert_rebuilt_is_the_same(attendance_store, ann, since, until)
     assert len(list(attendance_store.punches(ann, since, until))) == 3 + 15
 
 
 def test_many_punches_of_one_person_at_once_are_one_punch(http: Http, finish: Finish, ann: str) -> None:
-    sessions = [finish(session(http), photos_of_a()[1]) for _ in range(24)]
+    sessions = [finish(create_session(http), photos_of_a()[1]) for _ in range(24)]
     with ThreadPoolExecutor(32) as pool:
         answers = list(pool.map(lambda one: punch(http, one), sessions))
     assert sorted(answer.status_code for answer in answers) == [*[200] * 23, 201]
     assert len({answer.json_body["punch_id"] for answer in answers}) == 1
-    assert len(todays(http)) == 1
+    assert len(todays_punches(http)) == 1
 
 
 def test_200_manual_punches_of_one_person_at_once_all_count(
@@ -394,7 +216,7 @@ def test_200_manual_punches_of_one_person_at_once_all_count(
     with ThreadPoolExecutor(32) as pool:
         answers = list(pool.map(lambda at: stamp(http, person, at), times))
     assert [answer.status_code for answer in answers] == [201] * 200
-    assert len(log(http, from_="2026-08-11", to="2026-08-11")) == 200
+    assert len(list_punches(http, from_="2026-08-11", to="2026-08-11")) == 200
     assert_rebuilt_is_the_same(attendance_store, person, date(2026, 8, 10), date(2026, 8, 12))
 
 
@@ -411,7 +233,7 @@ def test_200_people_at_once_are_200_punches(http: Http, directory: Directory) ->
     with ThreadPoolExecutor(32) as pool:
         answers = list(pool.map(lambda one: stamp(http, one, "2026-08-11T01:00:00Z"), people))
     assert [answer.status_code for answer in answers] == [201] * 200
-    shown = log(http, from_="2026-08-11", to="2026-08-11", limit=150)
+    shown = list_punches(http, from_="2026-08-11", to="2026-08-11", limit=150)
     assert sorted(kept["person_id"] for kept in shown) == sorted(people)
     assert http.get("/v1/attendance", date_="2026-08-11").json_body["counts"]["present"] == 200
 
@@ -419,5 +241,5 @@ def test_200_people_at_once_are_200_punches(http: Http, directory: Directory) ->
 def test_somebody_whose_last_day_is_known_punches_like_everybody(http: Http, finish: Finish) -> None:
     person_id = add_person(http)
     http.call("PATCH", f"/v1/people/{person_id}", {"until": "2199-12-31"})
-    enrol(http, person_id, photos_of_a()[0])
-    assert punch(http, finish(session(http), photos_of_a()[1])).status_code == 201
+    enrolled(http, person_id, photos_of_a()[0])
+    assert punch(http, finish(create_session(http), photos_of_a()[1])).status_code == 201

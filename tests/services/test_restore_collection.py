@@ -15,8 +15,9 @@ from chalicelib.services import enrolment
 from infra.__main__ import main
 from local.aws.embedded import REGION, Embedded
 from tests.conftest import Http
-from tests.services.test_enrolment import JPEG, create, enrol, listed
 from tests.support import recorder
+from tests.support.builders import add_person
+from tests.support.faces import JPEG, enrol, list_faces
 from tests.support.photos import photo_of_b, photo_of_c, photos_of_a
 
 COLLECTION = BUCKET = "rollcall-local"
@@ -40,7 +41,7 @@ class Site:
         (state / "run.json").write_text(json.dumps(run))  # as `make run` leaves it
 
     def _person(self, name: str, *photos: bytes) -> str:
-        person = create(self.http, name)
+        person = add_person(self.http, name)
         for photo in photos:
             assert enrol(self.http, person, photo).status_code == 201
         return person
@@ -56,7 +57,7 @@ class Site:
         """Whether table and collection know the same faces, each of the same person."""
         vectors = self.aws.client("rekognition").list_faces(CollectionId=COLLECTION)["Faces"]
         indexed = {face["FaceId"]: face["ExternalImageId"] for face in vectors}
-        everybody = self.store.everybody()
+        everybody = self.store.all_people()
         noted = {
             face.face_id: person.person_id
             for person in everybody
@@ -177,7 +178,7 @@ def test_a_face_without_its_photo_is_named_and_the_others_come_back(
 
 def test_a_face_that_is_removed_meanwhile_stays_away(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     *_, person = site.people
-    [face] = listed(site.http, person)
+    [face] = list_faces(site.http, person)
     site.aws.client("rekognition").create_collection(CollectionId=COLLECTION)
     move = Directory.move_face
 
@@ -192,4 +193,4 @@ def test_a_face_that_is_removed_meanwhile_stays_away(site: Site, monkeypatch: py
     assert site.reindex() == 0
 
     assert site.consistent
-    assert listed(site.http, person) == []
+    assert list_faces(site.http, person) == []

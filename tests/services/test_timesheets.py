@@ -690,7 +690,7 @@ def test_the_ledger_reads_days_by_person_as_it_does_by_date(http: Http, office: 
     days = [date(2026, 8, 10), date(2026, 8, 11)]
     by_person = ledger.days_of(office.values(), days)
     assert len(by_person) == 3
-    assert sorted(by_person, key=str) == sorted(ledger.everybodys_days(days), key=str)
+    assert sorted(by_person, key=str) == sorted(ledger.all_days(days), key=str)
 
 
 def test_a_punch_for_nobody_is_a_404(http: Http) -> None:

@@ -25,9 +25,10 @@ from chalicelib.domain.token import Role, Token
 from chalicelib.services import tokens
 from chalicelib.services.tokens import Authenticator, NewToken, token_digest
 from tests.conftest import Finish, Http, Scan
-from tests.services.test_punching import enrol, session, todays
 from tests.support.builders import add_person
+from tests.support.faces import enrolled
 from tests.support.photos import photos_of_a
+from tests.support.punches import create_session, todays_punches
 from tests.support.service import ROOT, Service, ask, spawn
 
 FORM = re.compile("rc_[A-Za-z0-9_-]{43}")
@@ -105,7 +106,7 @@ def test_what_makes_no_token(http: Http, body: dict[str, str]) -> None:
 def test_the_secret_is_in_no_repr() -> None:
     token = "rc_" + "S" * 43
     at = datetime.now(UTC)
-    made = tokens.TokenMade(
+    made = tokens.CreatedToken(
         token_id="1",
         role=Role.ADMIN,
         label="l",
@@ -150,7 +151,7 @@ def test_a_token_that_is_over_lets_nobody_in_and_is_not_listed(http: Http) -> No
     assert gate.authenticate(f"Bearer {made['token']}", "viewer", "", now=last).token_id == made["token_id"]
     with pytest.raises(InvalidToken):  # also from memory: it was read five seconds before
         gate.authenticate(f"Bearer {made['token']}", "viewer", "", now=at + timedelta(hours=1, seconds=1))
-    later = tokens.listed(wiring.token_store(), now=at + timedelta(hours=1, seconds=1))
+    later = tokens.list_active(wiring.token_store(), now=at + timedelta(hours=1, seconds=1))
     assert made["token_id"] not in [one.token_id for one in later.items]
 
 
@@ -162,13 +163,13 @@ def test_the_scheme_may_be_written_in_any_case(http: Http, scheme: str) -> None:
 
 def test_a_punch_carries_the_device_and_the_site_of_its_token(http: Http, finish: Finish) -> None:
     person_id = add_person(http)
-    enrol(http, person_id, photos_of_a()[0])
+    enrolled(http, person_id, photos_of_a()[0])
     door = make(http, "kiosk", label="front door", site="main building")["token"]
     headers = {"Authorization": f"Bearer {door}"}
     started = http.post("/v1/liveness-sessions", headers=headers).json_body["session_id"]
     body = {"liveness_session_id": finish(started, photos_of_a()[1])}
     assert http.post("/v1/punches", body, headers).status_code == 201
-    [shown] = todays(http)
+    [shown] = todays_punches(http)
     assert (shown["device"], shown["site"]) == ("front door", "main building")
 
 
@@ -215,7 +216,7 @@ def test_using_a_token_does_not_bring_it_back(http: Http, scan: Scan) -> None:
     gate = process()
     gate.authenticate(f"Bearer {made['token']}", "viewer", "", now=at)
     found = remove(made)
-    wiring.token_store().touch(found, at)  # as another process does that had read it
+    wiring.token_store().set_last_used(found, at)  # as another process does that had read it
     assert found.digest not in scan()
 
 
@@ -250,10 +251,10 @@ def test_admins_who_revoke_one_another_at_once_leave_one(directory: Directory) -
     for _ in range(10):
         for _ in range(4):
             tokens.create(token_store, NewToken(role=Role.ADMIN, label="one of them"), now=now)
-        everyone = [one.token_id for one in tokens.listed(token_store, now=now).items]
+        everyone = [one.token_id for one in tokens.list_active(token_store, now=now).items]
         with ThreadPoolExecutor(len(everyone)) as pool:
             done = sum(pool.map(revoke, everyone))
-        assert len(tokens.listed(token_store, now=now).items) == len(everyone) - done >= 1
+        assert len(tokens.list_active(token_store, now=now).items) == len(everyone) - done >= 1
 
 
 # --- nobody has one -------------------------------------------------------------------------------
@@ -263,7 +264,7 @@ def test_there_is_no_default_secret(http: Http, scan: Scan) -> None:
     found = wiring.token_store().find(token_digest(http.token("admin")))
     assert found
     wiring.token_store().remove(found)
-    wiring.authenticator().forget()
+    wiring.authenticator().clear_cache()
     assert "TOKEN#" not in scan()
     for path, methods in app.routes.items():
         for method, entry in methods.items():
@@ -278,7 +279,7 @@ def test_there_is_no_default_secret(http: Http, scan: Scan) -> None:
 
 
 def test_the_code_holds_no_token() -> None:
-    files = [*ROOT.glob("*.py"), *ROOT.glob("chalicelib/*.py"), *ROOT.glob(".chalice/*.json")]
+    files = [*ROOT.glob("*.py"), *ROOT.glob("chalicelib/**/*.py"), *ROOT.glob(".chalice/*.json")]
     files += [*ROOT.glob("infra/*"), *ROOT.glob("local/**/*.py"), *ROOT.glob("docs/*")]
     assert [path for path in files if path.is_file() and FORM.search(path.read_text())] == []
 
@@ -346,5 +347,5 @@ def test_tokens_of_make_run_survive_a_restart_but_not_a_reset_and_infra_makes_ot
 def test_session_starts_are_by_token_not_by_role(http: Http) -> None:
     # Two kiosks are two devices: what one began is not the other's.
     other = make(http, "kiosk")["token"]
-    started = session(http.as_("kiosk"))
+    started = create_session(http.as_("kiosk"))
     assert status(http, other, f"/v1/liveness-sessions/{started}") == 404

@@ -1,7 +1,5 @@
 """Uploads: the form is posted to S3 as a browser posts it, and used once."""
 
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,34 +13,9 @@ from chalicelib.aws import bucket
 from local.aws import s3 as local_s3
 from tests.conftest import CONSENT, Http
 from tests.support.photos import jpeg, photo_of_c, pixels
+from tests.support.uploads import create_upload, post_upload
 
 TABLE = BUCKET = "rollcall-local"
-
-
-def begin(http: Http) -> dict[str, Any]:
-    answer = http.post("/v1/uploads")
-    assert answer.status_code == 201
-    upload: dict[str, Any] = answer.json_body
-    return upload
-
-
-def post(
-    upload: dict[str, Any], content: bytes, content_type: str = "image/jpeg", **fields: str
-) -> tuple[int, str]:
-    """Post the form to S3; gives the status and S3's error document."""
-    body = b""
-    for name, value in {**upload["fields"], "Content-Type": content_type, **fields}.items():
-        body += f'--mark\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-    body += b'--mark\r\nContent-Disposition: form-data; name="file"; filename="p.jpg"\r\n'
-    body += f"Content-Type: {content_type}\r\n\r\n".encode() + content + b"\r\n--mark--\r\n"
-    headers = {"Content-Type": "multipart/form-data; boundary=mark"}
-    request = urllib.request.Request(upload["url"], body, headers)  # noqa: S310 - the embedded S3
-    try:
-        with urllib.request.urlopen(request) as reply:  # noqa: S310
-            return reply.status, ""
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
 
 
 def enrol(http: Http, person_id: str, upload: dict[str, Any]) -> HTTPResponse:
@@ -71,17 +44,17 @@ def aws_calls() -> Any:
 
 def test_a_form_says_what_it_takes_and_how_long(http: Http) -> None:
     before = datetime.now(UTC)
-    upload = begin(http)
+    upload = create_upload(http)
     assert upload["limit_bytes"] == 15 * 1024**2
     life = datetime.fromisoformat(upload["expires_at"]) - before
     assert timedelta(minutes=9) < life < timedelta(minutes=11)
     assert upload["fields"]["key"] == f"uploads/{upload['upload_id']}"
-    assert begin(http)["upload_id"] != upload["upload_id"]
+    assert create_upload(http)["upload_id"] != upload["upload_id"]
 
 
 def test_an_uploaded_photo_is_enrolled_once(http: Http, person_id: str) -> None:
-    upload = begin(http)
-    assert post(upload, photo_of_c())[0] in (200, 201, 204)
+    upload = create_upload(http)
+    assert post_upload(upload, photo_of_c())[0] in (200, 201, 204)
     assert enrol(http, person_id, upload).status_code == 201
     again = enrol(http, person_id, upload)
     assert (again.status_code, again.json_body["Code"]) == (404, "UploadNotFound")
@@ -89,20 +62,20 @@ def test_an_uploaded_photo_is_enrolled_once(http: Http, person_id: str) -> None:
 
 def test_an_uploaded_photo_can_be_identified_and_verified(http: Http, person_id: str) -> None:
     for path, field in (("/v1/identify", "outcome"), (f"/v1/people/{person_id}/verify", "same_person")):
-        upload = begin(http)
-        post(upload, photo_of_c())
+        upload = create_upload(http)
+        post_upload(upload, photo_of_c())
         answer = http.post(path, {"upload_id": upload["upload_id"]})
         assert answer.json_body[field] in ("NotRecognised", False)
 
 
 def test_nothing_uploaded_is_a_404(http: Http, person_id: str) -> None:
-    answer = enrol(http, person_id, begin(http))
+    answer = enrol(http, person_id, create_upload(http))
     assert (answer.status_code, answer.json_body["Code"]) == (404, "UploadNotFound")
 
 
 def test_what_was_uploaded_is_looked_at_again(http: Http, person_id: str) -> None:
-    upload = begin(http)
-    post(upload, b"GIF89a" + b"\x00" * 200)
+    upload = create_upload(http)
+    post_upload(upload, b"GIF89a" + b"\x00" * 200)
     answer = enrol(http, person_id, upload)
     assert (answer.status_code, answer.json_body["Code"]) == (400, "InvalidPhoto")
 
@@ -110,8 +83,8 @@ def test_what_was_uploaded_is_looked_at_again(http: Http, person_id: str) -> Non
 def test_s3_refuses_a_form_that_has_expired(
     http: Http, person_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    posted, late = begin(http), begin(http)
-    post(posted, photo_of_c())
+    posted, late = create_upload(http), create_upload(http)
+    post_upload(posted, photo_of_c())
 
     class Later(datetime):
         @classmethod
@@ -119,7 +92,7 @@ def test_s3_refuses_a_form_that_has_expired(
             return cls.fromtimestamp((datetime.now(UTC) + bucket.UPLOAD_LIFE).timestamp() + 2, tz)
 
     monkeypatch.setattr(local_s3, "datetime", Later)
-    assert post(late, photo_of_c())[0] == 403
+    assert post_upload(late, photo_of_c())[0] == 403
 
 
 @pytest.mark.parametrize(
@@ -147,7 +120,7 @@ def test_s3_refuses_what_the_form_does_not_allow(
     status: int,
     code: str,
 ) -> None:
-    answered, error = post(begin(http), content, content_type, **fields)
+    answered, error = post_upload(create_upload(http), content, content_type, **fields)
     assert (answered, code in error) == (status, True), error
     assert boto("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
 
@@ -157,8 +130,8 @@ def test_a_photo_over_five_megabytes_goes_to_rekognition_by_way_of_s3(
 ) -> None:
     large = cv2.resize(pixels(photo_of_c()), None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
     content = jpeg(large) + bytes(6 * 1024**2)  # cameras append what decoders skip
-    upload = begin(http)
-    assert post(upload, content)[0] in (200, 201, 204)
+    upload = create_upload(http)
+    assert post_upload(upload, content)[0] in (200, 201, 204)
     answer = enrol(http, person_id, upload)
     assert answer.status_code == 201, answer.body
     images = [params["Image"] for _, params in aws_calls if "Image" in params]
@@ -172,8 +145,8 @@ def test_a_photo_over_five_megabytes_goes_to_rekognition_by_way_of_s3(
 def test_an_upload_of_many_uses_at_once_is_used_once(http: Http, person_id: str) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    upload = begin(http)
-    post(upload, photo_of_c())
+    upload = create_upload(http)
+    post_upload(upload, photo_of_c())
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: enrol(http, person_id, upload), range(4)))
     assert sorted(answer.status_code for answer in answers) == [201, 404, 404, 404]

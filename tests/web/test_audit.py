@@ -17,11 +17,12 @@ from chalicelib.aws.signing_key import SigningKey
 from chalicelib.domain.audit_entry import AuditEntry
 from chalicelib.services import people
 from tests.conftest import CONSENT, Clock, Finish, Http, Lab
-from tests.services.test_kiosk import Kiosk
-from tests.services.test_punching import enrol, session
 from tests.support.builders import add_person, change_settings, stamped
+from tests.support.faces import enrolled
+from tests.support.kiosk import Kiosk
+from tests.support.openapi import DOCUMENT
 from tests.support.photos import photo_of_b, photo_of_c, photos_of_a
-from tests.web.test_roles import DOCUMENT
+from tests.support.punches import create_session
 
 JPEG = {"Content-Type": "image/jpeg"}
 NAME = "Nguyễn Văn Ánh"
@@ -43,7 +44,7 @@ def entries(http: Http, **query: Any) -> list[dict[str, Any]]:
 
 
 def masked(identifier: str) -> str:
-    return wiring.signing_key().masked(identifier)
+    return wiring.signing_key().mask(identifier)
 
 
 class Site:
@@ -52,7 +53,7 @@ class Site:
     def __init__(self, http: Http, finish: Finish) -> None:
         self.http, self.finish = http, finish
         self.anh = add_person(http, NAME, code=CODE, email=EMAIL)
-        enrol(http, self.anh, photos_of_a()[0])
+        enrolled(http, self.anh, photos_of_a()[0])
         self.face = http.get(f"/v1/people/{self.anh}/faces").json_body["items"][0]["face_id"]
 
     def leave(self) -> str:
@@ -116,7 +117,7 @@ SOUND: dict[str, Callable[[Site], Call]] = {
     "POST /v1/liveness-sessions": lambda site: ("/v1/liveness-sessions", None, {}),
     "POST /v1/punches": lambda site: (
         "/v1/punches",
-        {"liveness_session_id": site.finish(session(site.http), photos_of_a()[1])},
+        {"liveness_session_id": site.finish(create_session(site.http), photos_of_a()[1])},
         {},
     ),
     "POST /v1/punches/manual": lambda site: (
@@ -134,7 +135,7 @@ SOUND: dict[str, Callable[[Site], Call]] = {
 """A request for each mutation of the API that does what it says."""
 
 
-def test_the_table_below_knows_every_mutation() -> None:
+def test_the_table_below_has_every_mutation() -> None:
     mutations = {
         f"{method.upper()} {path}"
         for path, item in DOCUMENT["paths"].items()
@@ -145,7 +146,7 @@ def test_the_table_below_knows_every_mutation() -> None:
 
 
 @pytest.mark.parametrize("what", SOUND)
-def test_every_mutation_leaves_one_entry_that_names_nobody(
+def test_every_mutation_is_audited_once_without_names(
     http: Http, finish: Finish, lab: Lab, what: str
 ) -> None:
     site = Site(http, finish)
@@ -185,7 +186,7 @@ def _ids(route: str, path: str) -> tuple[str, ...]:
     return found.groups()
 
 
-def test_what_managers_do_is_noted_and_what_a_kiosk_does_is_the_log_of_punches(
+def test_actions_of_managers_are_audited_and_those_of_kiosks_are_in_the_punch_log(
     http: Http, finish: Finish
 ) -> None:
     site = Site(http, finish)
@@ -199,7 +200,7 @@ def test_what_managers_do_is_noted_and_what_a_kiosk_does_is_the_log_of_punches(
 
 
 @pytest.mark.parametrize("path", ["/v1/people/{0}/data", "/v1/people/{0}/faces/{1}/photo"])
-def test_looking_at_faces_is_noted_too(http: Http, finish: Finish, path: str) -> None:
+def test_viewing_faces_is_audited(http: Http, finish: Finish, path: str) -> None:
     site = Site(http, finish)
     assert http.get(path.format(site.anh, site.face)).status_code == 200
     [newest, *_] = entries(http)
@@ -207,7 +208,7 @@ def test_looking_at_faces_is_noted_too(http: Http, finish: Finish, path: str) ->
     assert newest["about"]["person_id"] == masked(site.anh)
 
 
-def test_what_is_answered_from_memory_was_not_done_again(http: Http) -> None:
+def test_a_replayed_response_is_not_audited_again(http: Http) -> None:
     key = {"Idempotency-Key": "one"}
     for _ in range(3):
         assert http.post("/v1/people", {"name": "Somebody Else"}, key).status_code == 201
@@ -217,7 +218,7 @@ def test_what_is_answered_from_memory_was_not_done_again(http: Http) -> None:
 # --- what was refused -----------------------------------------------------------------------------
 
 
-def test_a_refusal_of_a_rule_is_noted_with_its_code(http: Http) -> None:
+def test_an_error_is_audited_with_its_code(http: Http) -> None:
     add_person(http, code=CODE)
     http.post("/v1/people", {"name": "Another", "code": CODE})
     http.call("PATCH", "/v1/people/0a1b", {"group": "12A1"})
@@ -226,9 +227,7 @@ def test_a_refusal_of_a_rule_is_noted_with_its_code(http: Http) -> None:
     assert noted == [(409, "LastAdminToken"), (404, "PersonNotFound"), (409, "PersonExists"), (201, None)]
 
 
-def test_a_refusal_by_a_limit_is_noted_once_a_minute_for_each_caller(
-    http: Http, clock: Clock, finish: Finish
-) -> None:
+def test_a_rate_limited_caller_is_audited_once_a_minute(http: Http, clock: Clock, finish: Finish) -> None:
     assert change_settings(http, limits={"sessions_per_minute": 1, "kiosk_failures": 1}).status_code == 200
     door, gate = Kiosk(http, "door"), Kiosk(http, "gate")
     before = len(entries(http))
@@ -260,7 +259,7 @@ def test_a_refusal_by_a_limit_is_noted_once_a_minute_for_each_caller(
     assert {one["role"] for one in entries(http)[:4]} == {"kiosk"}
 
 
-def test_a_refusal_that_cannot_be_noted_is_still_a_refusal(
+def test_a_rate_limit_holds_if_it_cannot_be_audited(
     http: Http, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change_settings(http, limits={"sessions_per_minute": 1})
@@ -270,7 +269,7 @@ def test_a_refusal_that_cannot_be_noted_is_still_a_refusal(
     def fail(*_: object) -> None:
         raise OSError
 
-    monkeypatch.setattr(AuditLog, "note", fail)
+    monkeypatch.setattr(AuditLog, "add", fail)
     assert door.post("/v1/liveness-sessions").status_code == 429
 
 
@@ -281,9 +280,7 @@ class Crash(BaseException):
     """The process ends."""
 
 
-def test_a_crash_leaves_an_entry_that_does_not_say_what_came_of_it(
-    http: Http, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_crash_leaves_an_entry_without_a_status(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(*_: object, **__: object) -> None:
         raise Crash
 
@@ -295,37 +292,37 @@ def test_a_crash_leaves_an_entry_that_does_not_say_what_came_of_it(
     assert (entry["what"], entry["status"], entry["code"]) == ("POST /v1/people", None, None)
 
 
-def test_what_cannot_be_noted_is_not_done(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_that_cannot_be_audited_does_not_run(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise OSError
 
     with monkeypatch.context() as patched:
-        patched.setattr(AuditLog, "note", fail)
+        patched.setattr(AuditLog, "add", fail)
         assert http.post("/v1/people", {"name": "Somebody Else"}).status_code == 500
     assert http.get("/v1/people").json_body["items"] == []
 
 
-def test_what_is_done_is_answered_though_its_end_cannot_be_noted(
+def test_a_request_succeeds_if_only_its_outcome_cannot_be_audited(
     http: Http, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise OSError("of " + NAME)
 
     with monkeypatch.context() as patched:
-        patched.setattr(AuditLog, "conclude", fail)
-        patched.setattr(SigningKey, "masked", fail)
+        patched.setattr(AuditLog, "set_outcome", fail)
+        patched.setattr(SigningKey, "mask", fail)
         assert http.post("/v1/people", {"name": "Somebody Else"}).status_code == 201
     assert [entry["status"] for entry in entries(http)] == [None]
 
 
-def test_the_end_of_what_was_swept_away_meanwhile_does_not_bring_it_back(http: Http) -> None:
+def test_an_outcome_does_not_recreate_an_entry_that_has_expired(http: Http) -> None:
     audit_log, now = wiring.audit_log(), datetime.now(UTC)
     gone = AuditEntry(entry_id="1", at=now, what="POST /v1/people", request_id="r", address="a")
-    audit_log.conclude(gone, status=201, code=None, about={})
+    audit_log.set_outcome(gone, status=201, code=None, about={})
     assert entries(http) == []
 
 
-def test_it_is_only_ever_added_to(http: Http, finish: Finish) -> None:
+def test_the_audit_log_is_append_only(http: Http, finish: Finish) -> None:
     stamped(http, add_person(http), "2026-11-23T08:00:00+07:00")
     before = entries(http)
     assert set(application.app.routes["/v1/audit"]) == {"GET"}
@@ -340,12 +337,12 @@ def test_it_is_only_ever_added_to(http: Http, finish: Finish) -> None:
 # --- reading it -----------------------------------------------------------------------------------
 
 
-def test_it_is_the_admins_to_read(http: Http) -> None:
+def test_only_admins_list_audit_entries(http: Http) -> None:
     for role in ("kiosk", "viewer", "manager"):
         assert http.as_(role).get("/v1/audit").status_code == 403
 
 
-def test_it_comes_in_pages_newest_first(http: Http) -> None:
+def test_audit_entries_are_paged_newest_first(http: Http) -> None:
     for number in range(7):
         http.post("/v1/people", {"name": f"Person {number}"})
     every = entries(http)
@@ -360,7 +357,7 @@ def test_it_comes_in_pages_newest_first(http: Http) -> None:
     assert http.get("/v1/people", cursor=cursor).json_body["Code"] == "InvalidCursor"
 
 
-def test_one_who_knows_a_persons_id_finds_what_was_done_about_them(http: Http) -> None:
+def test_audit_entries_are_found_by_the_id_of_a_person(http: Http) -> None:
     one, other = add_person(http, "One Person"), add_person(http, "Other Person")
     http.call("PATCH", f"/v1/people/{one}", {"group": "12A1"})
     http.call("PATCH", f"/v1/people/{other}", {"group": "12A1"})
@@ -371,12 +368,12 @@ def test_one_who_knows_a_persons_id_finds_what_was_done_about_them(http: Http) -
     assert len(entries(http, person_id=other)) == 2
 
 
-def test_it_is_found_by_days_over_the_ends_of_months_and_years(http: Http, directory: object) -> None:
+def test_audit_entries_are_found_by_dates_across_months_and_years(http: Http, directory: object) -> None:
     audit_log = wiring.audit_log()
     days = [datetime(2026, 12, 31, 23, 59, tzinfo=UTC), datetime(2027, 1, 1, 0, 1, tzinfo=UTC)]
     days += [datetime(2027, 1, 31, 12, tzinfo=UTC), datetime(2027, 2, 1, tzinfo=UTC)]
     for number, at in enumerate(days):
-        audit_log.note(AuditEntry(entry_id=str(number), at=at, what="x", request_id="r", address="a"))
+        audit_log.add(AuditEntry(entry_id=str(number), at=at, what="x", request_id="r", address="a"))
 
     def found(since: str, until: str) -> list[str]:
         return [entry["entry_id"] for entry in entries(http, from_=since, to=until, limit=1)]
@@ -388,20 +385,20 @@ def test_it_is_found_by_days_over_the_ends_of_months_and_years(http: Http, direc
     for since, until in (("2027-02-02", "2027-02-01"), ("2025-01-01", "2027-01-01"), ("x", "2027-01-01")):
         assert http.get("/v1/audit", from_=since, to=until).status_code == 400
     for at in days:
-        assert audit_log.forget_entries(at.date(), dry_run=True) == len(
+        assert audit_log.delete_entries(at.date(), dry_run=True) == len(
             [one for one in days if one.date() < at.date()]
         )
 
 
-def test_a_month_is_shown_when_no_days_are_given(http: Http, clock: Clock) -> None:
+def test_audit_entries_of_31_days_are_listed_by_default(http: Http, clock: Clock) -> None:
     for ago in (0, 30, 31, 400):
         at = clock.now - timedelta(days=ago)
         entry = AuditEntry(entry_id=str(ago), at=at, what="x", request_id="r", address="a")
-        wiring.audit_log().note(entry)
+        wiring.audit_log().add(entry)
     assert [entry["entry_id"] for entry in entries(http)] == ["0", "30"]
 
 
-def test_what_took_too_long_is_noted_to_its_end_and_remembered(
+def test_a_request_past_its_deadline_is_audited_and_its_response_stored(
     http: Http, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # After 18 s of a request no more calls are begun for it, but for those that say that it is done.

@@ -38,11 +38,12 @@ def clock(monkeypatch: pytest.MonkeyPatch, http: Http) -> Any:
     import app
 
     ahead = [timedelta(0)]
-    monkeypatch.setattr(app, "now", lambda: datetime.now(UTC) + ahead[0])
+    for owner in (app, app.endpoint):
+        monkeypatch.setattr(owner, "now", lambda: datetime.now(UTC) + ahead[0])
     return lambda by: ahead.__setitem__(0, by)
 
 
-def test_a_person_is_made_once(http: Http) -> None:
+def test_a_person_is_created_once(http: Http) -> None:
     first = http.post("/v1/people", {"name": "Ánh"}, KEY)
     again = http.post("/v1/people", {"name": "Ánh"}, KEY)
     assert first.status_code == 201
@@ -53,7 +54,7 @@ def test_a_person_is_made_once(http: Http) -> None:
     assert names(http) == ["Ánh"] * 3
 
 
-def test_a_punch_is_answered_again(http: Http, finish: Finish) -> None:
+def test_the_response_of_a_punch_is_replayed(http: Http, finish: Finish) -> None:
     person_id = http.post("/v1/people", {"name": "A", "consent": CONSENT}).json_body["person_id"]
     http.post(f"/v1/people/{person_id}/faces", photo_of_c(), {"Content-Type": "image/jpeg"})
     session_id = http.post("/v1/liveness-sessions").json_body["session_id"]
@@ -71,13 +72,13 @@ def test_a_punch_is_answered_again(http: Http, finish: Finish) -> None:
     assert len([punch for punch in log["items"] if punch["reason"] == "camera broken"]) == 1
 
 
-def test_an_import_is_answered_again(http: Http) -> None:
+def test_the_response_of_an_import_is_replayed(http: Http) -> None:
     first = http.post("/v1/imports", b"name\nA\nB", CSV)
     assert_replayed(first, http.post("/v1/imports", b"name\nA\nB", CSV))
     assert names(http) == ["A", "B"]
 
 
-def test_a_removal_is_answered_again_without_a_body(http: Http) -> None:
+def test_the_response_of_a_deletion_is_replayed_without_a_body(http: Http) -> None:
     person_id = http.post("/v1/people", {"name": "A", "consent": CONSENT}).json_body["person_id"]
     body = {"since": "2026-11-01", "until": "2026-11-02", "kind": "sick"}
     leave = http.post(f"/v1/people/{person_id}/leaves", body).json_body["leave_id"]
@@ -107,7 +108,7 @@ def test_a_key_of_another_request_is_a_422(
     assert names(http) == ["A"]
 
 
-def test_a_request_that_is_being_worked_on_is_a_409(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_of_a_request_in_progress_is_a_409(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, done = threading.Event(), threading.Event()
     create = people.create
 
@@ -128,7 +129,7 @@ def test_a_request_that_is_being_worked_on_is_a_409(http: Http, monkeypatch: pyt
     assert_replayed(first.result(), http.post("/v1/people", {"name": "A"}, KEY))
 
 
-def test_many_at_once_are_done_once(http: Http) -> None:
+def test_concurrent_requests_with_one_key_run_once(http: Http) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: http.post("/v1/people", {"name": "A"}, KEY), range(16)))
     assert {answer.status_code for answer in answers} <= {201, 409}
@@ -136,7 +137,7 @@ def test_many_at_once_are_done_once(http: Http) -> None:
     assert names(http) == ["A"]
 
 
-def test_a_key_holds_for_a_day(http: Http, clock: Any) -> None:
+def test_a_key_is_valid_for_24_hours(http: Http, clock: Any) -> None:
     http.post("/v1/people", {"name": "A"}, KEY)
     clock(timedelta(hours=23, minutes=59))
     assert "Idempotency-Replayed" in http.post("/v1/people", {"name": "A"}, KEY).headers
@@ -145,15 +146,15 @@ def test_a_key_holds_for_a_day(http: Http, clock: Any) -> None:
     assert names(http) == ["A", "B"]
 
 
-def test_a_request_that_died_may_be_made_again_after_the_gateways_patience(
+def test_a_request_that_died_may_be_repeated_after_the_gateways_timeout(
     http: Http, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(self: StoredReplies, place: str, answer: StoredReply, **_: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as dying:
-        dying.setattr(StoredReplies, "keep", killed)
-        dying.setattr(StoredReplies, "drop", killed)
+        dying.setattr(StoredReplies, "save", killed)
+        dying.setattr(StoredReplies, "delete", killed)
         with pytest.raises(KeyboardInterrupt):
             http.post("/v1/people", {"name": "A", "code": "1"}, KEY)
     at_once = http.post("/v1/people", {"name": "A", "code": "1"}, KEY)
@@ -171,7 +172,7 @@ def test_a_request_that_died_may_be_made_again_after_the_gateways_patience(
         pytest.param({"name": "B", "code": "T"}, 409, id="taken"),
     ],
 )
-def test_a_refused_request_may_be_sent_again_with_its_key(http: Http, body: Any, status: int) -> None:
+def test_a_refused_request_may_be_repeated_with_its_key(http: Http, body: Any, status: int) -> None:
     http.post("/v1/people", {"name": "T", "code": "t"})
     for _ in range(2):
         refused = http.post("/v1/people", body, KEY)
@@ -179,12 +180,12 @@ def test_a_refused_request_may_be_sent_again_with_its_key(http: Http, body: Any,
     assert http.post("/v1/people", {"name": "A"}, KEY).status_code == 201
 
 
-def test_a_refused_import_may_be_mended_and_sent_again(http: Http) -> None:
+def test_a_refused_import_may_be_corrected_and_repeated(http: Http) -> None:
     assert http.post("/v1/imports", b"name\n\x07", CSV).status_code == 422
     assert http.post("/v1/imports", b"name\nA", CSV).json_body["created"] == 1
 
 
-def test_a_request_that_failed_may_be_sent_again(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_request_may_be_repeated(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
     def busy(*_: Any, **__: Any) -> Any:
         raise Busy
 
@@ -202,14 +203,14 @@ def test_a_key_has_1_to_255_visible_characters(http: Http, key: str) -> None:
     assert http.post("/v1/people", {"name": "A"}, {"Idempotency-Key": "~" * 255}).status_code == 201
 
 
-def test_reading_takes_no_key(http: Http) -> None:
+def test_a_get_ignores_the_key(http: Http) -> None:
     for _ in range(2):
         answer = http.call("GET", "/v1/people", headers=KEY)
         assert (answer.status_code, "Idempotency-Replayed" in answer.headers) == (200, False)
     assert http.post("/v1/people", {"name": "A"}, KEY).status_code == 201
 
 
-def test_what_had_an_answer_too_large_to_keep_is_made_once_all_the_same(
+def test_a_resource_is_created_once_if_its_response_is_too_large_to_store(
     http: Http, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(idempotency, "LARGEST", 10)
@@ -229,7 +230,7 @@ def test_what_had_an_answer_too_large_to_keep_is_made_once_all_the_same(
         pytest.param("/v1/punches/manual", {"at": "2026-03-02T08:00:00+07:00", "reason": "x"}, id="a punch"),
     ],
 )
-def test_what_took_effect_while_its_answer_was_lost_for_good_is_not_done_again(
+def test_a_request_whose_response_was_lost_does_not_run_again(
     http: Http, boto: Callable[[str], Any], path: str, body: dict[str, Any]
 ) -> None:
     person_id = http.post("/v1/people", {"name": "Bình", "consent": CONSENT}).json_body["person_id"]

@@ -75,7 +75,7 @@ FIELDS = list(bodies_with("", ""))
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_no_text_has_what_cannot_be_seen(http: Http, person_id: str, field: str) -> None:
+def test_texts_have_no_invisible_characters(http: Http, person_id: str, field: str) -> None:
     for number, (name, unseen) in enumerate(UNSEEN.items()):
         text = f"{number}a{unseen}b"
         method, path, body = bodies_with(text, person_id)[field]
@@ -91,13 +91,13 @@ def test_no_text_has_what_cannot_be_seen(http: Http, person_id: str, field: str)
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_no_text_is_endless(http: Http, person_id: str, field: str) -> None:
+def test_texts_have_a_maximum_length(http: Http, person_id: str, field: str) -> None:
     method, path, body = bodies_with("a" * 501, person_id)[field]
     refused(http.call(method, path, body))
 
 
 @pytest.mark.parametrize("unseen", UNSEEN.values(), ids=UNSEEN)
-def test_no_name_in_a_calendar_has_what_cannot_be_seen(http: Http, unseen: str) -> None:
+def test_names_in_a_calendar_have_no_invisible_characters(http: Http, unseen: str) -> None:
     for text in (f"a{unseen}b", f"a{unseen}", f" a{unseen}"):
         shifts = {"day": {"starts": "08:00", "ends": "17:00"}, text: {"starts": "08:00", "ends": "17:00"}}
         for change in ({"shifts": shifts}, {"holidays": [{"date": "2026-11-23", "name": text}]}):
@@ -113,7 +113,7 @@ def test_no_name_in_a_calendar_has_what_cannot_be_seen(http: Http, unseen: str) 
     "ending",
     [pytest.param("\n", id="line break"), pytest.param("\r\n", id="two"), pytest.param("\0", id="NUL")],
 )
-def test_a_pattern_ends_where_it_ends(http: Http, person_id: str, ending: str) -> None:
+def test_patterns_refuse_a_trailing_line_break(http: Http, person_id: str, ending: str) -> None:
     wrong = quote(ending)
     refused(http.get(f"/v1/people/{person_id}{wrong}"))
     refused(http.get(f"/v1/attendance/{person_id}{wrong}?from=2026-11-23&to=2026-11-23"))
@@ -145,7 +145,7 @@ NUMBERS = (
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number[:12] or "empty")
-def test_a_number_in_the_query_is_a_number_in_its_range(http: Http, number: str) -> None:
+def test_a_query_parameter_is_a_number_in_its_range(http: Http, number: str) -> None:
     for path in ("/v1/people", "/v1/attendance", "/v1/audit"):
         refused(http.get(path, limit=number))
 
@@ -153,7 +153,7 @@ def test_a_number_in_the_query_is_a_number_in_its_range(http: Http, number: str)
 @pytest.mark.parametrize(
     "number", ["NaN", "Infinity", "-1e400", "1e400", "9" * 400, "9" * 5000, "-1", "1e308", "true", '"95"']
 )
-def test_a_number_in_a_body_is_a_number_in_its_range(http: Http, number: str) -> None:
+def test_a_field_is_a_number_in_its_range(http: Http, number: str) -> None:
     sound = json.dumps(http.get("/v1/settings").json_body)
     for field, value in json.loads(sound).items():
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -175,7 +175,7 @@ NO_DATE = (
 
 
 @pytest.mark.parametrize("on", FAR + NO_DATE)
-def test_dates_in_the_query_are_dates_that_a_work_day_can_have(http: Http, person_id: str, on: str) -> None:
+def test_query_parameters_are_dates_of_possible_work_days(http: Http, person_id: str, on: str) -> None:
     for path in ("/v1/leaves", "/v1/punches", "/v1/timesheets", f"/v1/attendance/{person_id}"):
         refused(http.get(path, from_=on, to=on))
         refused(http.get(path, from_="2026-11-23", to=on))
@@ -185,12 +185,12 @@ def test_dates_in_the_query_are_dates_that_a_work_day_can_have(http: Http, perso
         refused(http.get("/v1/audit", **query))
 
 
-def test_leave_is_asked_for_forwards(http: Http) -> None:
+def test_the_range_of_leaves_does_not_run_backwards(http: Http) -> None:
     refused(http.get("/v1/leaves", from_="2026-11-24", to="2026-11-23"))
 
 
 @pytest.mark.parametrize("on", FAR + NO_DATE)
-def test_dates_in_bodies_break_nothing(http: Http, person_id: str, on: str) -> None:
+def test_extreme_dates_in_a_body_are_no_server_error(http: Http, person_id: str, on: str) -> None:
     leave = {"since": on, "until": on, "kind": "annual"}
     refused(http.post(f"/v1/people/{person_id}/leaves", leave))
     # Somebody may have come, and a rule have held, before there were work days; what is no date is refused.
@@ -216,7 +216,7 @@ INSTANTS = (
 
 
 @pytest.mark.parametrize("at", INSTANTS)
-def test_instants_are_ones_that_can_be(http: Http, person_id: str, at: str) -> None:
+def test_impossible_instants_are_refused(http: Http, person_id: str, at: str) -> None:
     refused(http.post("/v1/punches/manual", {"person_id": person_id, "at": at, "reason": "x"}))
     refused(http.call("PUT", f"/v1/people/{person_id}/consent", CONSENT | {"given_at": at}))
     answer = http.post("/v1/tokens", {"role": "kiosk", "label": "x", "expires_at": at})
@@ -244,20 +244,20 @@ def test_instants_are_ones_that_can_be(http: Http, person_id: str, at: str) -> N
         pytest.param(b"null", id="null"),
     ],
 )
-def test_json_that_is_none_is_a_400(http: Http, body: bytes) -> None:
+def test_invalid_json_is_a_400(http: Http, body: bytes) -> None:
     for content_type in ("application/json", "application/json; charset=utf-16"):
         refused(http.post("/v1/people", body, {"Content-Type": content_type}))
 
 
 @pytest.mark.parametrize("path", ["/v1/people", "/v1/settings", "/v1/tokens", "/v1/punches/manual"])
-def test_a_body_that_is_too_large_is_a_413_of_ours(http: Http, path: str) -> None:
+def test_a_body_that_is_too_large_is_a_413_with_our_code(http: Http, path: str) -> None:
     body = b'{"name": "' + b"a" * JSON_BYTES + b'"}'
     method = "PUT" if path == "/v1/settings" else "POST"
     found = refused(http.call(method, path, body, {"Content-Type": "application/json"}), 413, "TooLarge")
     assert found["Details"] == {"limit_bytes": JSON_BYTES}
 
 
-def test_a_photo_or_form_that_lambda_would_not_take_is_a_413_of_ours(http: Http) -> None:
+def test_a_photo_or_form_too_large_for_lambda_is_a_413_with_our_code(http: Http) -> None:
     large = photo_of_c().ljust(BODY_BYTES + 1, b"\0")
     refused(http.post("/v1/identify", large, {"Content-Type": JPEG}), 413, "PhotoTooLarge")
     refused(http.post("/v1/identify", {"photo": base64.b64encode(large).decode()}), 413, "PhotoTooLarge")
@@ -266,7 +266,7 @@ def test_a_photo_or_form_that_lambda_would_not_take_is_a_413_of_ours(http: Http)
     refused(http.post("/v1/imports", large, {"Content-Type": "text/csv"}), 413, "ImportTooLarge")
 
 
-def test_lists_in_the_settings_end(http: Http) -> None:
+def test_lists_in_the_settings_have_a_maximum_length(http: Http) -> None:
     shift = {"starts": "08:00", "ends": "17:00"}
     refused(change_settings(http, calendar=calendar(shifts={f"s{n}": shift for n in range(101)})))
     holidays = [{"date": f"2026-01-{n % 28 + 1:02d}", "name": "x"} for n in range(2001)]
@@ -274,7 +274,7 @@ def test_lists_in_the_settings_end(http: Http) -> None:
     refused(change_settings(http, calendar=calendar(shifts={"day": shift | {"weekdays": ["mon"] * 8}})))
 
 
-def test_a_parameter_is_as_long_as_it_may_be_and_comes_once(http: Http, person_id: str) -> None:
+def test_a_parameter_has_a_maximum_length_and_is_given_once(http: Http, person_id: str) -> None:
     long = "a" * (PARAMETER_CHARS + 1)
     for query in (f"cursor={long}", f"q={long}", f"group={long}", f"{long}=x"):
         refused(http.get(f"/v1/people?{query}"))
@@ -291,14 +291,14 @@ def test_a_parameter_is_as_long_as_it_may_be_and_comes_once(http: Http, person_i
 @pytest.mark.parametrize(
     "cursor", ["", "=", "====", "AAAA", "é", "\0", "-_-_", "A" * 2000, "A" * 2001, "../..", '{"pk":"x"}', "%"]
 )
-def test_a_cursor_that_we_did_not_give_is_a_400(http: Http, cursor: str) -> None:
+def test_a_cursor_that_we_did_not_sign_is_a_400(http: Http, cursor: str) -> None:
     for path in ("/v1/people", "/v1/attendance", "/v1/audit"):
         answer = http.get(path, cursor=cursor)
         assert answer.status_code == 400
         assert answer.json_body["Code"] in ("InvalidCursor", "InvalidRequest")
 
 
-def test_a_cursor_is_of_its_list_and_whole(http: Http, person_id: str) -> None:
+def test_a_cursor_is_valid_for_its_list_only_and_unaltered(http: Http, person_id: str) -> None:
     http.post("/v1/people", {"name": "B"})
     cursor = http.get("/v1/people", limit=1).json_body["next_cursor"]
     assert http.get("/v1/people", limit=1, cursor=cursor).status_code == 200
@@ -336,7 +336,7 @@ CONTENT = next(
 
 
 @pytest.mark.parametrize("form", base64_forms(CONTENT))
-def test_v1_takes_base64_of_one_form_and_the_lab_what_its_pages_send(http: Http, form: str) -> None:
+def test_v1_accepts_padded_base64_only_and_the_lab_what_its_pages_send(http: Http, form: str) -> None:
     text = base64_forms(CONTENT)[form]
     sent = http.post("/v1/identify", {"photo": text})
     lab = http.post("/index-face", {"name": "A", "fileBase64": text, "fileName": "a", "fileType": "b"})
@@ -361,13 +361,13 @@ def test_v1_takes_base64_of_one_form_and_the_lab_what_its_pages_send(http: Http,
         ("Content-Type", "a" * 9000, 415),
     ],
 )
-def test_a_header_may_say_what_it_wants(http: Http, header: str, value: str, status: int) -> None:
+def test_strange_headers_are_no_server_error(http: Http, header: str, value: str, status: int) -> None:
     answer = http.call("GET", "/v1/attendance", headers={header: value})
     assert answer.status_code == status, answer.body
 
 
 @pytest.mark.parametrize("key", ["", " ", "a" * 256, "a\r\nX-Evil: 1", "a\tb", "é", "\u202e"])
-def test_a_key_that_is_none_is_a_400_and_is_not_repeated(http: Http, key: str) -> None:
+def test_an_invalid_key_is_a_400_that_does_not_echo_it(http: Http, key: str) -> None:
     answer = http.post("/v1/people", {"name": "A"}, {"Idempotency-Key": key})
     refused(answer)
     assert not any("\n" in value or "\r" in value for value in answer.headers.values())
@@ -377,7 +377,7 @@ def test_a_key_that_is_none_is_a_400_and_is_not_repeated(http: Http, key: str) -
 @pytest.mark.parametrize(
     "content_type", ["text/html", "image/svg+xml", "image/gif", "", "/", "application/xml"]
 )
-def test_a_body_of_another_kind_is_a_415(http: Http, content_type: str) -> None:
+def test_a_body_of_another_media_type_is_a_415(http: Http, content_type: str) -> None:
     answer = http.post("/v1/identify", photo_of_c(), {"Content-Type": content_type})
     refused(answer, 415, "UnsupportedMediaType")
 
@@ -396,12 +396,12 @@ IMPORTS: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("content", IMPORTS.values(), ids=IMPORTS)
-def test_a_file_that_is_no_csv_of_people_is_a_400(http: Http, content: bytes) -> None:
+def test_a_file_that_is_not_a_csv_of_people_is_a_400(http: Http, content: bytes) -> None:
     refused(http.post("/v1/imports", content, {"Content-Type": "text/csv"}), 400, "InvalidImport")
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\uff1d", "\t=", "'=", "|"])
-def test_what_was_imported_is_no_formula_when_it_is_exported(http: Http, start: str) -> None:
+def test_exports_escape_imported_formulas(http: Http, start: str) -> None:
     name = f"{start}cmd|' /C calc'!A0"
     cells = '"' + name.replace('"', '""') + '"'
     sheet = f"name,code,group\r\n{cells},{cells},{cells}\r\n".encode()
@@ -417,7 +417,7 @@ def test_what_was_imported_is_no_formula_when_it_is_exported(http: Http, start: 
 @pytest.mark.parametrize(
     "make", [lambda name: {"name": name}, lambda name: {"name": "A", "code": name, "group": name}]
 )
-def test_no_text_of_a_stranger_gets_into_a_header(http: Http, make: Callable[[str], dict[str, str]]) -> None:
+def test_no_text_of_a_request_gets_into_a_header(http: Http, make: Callable[[str], dict[str, str]]) -> None:
     person = http.post("/v1/people", make('a"; filename="x.exe')).json_body["person_id"]
     sheet = http.get(f"/v1/attendance/{person}", from_="2026-11-23", to="2026-11-23", format_="csv")
     name = f"timesheet-{person}-2026-11-23-2026-11-23.csv"

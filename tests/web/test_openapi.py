@@ -1,5 +1,7 @@
 """The OpenAPI document and its page: complete, valid, true to what the app answers, and committed."""
 
+import difflib
+import itertools
 import json
 import os
 import re
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import msgspec
 import pytest
 from chalice.config import Config
 from chalice.deploy.validate import validate_configuration
@@ -21,14 +24,15 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app import app
 from chalicelib.web.endpoint import Endpoint
-from chalicelib.web.openapi import document, page
-from chalicelib.web.openapi.component_schemas import Schemas
 from chalicelib.web.request import error_body
+from infra.openapi import document, files, page
+from infra.openapi.schemas import Schemas
 from tests.conftest import CONSENT, Finish, Http
 from tests.support.photos import photo, photos_of_a
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENT = document.document(app)
+DOCUMENT = document.build(app)
+MADE = files.made()
 SCOPES = {"public", "kiosk", "viewer", "manager", "admin"}
 
 
@@ -56,28 +60,31 @@ def faults(schema: dict[str, Any], value: Any) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in checker.iter_errors(value)]
 
 
-def python(*words: str) -> subprocess.CompletedProcess[bytes]:
+@pytest.mark.parametrize("path", MADE, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_committed_file_is_what_the_code_says(path: Path) -> None:
+    name = path.relative_to(ROOT).as_posix()
+    committed = path.read_bytes() if path.exists() else b""
+    if committed != MADE[path]:
+        diff = difflib.unified_diff(lines(committed), lines(MADE[path]), "committed", "made now", lineterm="")
+        shown = "\n".join(line[:200] for line in itertools.islice(diff, 100))
+        pytest.fail(f"{name} is not what the code says. Run `make openapi`, and commit it.\n{shown}", False)
+
+
+def lines(content: bytes) -> list[str]:
+    """Split into lines that people can compare: JSON is written out, and HTML is cut between its elements."""
+    if content.startswith(b"{"):
+        content = msgspec.json.format(content, indent=2)
+    return content.decode().replace("><", ">\n<").splitlines()
+
+
+def test_the_document_can_be_made_without_aws_and_settings(tmp_path: Path) -> None:
     env = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ROLLCALL_"))}
-    return subprocess.run([sys.executable, *words], cwd=ROOT, env=env, capture_output=True, check=True)
-
-
-def test_the_committed_document_is_what_the_code_says_and_needs_no_aws_to_be_made() -> None:
-    made = python("-m", "chalicelib.web.openapi.document").stdout
-    committed = (ROOT / "docs/openapi.json").read_bytes()
-    if made != committed:
-        pytest.fail(
-            "docs/openapi.json is not what the code says: run\n"
-            "    make openapi\n"
-            "look at what changed for callers, and commit it."
-        )
+    words = [sys.executable, "-c", "from infra.openapi.files import made; assert all(made().values())"]
+    subprocess.run(words, cwd=ROOT, env=env, check=True)
 
 
 def test_the_document_is_valid_openapi() -> None:
     assert [str(error) for error in OpenAPIV31SpecValidator(DOCUMENT).iter_errors()] == []
-
-
-def test_an_app_starts_without_making_the_document() -> None:
-    python("-c", "import app, sys; assert 'chalicelib.web.openapi.document' not in sys.modules")
 
 
 @pytest.mark.parametrize(("path", "method", "entry"), routes())
@@ -107,7 +114,7 @@ def test_operations_and_only_those_of_the_app_are_documented_under_unique_names(
 
 
 @pytest.mark.parametrize(("path", "method", "entry"), routes())
-def test_what_a_body_may_be_is_what_the_route_takes(path: str, method: str, entry: Any) -> None:
+def test_the_documented_media_types_are_accepted_by_the_route(path: str, method: str, entry: Any) -> None:
     body = DOCUMENT["paths"][path][method].get("requestBody", {"content": {}})
     assert set(body["content"]) <= set(entry.view_function.endpoint.consumes)
 
@@ -156,7 +163,7 @@ def conforming(answer: HTTPResponse, method: str, path: str) -> Any:
     return body
 
 
-def test_answers_of_the_service_and_of_people_are_as_documented(http: Http) -> None:
+def test_responses_about_the_service_and_people_are_as_documented(http: Http) -> None:
     conforming(http.get("/health"), "get", "/health")
     made = http.post("/v1/people", {"name": "Ánh", "code": "A-1", "email": "a@example.com", "group": "G"})
     person = conforming(made, "post", "/v1/people")["person_id"]
@@ -182,7 +189,7 @@ def test_answers_of_the_service_and_of_people_are_as_documented(http: Http) -> N
     conforming(http.call("PUT", "/v1/settings", {}), "put", "/v1/settings")
 
 
-def test_answers_about_faces_and_punches_are_as_documented(http: Http, finish: Finish) -> None:
+def test_responses_about_faces_and_punches_are_as_documented(http: Http, finish: Finish) -> None:
     person = http.post("/v1/people", {"name": "Ánh", "consent": CONSENT}).json_body["person_id"]
     enrolled, seen, _ = photos_of_a()
     jpeg = {"Content-Type": "image/jpeg"}
@@ -217,7 +224,7 @@ def test_answers_about_faces_and_punches_are_as_documented(http: Http, finish: F
     conforming(http.get("/v1/timesheets/monthly", month=day[:7]), "get", "/v1/timesheets/monthly")
 
 
-def test_answers_of_the_lab_are_as_documented(http: Http, finish: Finish) -> None:
+def test_responses_of_the_lab_are_as_documented(http: Http, finish: Finish) -> None:
     enrolled, seen, _ = photos_of_a()
     conforming(http.post("/index-face", {"name": "A"}), "post", "/index-face")
     head = '--x\r\nContent-Disposition: form-data; name="{}"; filename="{}"\r\n\r\n'
@@ -241,13 +248,13 @@ def test_answers_of_the_lab_are_as_documented(http: Http, finish: Finish) -> Non
     conforming(http.delete("/delete-face", removed | {"faceId": "00"}), "delete", "/delete-face")
 
 
-def test_what_the_framework_refuses_has_the_one_error_shape_too(http: Http) -> None:
+def test_errors_of_chalice_have_our_format(http: Http) -> None:
     answer = http.post("/v1/people", b"name=B", {"Content-Type": "application/x-www-form-urlencoded"})
     assert conforming(answer, "post", "/v1/people")["Code"] == "UnsupportedMediaType"
 
 
 @pytest.mark.parametrize(("path", "name"), [("/v1/people", "status"), ("/v1/attendance", "date")])
-def test_null_is_not_how_a_parameter_is_left_out(http: Http, path: str, name: str) -> None:
+def test_null_is_not_a_missing_parameter(http: Http, path: str, name: str) -> None:
     assert http.get(path, **{name: "null"}).status_code == 400
 
 
@@ -268,13 +275,13 @@ def test_a_reused_key_is_no_success_on_the_labs_routes_either(http: Http) -> Non
         pytest.param(b'{"name": "A", "nmae": 1}', "unknown field `nmae`", id="misspelt"),
     ],
 )
-def test_a_body_that_cannot_be_read_is_named(http: Http, body: bytes, message: str) -> None:
+def test_the_error_names_what_is_wrong_in_a_body(http: Http, body: bytes, message: str) -> None:
     answer = http.post("/v1/people", body, {"Content-Type": "application/json"})
     assert message in conforming(answer, "post", "/v1/people")["Message"]
 
 
 @pytest.mark.parametrize("face", ["00", "%00", "%FF", "a%2Fb", "á"])
-def test_a_face_that_cannot_be_is_not_there(http: Http, face: str) -> None:
+def test_an_impossible_face_id_is_a_404(http: Http, face: str) -> None:
     person = http.post("/v1/people", {"name": "B", "consent": CONSENT}).json_body["person_id"]
     path = "/v1/people/{person_id}/faces/{face_id}"
     answer = http.delete(f"/v1/people/{person}/faces/{face}")
@@ -287,7 +294,9 @@ def test_a_face_that_cannot_be_is_not_there(http: Http, face: str) -> None:
 @pytest.mark.parametrize(
     "change", [{"kind": "\0"}, {"kind": "\u202e"}, {"since": "0001-01-01", "until": "0001-01-02"}]
 )
-def test_a_leave_that_nobody_could_read_or_have_is_refused(http: Http, change: dict[str, str]) -> None:
+def test_a_leave_with_invisible_text_or_impossible_dates_is_refused(
+    http: Http, change: dict[str, str]
+) -> None:
     person = http.post("/v1/people", {"name": "B", "consent": CONSENT}).json_body["person_id"]
     body = {"since": "2026-11-23", "until": "2026-11-23", "kind": "annual"} | change
     answer = http.post(f"/v1/people/{person}/leaves", body)
@@ -297,7 +306,7 @@ def test_a_leave_that_nobody_could_read_or_have_is_refused(http: Http, change: d
 # --- what is served -------------------------------------------------------------------------------
 
 
-def test_the_document_is_served_and_can_be_polled(http: Http) -> None:
+def test_the_document_is_served_with_an_etag(http: Http) -> None:
     answer = http.get("/openapi.json")
     assert answer.json_body == json.loads(json.dumps(DOCUMENT))
     again = http.call("GET", "/openapi.json", headers={"If-None-Match": answer.headers["ETag"]})
@@ -320,7 +329,8 @@ def test_the_page_shows_everything_and_fetches_nothing(http: Http) -> None:
 
 
 def test_the_page_shows_text_as_text() -> None:
-    hostile = json.loads(json.dumps(DOCUMENT).replace("Add a person.", "<script>alert(1)</script> & `a<b`"))
+    text = json.dumps(DOCUMENT).replace("Create a person.", "<script>alert(1)</script> & `a<b`")
+    hostile = json.loads(text)
     text = page.page(hostile)
     assert "<script" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; <code>a&lt;b</code>" in text

@@ -121,7 +121,7 @@ def calls(person: str, face: str, session: str, uploads: list[str]) -> dict[str,
     }
 
 
-def test_what_aws_says_of_itself_stays_inside(http: Http, caplog: pytest.LogCaptureFixture) -> None:
+def test_details_of_aws_are_not_exposed(http: Http, caplog: pytest.LogCaptureFixture) -> None:
     person = http.post("/v1/people", {"name": "Ánh", "consent": CONSENT}).json_body["person_id"]
     face = http.post(f"/v1/people/{person}/faces", photo_of_c(), JPEG).json_body["face_id"]
     session = http.post("/v1/liveness-sessions").json_body["session_id"]
@@ -186,7 +186,7 @@ def answers(http: Http) -> Iterator[tuple[int, Any]]:
         events.unregister("before-send.dynamodb", unique_id="refused")
 
 
-def test_every_answer_has_the_security_headers(http: Http) -> None:
+def test_every_response_has_the_security_headers(http: Http) -> None:
     for status, answer in answers(http):
         assert answer.status_code == status, answer.body
         for name, value in SECURITY_HEADERS.items():
@@ -197,7 +197,7 @@ def test_every_answer_has_the_security_headers(http: Http) -> None:
         assert not [text for pair in answer.headers.items() for text in pair if "\n" in text or "\r" in text]
 
 
-def test_the_origin_that_may_call_is_a_setting() -> None:
+def test_the_allowed_origin_is_configurable() -> None:
     script = """
 from chalice.test import Client
 from app import app
@@ -243,7 +243,7 @@ NO_SECRET = {
     ("Photo", "key"),  # where a photo is in the bucket
     ("Face", "digest"),  # of a photo, and part of its place
     ("Reply", "headers"),
-    ("Reply", "body"),  # what is sent is nobody's secret but that of TokenMade, which hides itself
+    ("Reply", "body"),  # what is sent is nobody's secret but that of CreatedToken, which hides itself
     ("Answer", "body"),
 }
 
@@ -285,4 +285,4 @@ def test_no_secret_shows_in_a_repr() -> None:
             assert "S3CR3T" not in repr(kind(**given)), f"{kind.__name__}.{name}"
             assert "S3CR3T" not in str(kind(**given)), f"{kind.__name__}.{name}"
             checked.add(kind.__name__)
-    assert {"TokenMade", "Token", "StreamingCredentials", "Request", "Photo"} <= checked
+    assert {"CreatedToken", "Token", "StreamingCredentials", "Request", "Photo"} <= checked

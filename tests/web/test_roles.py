@@ -19,12 +19,11 @@ from chalicelib import wiring
 from chalicelib.domain.token import SCOPES, Role
 from chalicelib.services.tokens import NewToken, create, token_digest
 from chalicelib.web.endpoint import Endpoint, Endpoints
-from chalicelib.web.openapi import document
 from tests.conftest import Http, Lab
 from tests.support.builders import change_settings
+from tests.support.openapi import DOCUMENT
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENT = document.document(application.app)
 OPERATIONS = [
     pytest.param(path, method.upper(), operation, id=f"{method.upper()} {path}")
     for path, item in DOCUMENT["paths"].items()
@@ -134,7 +133,7 @@ def test_only_three_routes_are_public() -> None:
     assert public == {"/health", "/openapi.json", "/docs"}
 
 
-def test_the_document_says_which_roles_a_route_takes() -> None:
+def test_the_document_lists_the_roles_of_a_route() -> None:
     for item in DOCUMENT["paths"].values():
         for operation in item.values():
             expected = {role for role in Role if operation["x-scope"] in SCOPES[role]}
@@ -143,12 +142,21 @@ def test_the_document_says_which_roles_a_route_takes() -> None:
             assert operation["security"] == ([{"token": []}, *without] if expected else [])
 
 
-def test_a_scope_that_is_misspelt_lets_nobody_in(patient: Http) -> None:
+def test_a_misspelt_scope_allows_nobody(patient: Http) -> None:
     other = Chalice(app_name="misspelt", configure_logs=False)
-    hooks: Any = application.endpoint._hooks
+    endpoint = Endpoints(
+        other,
+        now=wiring.now,
+        authenticate=wiring.authenticate,
+        log_request=wiring.log_request,
+        audit_log=wiring.audit_log,
+        rate_limits=wiring.rate_limits,
+        signing_key=wiring.signing_key,
+        stored_replies=wiring.stored_replies,
+    )
 
     @other.route("/x")
-    @Endpoints(other, hooks)(scope="Public")
+    @endpoint(scope="Public")
     def view() -> dict[str, str]:
         return {}
 
@@ -176,7 +184,9 @@ def tokens_that_are_none(http: Http) -> list[str]:
 
 
 @pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
-def test_who_may_call(patient: Http, lab: Lab, path: str, method: str, operation: dict[str, Any]) -> None:
+def test_each_role_may_call_its_routes_only(
+    patient: Http, lab: Lab, path: str, method: str, operation: dict[str, Any]
+) -> None:
     lab("on")
     if operation["x-scope"] == "public":
         for authorization in (None, "", f"Bearer {UNKNOWN}", f"Bearer {patient.token('kiosk')}"):
@@ -195,7 +205,7 @@ def test_who_may_call(patient: Http, lab: Lab, path: str, method: str, operation
             check_refusal(answer, operation, 403, "RoleNotAllowed")
 
 
-def test_who_is_refused_costs_no_more_than_finding_that_out(
+def test_a_refused_caller_costs_only_the_check_of_the_token(
     patient: Http, lab: Lab, nothing_asked: list[str]
 ) -> None:
     lab("on")
@@ -212,7 +222,7 @@ def test_who_is_refused_costs_no_more_than_finding_that_out(
                 assert nothing_asked == []  # the token is known for some seconds
 
 
-def test_a_refusal_says_nothing_of_why_a_token_is_none(patient: Http) -> None:
+def test_an_error_does_not_say_why_a_token_is_invalid(patient: Http) -> None:
     said = set()
     for wrong in tokens_that_are_none(patient):
         answer = sends(patient, "/v1/people", "GET", wrong)
@@ -226,7 +236,7 @@ LAB = [one for one in OPERATIONS if is_lab(one.values[2])]  # type: ignore[arg-t
 
 
 @pytest.mark.parametrize(("path", "method", "operation"), LAB)
-def test_lab_routes_that_are_off_are_not_there_for_anybody(
+def test_lab_routes_that_are_off_are_a_404_for_everybody(
     patient: Http, lab: Lab, path: str, method: str, operation: dict[str, Any]
 ) -> None:
     lab("off")
@@ -251,7 +261,7 @@ def test_only_the_labs_routes_are_ever_open(patient: Http) -> None:
 
 
 @pytest.mark.parametrize("mode", ["off", "on", "open"])
-def test_health_says_loudly_that_the_lab_is_open(http: Http, lab: Lab, mode: str) -> None:
+def test_health_warns_if_the_lab_is_open(http: Http, lab: Lab, mode: str) -> None:
     lab(mode)
     shown = http.as_(None).get("/health").json_body
     assert shown["lab"] == mode

@@ -13,9 +13,9 @@ from chalicelib import wiring
 from chalicelib.aws import deadline, metrics
 from chalicelib.aws.collection import FaceCollection
 from tests.conftest import CONSENT, Finish, Http
-from tests.services.test_enrolment import JPEG
-from tests.services.test_punching import punch, session
+from tests.support.faces import JPEG
 from tests.support.photos import photos_of_a
+from tests.support.punches import create_session, punch
 
 Lines = Callable[[], list[dict[str, Any]]]
 
@@ -36,7 +36,7 @@ def fire(name: str) -> Any:
     return app.handler_map[name](event, None)
 
 
-def test_a_request_is_one_line(http: Http, lines: Lines) -> None:
+def test_a_request_is_one_line_of_the_log(http: Http, lines: Lines) -> None:
     answer = http.get("/v1/people/0")
     [line] = lines()
     assert line["route"] == "GET /v1/people/{person_id}"
@@ -53,18 +53,18 @@ def test_a_request_is_one_line(http: Http, lines: Lines) -> None:
     }
 
 
-def test_what_the_framework_answers_is_a_line_too(http: Http, lines: Lines) -> None:
+def test_responses_of_chalice_are_logged_too(http: Http, lines: Lines) -> None:
     http.get("/health")
     http.post("/v1/people", b"x", {"Content-Type": "text/plain"})
     assert [(line["status"], "_aws" in line) for line in lines()] == [(200, False), (415, False)]
 
 
-def test_a_punch_is_measured_and_names_nobody(http: Http, lines: Lines, finish: Finish) -> None:
+def test_a_punch_has_metrics_and_no_names(http: Http, lines: Lines, finish: Finish) -> None:
     body = {"name": "Nguyễn Văn Ánh", "consent": CONSENT}
     person_id = http.post("/v1/people", body).json_body["person_id"]
     http.post(f"/v1/people/{person_id}/faces", photos_of_a()[0], JPEG)
     kiosk = http.as_("kiosk")
-    session_id = session(kiosk)
+    session_id = create_session(kiosk)
     begun = lines()[-1]
     finish(session_id, photos_of_a()[1])
     assert punch(kiosk, session_id).status_code == 201
@@ -74,13 +74,13 @@ def test_a_punch_is_measured_and_names_nobody(http: Http, lines: Lines, finish: 
     assert line["session"] == begun["session"]
     text = json.dumps(line, ensure_ascii=False)
     assert not [word for word in ("Ánh", person_id, session_id, kiosk.token("kiosk")) if word in text]
-    finish(refused := session(kiosk), photos_of_a()[1], confidence=5.0)
+    finish(refused := create_session(kiosk), photos_of_a()[1], confidence=5.0)
     lines()
     punch(kiosk, refused)
     assert lines()[0]["NotLive"] == 1
 
 
-def test_calls_made_side_by_side_are_counted(http: Http, lines: Lines) -> None:
+def test_concurrent_aws_calls_are_counted(http: Http, lines: Lines) -> None:
     http.get("/v1/people", limit=1)
     lines()
     http.get("/v1/people", q="x")
@@ -88,13 +88,13 @@ def test_calls_made_side_by_side_are_counted(http: Http, lines: Lines) -> None:
     assert [line["aws_calls"] >= least for line, least in zip(lines(), (1, 4), strict=True)] == [True, True]
 
 
-def test_a_schedule_is_a_line_with_what_it_found(http: Http, lines: Lines) -> None:
+def test_a_schedule_logs_its_counts(http: Http, lines: Lines) -> None:
     assert fire("sweep") == {"swept": 0, "erasures": 0, "uploads": 0, "exports": 0}
     [line] = lines()
     assert (line["schedule"], line["done"], line["SweepErasures"]) == ("sweep", True, 0)
 
 
-def test_a_schedule_that_fails_is_a_line_too_and_fails(
+def test_a_failing_schedule_is_logged_and_fails(
     http: Http, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wiring.personal_data(), "erasures", lambda _: 1 / 0)
@@ -107,7 +107,9 @@ def test_a_schedule_that_fails_is_a_line_too_and_fails(
 # --- whether all it needs answers -----------------------------------------------------------------
 
 
-def test_deep_health_is_for_admins_and_names_what_fails(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deep_health_is_for_admins_and_names_failed_checks(
+    http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sound = http.get("/health", deep="true")
     assert (sound.status_code, set(sound.json_body["checks"].values())) == (200, {"ok"})
     assert http.as_(None).get("/health", deep="true").json_body["Code"] == "TokenMissing"
@@ -123,9 +125,7 @@ def test_deep_health_is_for_admins_and_names_what_fails(http: Http, monkeypatch:
 # --- in time --------------------------------------------------------------------------------------
 
 
-def test_a_request_that_has_taken_too_long_begins_no_more_calls(
-    http: Http, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_request_past_its_deadline_starts_no_aws_call(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
     http.get("/v1/people", limit=1)
     monkeypatch.setattr("chalicelib.web.endpoint.DEADLINE_S", -1.0)
     answer = http.get("/v1/people", limit=1)
@@ -146,11 +146,9 @@ class Cut:
 
 
 @pytest.mark.parametrize("service", ["dynamodb", "rekognition"])
-def test_a_reply_that_broke_off_is_asked_for_again_and_never_read(
-    http: Http, service: str, finish: Finish
-) -> None:
+def test_a_truncated_reply_of_aws_is_retried_and_never_used(http: Http, service: str, finish: Finish) -> None:
     http.get("/v1/people", limit=1)
-    session_ids = [finish(session(http), photos_of_a()[0]) for _ in range(2)]
+    session_ids = [finish(create_session(http), photos_of_a()[0]) for _ in range(2)]
     client = wiring.table()._client if service == "dynamodb" else wiring.collection()._client
     operation = "BatchGetItem" if service == "dynamodb" else "GetFaceLivenessSessionResults"
     headers: Any = HeadersDict({"content-type": "application/x-amz-json-1.1"})

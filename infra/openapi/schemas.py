@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 from msgspec.inspect import DateTimeType, StructType, Type, UnionType
 
+from infra.openapi import examples
+
 Json = dict[str, Any]
 
 
@@ -21,49 +23,49 @@ _BINARY = {"type": "string", "format": "binary"}
 
 
 class Schemas:
-    """Schemas by name; a name means one type."""
+    """The schemas of a document, by name; each name stands for one type."""
 
     def __init__(self) -> None:
         self._components: dict[str, Json] = {}
         self._structs: dict[str, StructType] = {}
-        self._taken: set[str] = set()
-        self._given: set[str] = set()
+        self._requested: set[str] = set()
+        self._returned: set[str] = set()
 
-    def of(self, kind: Any, *, taken: bool = False) -> Json:
-        """Give the schema of a type; `taken` in requests, not only given in answers."""
+    def of(self, kind: Any, *, in_request: bool = False) -> Json:
+        """Return the schema of a type and add its components; `in_request` for types of request bodies."""
         found, components = msgspec.json.schema_components([kind], ref_template=_REF)
         text = msgspec.json.encode((found[0], components)).decode()
         # A page of PersonView is called PersonViewPage and not Page_PersonView_.
         schema, components = msgspec.json.decode(re.sub(r"\bPage_(\w+?)_\"", r'\1Page"', text))
-        _say_text(schema)
+        _add_string_type(schema)
         for name, component in components.items():
-            _say_text(component)
+            _add_string_type(component)
             self.add(name, component)
-        (self._taken if taken else self._given).update(components)
+        (self._requested if in_request else self._returned).update(components)
         for struct in _structs(msgspec.inspect.type_info(kind), set()):
             self._structs[struct.cls.__name__] = struct
         return dict(schema)
 
     def add(self, name: str, component: Json) -> None:
-        """Add a schema under its name; raises ValueError when another one has it."""
+        """Add a component; raises ValueError if another one has its name."""
         if self._components.setdefault(name, component) != component:
             raise ValueError(f"two types are called {name}")
 
     def content(self, media: str, kind: Any) -> Json:
-        """Give the content of a request body in one media type."""
+        """Return the content of a request body in one media type."""
         if kind is bytes:
             return {"schema": _BINARY}
         if kind is str:
             return {"schema": {"type": "string"}}
         if media != "multipart/form-data":
-            return {"schema": self.of(kind, taken=True)}
+            return {"schema": self.of(kind, in_request=True), "example": examples.body(kind)}
         form: Json = next(iter(msgspec.json.schema_components([kind], ref_template=_REF)[1].values()))
-        fields = form["properties"].items()  # files are sent as they are there
+        fields = form["properties"].items()  # a form sends files as binary
         form["properties"] = {name: _BINARY if field == _BASE64 else field for name, field in fields}
         return {"schema": form}
 
-    def contents(self, kinds: Iterable[Any]) -> Json:
-        """Give the content of an answer: types are JSON, texts name another media type."""
+    def contents(self, kinds: Iterable[Any], status: int) -> Json:
+        """Return the content of a response; `kinds` are types (sent as JSON) or other media types."""
         made: Json = {}
         for kind in kinds:
             if isinstance(kind, str):
@@ -73,21 +75,23 @@ class Schemas:
                 self.widen(made["application/json"], self.of(kind))
             else:
                 made["application/json"] = {"schema": self.of(kind)}
+                if kind != dict[str, Any]:
+                    made["application/json"]["example"] = examples.body(kind, status)
         return made
 
     @staticmethod
     def widen(media: Json, schema: Json) -> None:
-        """Let a JSON body be of another schema too."""
+        """Allow another schema for a JSON body."""
         options = media["schema"].get("anyOf", [media["schema"]])
         if schema not in options:
             media["schema"] = {"anyOf": [*options, schema]}
 
     def components(self) -> dict[str, Json]:
-        """Give all schemas by name, put right where msgspec cannot know."""
+        """Return all components, with corrections of what msgspec cannot know."""
         for name, component in self._components.items():
             component.pop("title", None)
             if "description" in component:
-                # Docstrings are for readers of Python too.
+                # The docstrings are written for Python.
                 text = inspect.cleandoc(component["description"])
                 component["description"] = re.sub(r"\bNone\b", "null", text)
             struct = self._structs.get(name)
@@ -95,10 +99,10 @@ class Schemas:
                 continue
             for field in struct.fields:
                 _date(component["properties"][field.encode_name], field.type)
-            if name not in self._given:
-                _tell_defaults(component)
-            # What we answer is always there, unless the type leaves defaults out.
-            elif name not in self._taken and not struct.cls.__struct_config__.omit_defaults:
+            if name not in self._returned:
+                _describe_defaults(component)
+            # Every field of a response is present, unless its type omits defaults.
+            elif name not in self._requested and not struct.cls.__struct_config__.omit_defaults:
                 component["required"] = list(component["properties"])
                 for field_schema in component["properties"].values():
                     field_schema.pop("default", None)
@@ -106,7 +110,7 @@ class Schemas:
 
 
 def _date(schema: Json, kind: Type) -> None:
-    """Say that a text is an instant; msgspec does not where it would take one without an offset."""
+    """Mark instants as date-time, which msgspec does only if an offset is required."""
     options = kind.types if isinstance(kind, UnionType) else (kind,)
     if any(isinstance(option, DateTimeType) for option in options):
         for part in (schema, *schema.get("anyOf", [])):
@@ -114,30 +118,30 @@ def _date(schema: Json, kind: Type) -> None:
                 part["format"] = "date-time"
 
 
-def _say_text(schema: Any) -> None:
-    """Say that the words of an enumeration are texts; generators of clients do not look."""
+def _add_string_type(schema: Any) -> None:
+    """Give enumerations of texts their type, which generators of clients need."""
     if isinstance(schema, dict):
         words = schema.get("enum")
         if isinstance(words, list) and all(isinstance(word, str) for word in words):
             schema.setdefault("type", "string")
         for inner in schema.values():
-            _say_text(inner)
+            _add_string_type(inner)
     elif isinstance(schema, list):
         for inner in schema:
-            _say_text(inner)
+            _add_string_type(inner)
 
 
-def _tell_defaults(component: Json) -> None:
-    """Tell people of the defaults: a generator of clients takes one to mean that the field is there."""
+def _describe_defaults(component: Json) -> None:
+    """Move defaults to the descriptions: client generators treat a field with a default as always present."""
     for field in component["properties"].values():
         default = field.pop("default", None)
         if default is not None:
-            said = f"Left out: `{msgspec.json.encode(default).decode()}`."
-            field["description"] = " ".join(filter(None, [field.get("description"), said]))
+            text = f"Default: `{msgspec.json.encode(default).decode()}`."
+            field["description"] = " ".join(filter(None, [field.get("description"), text]))
 
 
 def _structs(info: Any, seen: set[type]) -> Iterator[StructType]:
-    """Find the Structs that a type is made of."""
+    """Yield the Structs that a type consists of."""
     if isinstance(info, StructType):
         if info.cls in seen:
             return

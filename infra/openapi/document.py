@@ -1,55 +1,41 @@
-"""The OpenAPI 3.1 document, made of the routes, their signatures and the Structs they take and give.
-
-python -m chalicelib.web.openapi.document > docs/openapi.json
-"""
+"""The OpenAPI 3.1 document, built from an app's routes, their signatures and the Structs of their bodies."""
 
 import inspect
 import re
-import sys
 import types
 import typing
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
+from chalice.app import Chalice
 
 from chalicelib.config import VERSION
 from chalicelib.domain import errors
 from chalicelib.domain.token import SCOPES
-from chalicelib.lab.shapes import LabRefusal
 from chalicelib.web.endpoint import OF_THE_REQUEST, Endpoint, without_none
-from chalicelib.web.openapi import descriptions, examples
-from chalicelib.web.openapi.component_schemas import Schemas
-from chalicelib.web.request import MUTATIONS, Request, error_body
-
-if TYPE_CHECKING:
-    from chalice.app import Chalice
+from chalicelib.web.request import MUTATIONS, Error, Request, error_body
+from infra.openapi import descriptions, error_examples, examples
+from infra.openapi.schemas import Schemas
 
 Json = dict[str, Any]
 
 
-_PROBLEM: Json = {
-    "type": "object",
-    "description": "Why a request failed. `Details` are facts for programs, by name.",
-    "properties": {
-        "Code": {"type": "string"},
-        "Message": {"type": "string"},
-        "RequestId": {"type": "string"},
-        "Details": {"type": "object"},
-    },
-    "required": ["Code", "Message", "RequestId"],
-}
-
-
 _HEADERS: Json = {
-    "X-Request-Id": {"description": "Names this request in our logs.", "schema": {"type": "string"}},
-    "ETag": {"description": "Changes when the answer does.", "schema": {"type": "string"}},
-    "Location": {"description": "Where to go on.", "schema": {"type": "string", "format": "uri"}},
-    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string", "pattern": "^[0-9]+$"}},
-    "WWW-Authenticate": {"description": "What to send.", "schema": {"type": "string", "const": "Bearer"}},
+    "X-Request-Id": {"description": "Id of this request in the logs.", "schema": {"type": "string"}},
+    "ETag": {"description": "Version of the response body.", "schema": {"type": "string"}},
+    "Location": {"description": "URL of the file.", "schema": {"type": "string", "format": "uri"}},
+    "Retry-After": {
+        "description": "Seconds to wait before the next attempt.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    },
+    "WWW-Authenticate": {
+        "description": "The authentication scheme.",
+        "schema": {"type": "string", "const": "Bearer"},
+    },
     "Idempotency-Replayed": {
-        "description": "This is the answer of an earlier request with the same key.",
+        "description": "The response of an earlier request with the same key.",
         "schema": {"type": "string", "const": "true"},
     },
 }
@@ -59,45 +45,42 @@ _SHARED_PARAMETERS: Json = {
     "IfNoneMatch": {
         "name": "If-None-Match",
         "in": "header",
-        "description": "The `ETag` of the answer you have.",
+        "description": "The `ETag` of the response you have.",
         "schema": {"type": "string"},
     },
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "Any new name for this request, so that it can be sent again.",
+        "description": "A unique key for this request, which makes it safe to retry.",
         "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
     },
     "AcceptLanguage": {
         "name": "Accept-Language",
         "in": "header",
-        "description": "Whether `Details.advice` is to be in English (`en`) or Vietnamese (`vi`).",
+        "description": "Language of `Details.advice`: English (`en`) or Vietnamese (`vi`).",
         "schema": {"type": "string", "default": "en"},
     },
 }
 
 
-# Chalice's own answers; our error classes say the rest.
-_OF_THE_FRAMEWORK = {
+# Responses of Chalice itself; all others are described by our error classes.
+_CHALICE_ERRORS = {
     415: ("UnsupportedMediaType", "Unsupported media type: text/plain"),
     500: ("InternalServerError", "An internal server error occurred."),
 }
 
 
 @cache
-def document(app: "Chalice") -> Json:
-    """Describe an app; made once, because routes do not change while it runs."""
+def build(app: Chalice) -> Json:
+    """Build the document of an app; once, because its routes do not change."""
     schemas = Schemas()
     paths: dict[str, Json] = {}
     for path, methods in app.routes.items():
         for method, entry in methods.items():
             paths.setdefault(path, {})[method.lower()] = _operation(schemas, path, method, entry)
     used = {operation["tags"][0] for item in paths.values() for operation in item.values()}
-    schemas.add("Problem", _PROBLEM)
+    schemas.of(Error)
     components = schemas.components()
-    for name, example in examples.BODIES.items():
-        if name in components:
-            components[name]["examples"] = [example]
     made = {
         "openapi": "3.1.0",
         "info": {
@@ -108,7 +91,7 @@ def document(app: "Chalice") -> Json:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         # Relative to this document, so that it holds under a gateway's stage too.
-        "servers": [{"url": ".", "description": "Where this document came from."}],
+        "servers": [{"url": ".", "description": "The service that sent this document."}],
         "tags": [
             {"name": name, "description": text} for name, text in descriptions.TAGS.items() if name in used
         ]
@@ -120,12 +103,11 @@ def document(app: "Chalice") -> Json:
             "headers": _HEADERS,
             "responses": _shared_responses(),
             "securitySchemes": {
-                "token": {"type": "http", "scheme": "bearer", "description": "A token, `rc_...`."}
+                "token": {"type": "http", "scheme": "bearer", "description": "An access token, `rc_...`."}
             },
         },
     }
     _add_links(paths, components)
-    _add_examples(paths, components)
     return made
 
 
@@ -158,7 +140,7 @@ def _operation(schemas: Schemas, path: str, method: str, entry: Any) -> Json:
 
 
 def _security(endpoint: Endpoint) -> list[Json]:
-    """Say that a token is needed; `{}` beside it is without one, where a stage may open the route."""
+    """Require a token; the alternative `{}` means none, for routes that a stage may open."""
     if endpoint.scope == "public":
         return []
     return [{"token": []}, {}] if endpoint.may_be_open else [{"token": []}]
@@ -187,19 +169,20 @@ def _parameters(schemas: Schemas, path: str, view: Any, hints: Mapping[str, Any]
             one["required"] = True
         if name in descriptions.PARAMETERS:
             one["description"] = descriptions.PARAMETERS[name]
+        one["example"] = msgspec.to_builtins(examples.PARAMETERS[name])
         made.append(one)
     return made
 
 
 def _responses(schemas: Schemas, method: str, endpoint: Endpoint, hints: Mapping[str, Any]) -> Json:
-    answers, returned = endpoint.responses, hints["return"]
-    if answers is None:
-        answers = {} if returned is typing.NoReturn else {endpoint.status: returned}
+    by_status, returned = endpoint.responses, hints["return"]
+    if by_status is None:
+        by_status = {} if returned is typing.NoReturn else {endpoint.status: returned}
     made: dict[int, Json] = {}
-    for status, kinds in answers.items():
-        made[status] = {"description": _MEANINGS.get(status, "OK"), "headers": _headers("X-Request-Id")}
+    for status, kinds in by_status.items():
+        made[status] = {"description": _STATUS_TEXTS.get(status, "OK"), "headers": _headers("X-Request-Id")}
         if kinds is not types.NoneType:
-            made[status]["content"] = schemas.contents(_members(kinds))
+            made[status]["content"] = schemas.contents(_members(kinds), status)
         if method == "GET" and status == 200:
             made[status]["headers"] |= _headers("ETag")
             made[304] = {"$ref": "#/components/responses/NotModified"}
@@ -207,21 +190,21 @@ def _responses(schemas: Schemas, method: str, endpoint: Endpoint, hints: Mapping
             made[status]["headers"] |= _headers("Location")
         if method in MUTATIONS and endpoint.on_replay == "replay":
             made[status]["headers"] |= _headers("Idempotency-Replayed")
-    _add_refusals(schemas, made, method, endpoint, "body" in hints)
+    _add_errors(schemas, made, method, endpoint, "body" in hints)
     return {str(status): made[status] for status in sorted(made)}
 
 
-_MEANINGS = {201: "Created.", 204: "Done; there is nothing to show.", 303: "The file is there."}
+_STATUS_TEXTS = {201: "Created.", 204: "Done; no content.", 303: "The file is at `Location`."}
 
 
 def _members(kinds: Any) -> tuple[Any, ...]:
-    """Take apart what a view may answer: a tuple, or a union as the views' annotations have it."""
+    """Split the types of a response: a tuple, or a union as in the annotations of views."""
     if isinstance(kinds, tuple):
         return kinds
     return typing.get_args(kinds) if isinstance(kinds, types.UnionType) else (kinds,)
 
 
-def _refusals(method: str, endpoint: Endpoint, has_body: bool) -> Iterable[type[errors.RollcallError]]:
+def _errors_of(method: str, endpoint: Endpoint, has_body: bool) -> Iterable[type[errors.RollcallError]]:
     yield errors.InvalidRequest
     if has_body:
         yield errors.TooLarge
@@ -239,47 +222,53 @@ def _refusals(method: str, endpoint: Endpoint, has_body: bool) -> Iterable[type[
         yield errors.Busy
 
 
-_ASKED = Request("GET", "/", "/", {}, {}, b"", "8c0f2f5e-5d0b-4c3e-9f0e-3b6a4c1d7e21")
+_REQUEST = Request("GET", "/", "/", {}, {}, b"", examples.REQUEST)
 
 
-def _add_refusals(
+def _add_errors(
     schemas: Schemas, made: dict[int, Json], method: str, endpoint: Endpoint, has_body: bool
 ) -> None:
-    """Add the errors by status, as the route's own `problem` shapes them."""
+    """Add the errors by status, in the format of the route."""
     families: dict[int, dict[type[errors.RollcallError], Any]] = {}
-    for kind in _refusals(method, endpoint, has_body):
-        status, body = endpoint.error_format(examples.error(kind), _ASKED)
-        families.setdefault(status, {})[kind] = body
+    for kind in _errors_of(method, endpoint, has_body):
+        status, body = endpoint.error_format(error_examples.of(kind, endpoint.scope), _REQUEST)
+        families.setdefault(status, {})[kind] = msgspec.to_builtins(body)
     for status, bodies in families.items():
         codes = sorted(kind.__name__ for kind in bodies)
         if endpoint.error_format is error_body:
-            schema: Json = _problem_of(codes)
+            schema: Json = _error_with(codes)
         else:
-            schema = schemas.of(LabRefusal)
-        if status in made:  # the lab tells some refusals with a 200
+            schema = schemas.of(_error_type(endpoint))
+        if status in made:  # the lab sends some errors with a 200
             schemas.widen(made[status]["content"]["application/json"], schema)
             continue
         lines = sorted(f"- `{kind.__name__}`: {_first_line(kind)}" for kind in bodies)
         shown = {kind.__name__: {"value": bodies[kind]} for kind in bodies}
         made[status] = {
             "description": "\n".join(lines),
-            "headers": _headers("X-Request-Id", *_EXTRA.get(status, ())),
+            "headers": _headers("X-Request-Id", *_ERROR_HEADERS.get(status, ())),
             "content": {"application/json": {"schema": schema, "examples": dict(sorted(shown.items()))}},
         }
-    for status, (code, _) in _OF_THE_FRAMEWORK.items():
+    for status, (code, _) in _CHALICE_ERRORS.items():
         made[status] = {"$ref": f"#/components/responses/{code}"}
 
 
-_EXTRA = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}
+def _error_type(endpoint: Endpoint) -> Any:
+    """Find the type of a route's errors: an error format returns a status and a body."""
+    _, body = typing.get_args(typing.get_type_hints(endpoint.error_format)["return"])
+    return body
 
 
-def _problem_of(codes: list[str]) -> Json:
+_ERROR_HEADERS = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}
+
+
+def _error_with(codes: list[str]) -> Json:
     narrowed = {
         "type": "object",
         "properties": {"Code": {"type": "string", "enum": codes}},
         "required": ["Code"],
     }
-    return {"allOf": [{"$ref": "#/components/schemas/Problem"}, narrowed]}
+    return {"allOf": [{"$ref": "#/components/schemas/Error"}, narrowed]}
 
 
 def _first_line(kind: type) -> str:
@@ -292,22 +281,22 @@ def _headers(*names: str) -> Json:
 
 def _shared_responses() -> Json:
     not_modified = {
-        "description": "The answer is still the one that you have.",
+        "description": "Not modified: your copy is current.",
         "headers": _headers("X-Request-Id", "ETag"),
     }
     made: Json = {"NotModified": not_modified}
-    for code, message in _OF_THE_FRAMEWORK.values():
-        example = {"Code": code, "Message": message, "RequestId": _ASKED.request_id}
+    for code, message in _CHALICE_ERRORS.values():
+        example = {"Code": code, "Message": message, "RequestId": _REQUEST.request_id}
         made[code] = {
             "description": f"- `{code}`",
             "headers": _headers("X-Request-Id"),
-            "content": {"application/json": {"schema": _problem_of([code]), "example": example}},
+            "content": {"application/json": {"schema": _error_with([code]), "example": example}},
         }
     return made
 
 
 def _add_links(paths: Mapping[str, Json], components: Mapping[str, Json]) -> None:
-    """Say where the ids of what a POST made lead on to."""
+    """Link the ids that a POST returns to the operations that take them."""
     for path, item in paths.items():
         made = item.get("post", {}).get("responses", {}).get("201")
         if not made:
@@ -332,25 +321,3 @@ def _add_links(paths: Mapping[str, Json], components: Mapping[str, Json]) -> Non
 def _fields(schema: Json, components: Mapping[str, Json]) -> set[str]:
     component = components.get(schema.get("$ref", "").rpartition("/")[2], schema)
     return set(component.get("properties", {}))
-
-
-def _add_examples(paths: Mapping[str, Json], components: Mapping[str, Json]) -> None:
-    for operation in (operation for item in paths.values() for operation in item.values()):
-        bodies = [operation.get("requestBody", {})]
-        bodies += [answer for status, answer in operation["responses"].items() if status < "300"]
-        for body in bodies:
-            media = body.get("content", {}).get("application/json")
-            if media and media["schema"] != {"type": "object"}:
-                media["example"] = examples.value(media["schema"], components)
-
-
-def main() -> None:
-    """Write the document to the standard output."""
-    from app import app
-
-    text = msgspec.json.format(msgspec.json.encode(document(app)), indent=2)
-    sys.stdout.buffer.write(text + b"\n")
-
-
-if __name__ == "__main__":
-    main()

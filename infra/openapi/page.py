@@ -3,16 +3,11 @@
 Every operation is open on the page, so that the browser's own search finds all of it.
 """
 
-import base64
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
 from html import escape
 from typing import Any
-
-from chalicelib.web.request import Reply
 
 Json = Mapping[str, Any]
 
@@ -65,29 +60,8 @@ border-bottom:1px solid var(--line)}main{padding:1.5rem 1rem 4rem}td:first-child
 """
 
 
-@cache
-def _policy() -> str:
-    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-    return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
-    )
-
-
-_pages: dict[int, str] = {}
-
-
-def reply(document: Json) -> Reply:
-    """Give the page of a document; made once, because documents do not change."""
-    text = _pages.get(id(document))
-    if text is None:
-        text = _pages[id(document)] = page(document)
-    headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": _policy()}
-    return Reply(200, text, headers)
-
-
 def page(document: Json) -> str:
-    """Write the page."""
+    """Render the page of a document."""
     info = document["info"]
     title = escape(f"{info['title']} API {info['version']}")
     menu, body = [], []
@@ -147,9 +121,9 @@ def _operation(document: Json, path: str, method: str, operation: Json) -> str:
         parts.append(_table(_parameter(_resolved(document, one)) for one in parameters))
     if "requestBody" in operation:
         parts += ["<h4>Body</h4>", _content(operation["requestBody"]["content"])]
-    parts.append("<h4>Answers</h4>")
-    answers = ((status, _resolved(document, one)) for status, one in operation["responses"].items())
-    parts.append(_table((f"<code>{status}</code>", _answer(status, one)) for status, one in answers))
+    parts.append("<h4>Responses</h4>")
+    responses = ((status, _resolved(document, one)) for status, one in operation["responses"].items())
+    parts.append(_table((f"<code>{status}</code>", _response(status, one)) for status, one in responses))
     return "".join([*parts, "</section>"])
 
 
@@ -161,12 +135,12 @@ def _parameter(parameter: Json) -> tuple[str, str]:
     return name, f"{_kind(parameter['schema'])} {text}"
 
 
-def _answer(status: str, answer: Json) -> str:
-    content = answer.get("content", {})
-    text = _prose(answer["description"])
-    if status >= "400":  # the shape is always the same, and the codes are in the text
+def _response(status: str, response: Json) -> str:
+    content = response.get("content", {})
+    text = _prose(response["description"])
+    if status >= "400":  # all errors have one schema, and the description lists the codes
         return text
-    headers = [name for name in answer.get("headers", {}) if name != "X-Request-Id"]
+    headers = [name for name in response.get("headers", {}) if name != "X-Request-Id"]
     named = ", ".join(f"<code>{escape(name)}</code>" for name in headers)
     return text + (f'<p class="soft">Headers: {named}</p>' if named else "") + _content(content)
 
@@ -195,7 +169,7 @@ def _component(name: str, schema: Json) -> str:
 
 
 def _kind(schema: Json) -> str:
-    """Say in a few words what a schema allows."""
+    """Describe a schema in a few words."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f'<a href="#{name}">{name}</a>'
@@ -212,9 +186,9 @@ def _kind(schema: Json) -> str:
     if isinstance(inner, Mapping):
         return f"object of {_kind(inner)} by name"
     words = [schema.get("format") or schema.get("contentEncoding") or kind]
-    for key, said in _LIMITS.items():
+    for key, label in _LIMITS.items():
         if key in schema:
-            words.append(f"{said} <code>{escape(str(schema[key]))}</code>")
+            words.append(f"{label} <code>{escape(str(schema[key]))}</code>")
     if schema.get("default") is not None:
         words.append(f"default <code>{escape(json.dumps(schema['default'], ensure_ascii=False))}</code>")
     return f'<span class="soft">{", ".join(words)}</span>'
@@ -247,7 +221,7 @@ def _table(rows: Iterable[tuple[str, str]]) -> str:
 
 
 def _prose(text: str) -> str:
-    """Write the little Markdown that the document has: paragraphs, lists, `code` and **bold**."""
+    """Render the Markdown that the document uses: paragraphs, lists, `code` and **bold**."""
     made = []
     for block in filter(None, text.split("\n\n")):
         if block.startswith("- "):

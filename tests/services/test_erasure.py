@@ -1,0 +1,181 @@
+"""Erasure: nothing is left of a person anywhere, whatever crashes or runs at the same time."""
+
+import itertools
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from chalice.test import HTTPResponse
+
+from tests.conftest import Finish, Http
+from tests.support.builders import add_person, set_calendar, stamp, stamped
+from tests.support.crashes import Crash, crash_at
+from tests.support.faces import JPEG, enrolled, stored_faces
+from tests.support.photos import photo_of_b, photo_of_c
+from tests.support.punches import list_punches, todays_punches
+from tests.support.traces import CODE, EMAIL, NAME, Someone, sweep, traces_of
+
+Boto = Callable[[str], Any]
+BUCKET = TABLE = "rollcall-local"
+
+
+def erase(http: Http, person_id: str, **query: Any) -> HTTPResponse:
+    path = f"/v1/people/{person_id}"
+    return http.call("DELETE", path, **query)
+
+
+def test_an_erased_person_is_nowhere_and_their_attendance_has_no_name(
+    http: Http, someone: Someone, boto: Boto
+) -> None:
+    assert set(traces_of(boto, *someone.words)) == set(someone.words), "the search itself works"
+    receipt = erase(http, someone.id)
+    assert receipt.status_code == 200
+    assert receipt.json_body == {
+        "complete": True,
+        "attendance": "anonymise",
+        "removed": {
+            "faces": 2,
+            "photos": 2,
+            "liveness_images": 0,
+            "uploads": 1,
+            "exports": 1,
+            "consents": 1,
+            "leaves": 1,
+            "sessions": 2,
+            "answers": 2,
+            "punches": 4,
+            "work_days": 3,
+        },
+    }
+    assert traces_of(boto, *someone.words, *someone.session_ids) == []
+    assert erase(http, someone.id).json_body["Code"] == "PersonNotFound"
+    assert http.get(f"/v1/people/{someone.id}").status_code == 404
+    left = todays_punches(http) + list_punches(http, from_="2026-03-01", to="2026-03-09")
+    assert len(left) == 4
+    [pseudonym] = {one["person_id"] for one in left}
+    assert pseudonym != someone.id
+    for one in left:
+        named = {name: one[name] for name in ("device", "site", "reason", "by", "evidence")}
+        assert named == dict.fromkeys(named)
+    assert http.get("/v1/timesheets", from_="2026-03-01", to="2026-03-09").json_body["items"] == []
+
+
+def test_attendance_may_be_removed_too(http: Http, someone: Someone, boto: Boto) -> None:
+    receipt = erase(http, someone.id, attendance="remove").json_body
+    assert (receipt["complete"], receipt["removed"]["punches"]) == (True, 4)
+    assert traces_of(boto, *someone.words) == []
+    assert todays_punches(http) == []
+    left = boto("dynamodb").scan(TableName=TABLE)["Items"]
+    assert not [item for item in left if item["pk"]["S"].startswith(("DAY#", "PERSON#"))]
+
+
+@pytest.mark.parametrize("attendance", ["anonymise", "remove"])
+def test_a_crash_anywhere_in_an_erasure_is_finished_by_the_sweep(
+    http: Http, boto: Boto, finish: Finish, attendance: str
+) -> None:
+    other = add_person(http, "Bình")
+    enrolled(http, other, photo_of_b())
+    stamped(http, other, "2026-03-02T08:00:00+07:00")
+    seen = set()
+    for number in itertools.count():
+        person_id = add_person(http, NAME, code=f"{CODE}-{number}", email=EMAIL)
+        face_id = enrolled(http, person_id, photo_of_c())
+        stamped(http, person_id, "2026-03-02T08:00:00+07:00")
+        stamped(http, person_id, "2026-03-02T17:00:00+07:00")
+        try:
+            with crash_at(number) as calls:
+                answer = erase(http, person_id, attendance=attendance)
+        except Crash:
+            seen.add(calls[-1])
+            sweep()
+            if http.get(f"/v1/people/{person_id}").status_code == 200:
+                # It had not begun: nothing is lost, and it can be done.
+                assert http.get(f"/v1/people/{person_id}").json_body["faces"] == 1
+                erase(http, person_id, attendance=attendance)
+        else:
+            break
+        assert traces_of(boto, NAME, person_id, face_id, CODE, EMAIL) == [], calls
+    assert answer.json_body["complete"] is True
+    assert {"TransactWriteItems", "DeleteObject", "DeleteFaces", "UpdateItem", "ListFaces"} <= seen
+    kept_punches = http.get("/v1/punches", from_="2026-03-01", to="2026-03-09").json_body["items"]
+    assert len(kept_punches) == 1 + (2 * (number + 1) if attendance == "anonymise" else 0)
+    assert http.get(f"/v1/people/{other}").json_body["faces"] == 1
+
+
+def test_the_same_call_goes_on_where_an_erasure_stopped(http: Http, someone: Someone, boto: Boto) -> None:
+    with pytest.raises(Crash), crash_at("DeleteFaces"):
+        erase(http, someone.id, attendance="remove")
+    assert http.get(f"/v1/people/{someone.id}").status_code == 404
+    assert stamp(http, someone.id, "2026-03-06T08:00:00+07:00").json_body["Code"] == "PersonNotFound"
+    assert http.post(f"/v1/people/{someone.id}/faces", photo_of_c(), JPEG).status_code == 404
+    receipt = erase(http, someone.id).json_body
+    assert (receipt["complete"], receipt["attendance"]) == (True, "remove"), "as it was said first"
+    assert receipt["removed"]["faces"] == 2, "counted when it began"
+    assert traces_of(boto, *someone.words) == []
+
+
+def test_an_enrolment_under_way_is_waited_for(http: Http, boto: Boto) -> None:
+    person_id = add_person(http, NAME)
+    with pytest.raises(Crash), crash_at("SearchFaces"):  # in the collection already, and the process dies
+        http.post(f"/v1/people/{person_id}/faces", photo_of_c(), JPEG)
+    answer = erase(http, person_id)
+    assert (answer.status_code, answer.json_body["complete"]) == (202, False)
+    assert http.get(f"/v1/people/{person_id}").status_code == 404
+    assert traces_of(boto, NAME) == [], "the name is gone at once"
+    assert sweep()["erasures"] == 1
+    assert traces_of(boto, NAME, person_id) == []
+    assert stored_faces(boto) == ([], [], [])
+
+
+def test_erasing_while_punches_run_leaves_nothing_and_nobody_else_is_touched(
+    http: Http, boto: Boto, finish: Finish
+) -> None:
+    set_calendar(http)
+    people = [add_person(http, f"Người {n:02d}", code=f"N-{n:02d}") for n in range(12)]
+    gone, stop = people[5], threading.Event()
+    answers: dict[str, list[HTTPResponse]] = {person_id: [] for person_id in people}
+
+    def keep_punching(person_id: str) -> None:
+        for minute in range(400):
+            if stop.is_set():
+                return
+            at = f"2026-03-02T{8 + minute // 60:02d}:{minute % 60:02d}:00+07:00"
+            answers[person_id].append(stamp(http, person_id, at))
+
+    threads = [
+        threading.Thread(target=keep_punching, args=[one]) for one in (gone, gone, people[1], people[2])
+    ]
+    for thread in threads:
+        thread.start()
+    while len(answers[gone]) < 6:
+        stop.wait(0.01)
+    receipt = erase(http, gone)
+    counted = len(answers[people[1]])
+    while len(answers[people[1]]) < counted + 3:
+        stop.wait(0.01)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert receipt.json_body["complete"] is True
+    assert {answer.status_code for answer in answers[gone]} == {201, 404}
+    assert traces_of(boto, gone, "Người 05", "N-05") == []
+    log = http.get("/v1/punches", from_="2026-03-02", to="2026-03-02", limit=1000).json_body["items"]
+    made = [answer for answer in answers[gone] if answer.status_code == 201]
+    assert receipt.json_body["removed"]["punches"] == len(made)
+    for person_id in (people[1], people[2]):
+        assert {answer.status_code for answer in answers[person_id]} == {201}
+        assert sum(one["person_id"] == person_id for one in log) == len(answers[person_id])
+    assert len(log) == sum(len(answers[person_id]) for person_id in (people[1], people[2])) + len(made)
+    listed = http.get("/v1/people").json_body["items"]
+    assert [one["person_id"] for one in listed] == [one for one in people if one != gone]
+
+
+def test_the_audit_of_an_erasure_names_nobody(http: Http, someone: Someone) -> None:
+    erase(http, someone.id)
+    entries = http.get("/v1/audit", person_id=someone.id).json_body["items"]
+    assert entries[0]["what"] == "DELETE /v1/people/{person_id}"
+    assert (entries[0]["status"], entries[0]["by"]) == (200, http.token_id("admin"))
+    text = json.dumps(http.get("/v1/audit", limit=1000).json_body, ensure_ascii=False)
+    assert not [word for word in someone.words if word in text]

@@ -1,0 +1,43 @@
+"""Faces in tests: enrolled by HTTP, and what is stored of them anywhere."""
+
+from collections.abc import Callable
+from typing import Any
+
+from chalice.test import HTTPResponse
+
+from tests.conftest import Http
+
+JPEG = {"Content-Type": "image/jpeg"}
+
+
+def enrol(
+    http: Http, person_id: str, content: bytes, headers: dict[str, str] | None = None, **query: Any
+) -> HTTPResponse:
+    """Send a photo to be enrolled."""
+    return http.post(f"/v1/people/{person_id}/faces", content, {**JPEG, **(headers or {})}, **query)
+
+
+def enrolled(http: Http, person_id: str, content: bytes) -> str:
+    """Enrol a photo that must be accepted; returns the face id."""
+    answer = enrol(http, person_id, content)
+    assert answer.status_code == 201, answer.json_body
+    face_id: str = answer.json_body["face_id"]
+    return face_id
+
+
+def list_faces(http: Http, person_id: str) -> list[dict[str, Any]]:
+    """List the enrolled faces of a person."""
+    found: list[dict[str, Any]] = http.get(f"/v1/people/{person_id}/faces").json_body["items"]
+    return found
+
+
+def stored_faces(boto: Callable[[str], Any]) -> tuple[list[str], list[str], list[str]]:
+    """Return what is stored of faces: keys in S3, face ids in the collection, states in the table."""
+    objects = boto("s3").list_objects_v2(Bucket="rollcall-local").get("Contents", [])
+    vectors = boto("rekognition").list_faces(CollectionId="rollcall-local")["Faces"]
+    items = boto("dynamodb").scan(TableName="rollcall-local")["Items"]
+    return (
+        sorted(entry["Key"] for entry in objects),
+        sorted(face["FaceId"] for face in vectors),
+        sorted(item["state"]["S"] for item in items if item["sk"]["S"].startswith("FACE#")),
+    )
