@@ -78,7 +78,7 @@ def runtime_client(folder: Path) -> Path:
 @contextlib.contextmanager
 def service(state: Path) -> Iterator[dict[str, Any]]:
     """Run the embedded AWS in a process of its own; gives the content of its run.json."""
-    ports = ["--port", "0", "--aws-port", "0", "--stream-port", "0"]
+    ports = ["--port", "0", "--aws-port", "0", "--stream-port", "0", "--tls-port", "0"]
     command = [sys.executable, "-m", "local", "--state", str(state), *ports]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
         try:

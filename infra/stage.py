@@ -155,8 +155,7 @@ def use(name: str, state: Path) -> None:
     if name != "local":
         use_cloud(find(name))
         return
-    own = variables(name)
-    from local.app.appserver import set_environment
+    from local.app.appserver import set_environment, stage_settings
     from local.aws.keys import AccessKey
 
     try:
@@ -164,6 +163,7 @@ def use(name: str, state: Path) -> None:
     except FileNotFoundError:
         raise Failure(f"nothing runs on {state}: start `make run` first, or give --state") from None
     key = AccessKey(run["access_key_id"], run["secret_access_key"])
+    own = stage_settings()["environment_variables"]
     set_environment(run["aws_url"], run["stream_url"], run["region"], key, own)
 
 

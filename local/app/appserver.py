@@ -38,6 +38,8 @@ def stage_settings(path: Path = CONFIG, stage: str = "local") -> dict[str, Any]:
     config = msgspec.json.decode(path.read_bytes())
     own = config.get("stages", {}).get(stage, {})
     variables = {**config.get("environment_variables", {}), **own.get("environment_variables", {})}
+    # AWS's own variables are for `chalice local`, which meets the embedded AWS of another process.
+    variables = {name: value for name, value in variables.items() if not name.startswith("AWS_")}
     return {**config, **own, "environment_variables": variables}
 
 

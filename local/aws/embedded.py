@@ -221,7 +221,7 @@ class Embedded:
         try:
             self.dynamo.load(REGION, storage.items())
         except (ValueError, TypeError, AttributeError, IndexError) as error:
-            raise StateDamaged(f"a stored item is damaged ({error}): `make reset` starts anew") from error
+            raise StateDamaged(f"a stored item is damaged ({error})") from error
         for entry in storage.objects():
             self.s3.load(entry)
 

@@ -23,7 +23,7 @@ CREATE TABLE object (
 
 
 class StateDamaged(Exception):
-    """A file of the state folder cannot be read; the message says which and what to do."""
+    """A file of the state folder cannot be read; the message says which."""
 
 
 class StoredObject(NamedTuple):
@@ -60,7 +60,7 @@ class Storage:
         if version == 0:
             self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
         elif version != _VERSION:
-            raise StateDamaged(f"{self._path} was written by another version: remove it (`make reset`)")
+            raise StateDamaged(f"{self._path} was written by another version of Rollcall")
 
     def save_items(self, changes: Iterable[Change]) -> None:
         """Save changed items, all or none."""
@@ -117,4 +117,4 @@ class Storage:
         try:
             yield
         except (sqlite3.DatabaseError, msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise StateDamaged(f"{self._path} is damaged ({error}): `make reset` starts anew") from error
+            raise StateDamaged(f"{self._path} is damaged ({error})") from error

@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = Path(__file__).resolve().parent / "page" / "out"
 START_S, ANSWER_S = 60.0, 60.0
 CANCELLED = 4003  # the code by which AWS's component says so
-_PORTS = ["--port", "0", "--aws-port", "0", "--stream-port", "0"]
+_PORTS = ["--port", "0", "--aws-port", "0", "--stream-port", "0", "--tls-port", "0"]
 
 
 class Rollcall:

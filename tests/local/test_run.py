@@ -14,19 +14,9 @@ import pytest
 from botocore.config import Config
 
 from local.aws.embedded import Embedded
-from tests.support.service import FREE_PORTS, Service, ask, spawn
+from tests.support.service import FREE_PORTS, Service, ask, form, refused
 
 TABLE = BUCKET = "rollcall-local"
-
-
-def refused(state: Path, *arguments: str, **environment: str) -> str:
-    """Start a service that must not start; gives its complaint."""
-    process = spawn(state, *arguments, **environment)
-    _, errors = process.communicate(timeout=30)
-    assert process.returncode == 2
-    assert errors.startswith("error: ")
-    assert errors.count("\n") == 1
-    return errors
 
 
 @pytest.fixture(scope="module")
@@ -90,30 +80,6 @@ def test_a_restart_keeps_what_was_answered_however_the_process_ended(tmp_path: P
     assert float(found["n"]["N"]) == 3.5
     assert "in use by another run" in refused(tmp_path, *FREE_PORTS)
     third.end(signal.SIGTERM)
-
-
-def test_reset_forgets_everything_and_nothing_else(tmp_path: Path) -> None:
-    mine = tmp_path / "mine.txt"
-    mine.write_text("stays")
-    for name in ("aws.db", "aws.db-wal", "faces.db", "run.json"):
-        (tmp_path / name).write_text("x")
-    process = spawn(tmp_path, "--reset")
-    assert process.communicate(timeout=20)[1] == ""
-    assert process.returncode == 0
-    assert {path.name for path in tmp_path.iterdir()} == {"mine.txt", "lock"}
-
-
-def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        complaint = refused(tmp_path, "--port", "0", "--aws-port", port, "--stream-port", "0")
-    assert port in complaint
-
-
-@pytest.mark.parametrize("name", ["aws.db", "faces.db"])
-def test_a_damaged_state_is_one_clear_line(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_bytes(b"SQLite format 3\x00" + b"\x17" * 5000)
-    assert name in refused(tmp_path, *FREE_PORTS)
 
 
 def test_a_missing_model_file_is_one_clear_line(tmp_path: Path) -> None:
@@ -257,17 +223,8 @@ def test_signature_version_2_is_refused(service: Service) -> None:
     s3 = service.client("s3", config=Config(signature_version="s3"))
     url = s3.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "a"})
     post = s3.generate_presigned_post(BUCKET, "uploads/a")
-    for status, _, body in (ask(url), ask(post["url"], "POST", *_form(post["fields"], b"x"))):
+    for status, _, body in (ask(url), ask(post["url"], "POST", *form(post["fields"], b"x"))):
         assert (status, b"Please use AWS4-HMAC-SHA256" in body) == (400, True)
-
-
-def _form(fields: dict[str, str], file: bytes) -> tuple[bytes, dict[str, str]]:
-    parts = [
-        f'--XX\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-        for name, value in fields.items()
-    ]
-    parts.append(b'--XX\r\nContent-Disposition: form-data; name="file"; filename="f.jpg"\r\n\r\n' + file)
-    return b"".join(parts) + b"\r\n--XX--\r\n", {"Content-Type": "multipart/form-data; boundary=XX"}
 
 
 @pytest.mark.parametrize(
@@ -293,7 +250,7 @@ def test_a_browsers_upload_keeps_to_its_policy(
         Fields={"Content-Type": "image/jpeg"},
         Conditions=[{"Content-Type": "image/jpeg"}, ["content-length-range", 1, 100]],
     )
-    body, headers = _form(post["fields"] | change, b"x" * size)
+    body, headers = form(post["fields"] | change, b"x" * size)
     status, answered, answer = ask(post["url"], "POST", body, headers | {"Origin": "http://localhost:5173"})
     assert answered["access-control-allow-origin"] == "*"
     if code:

@@ -15,7 +15,7 @@ import boto3
 from tests.support import leaks
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-FREE_PORTS: Final = ["--port", "0", "--aws-port", "0", "--stream-port", "0"]
+FREE_PORTS: Final = ["--port", "0", "--aws-port", "0", "--stream-port", "0", "--tls-port", "0"]
 
 
 class Service:
@@ -26,7 +26,7 @@ class Service:
         self.run = self._ready(state / "run.json")
 
     def _ready(self, file: Path) -> dict[str, Any]:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 120
         while time.monotonic() < until and self.process.poll() is None:
             if file.exists():
                 run: dict[str, Any] = json.loads(file.read_text())
@@ -79,3 +79,24 @@ def ask(
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
     finally:
         connection.close()
+
+
+def refused(state: Path, *arguments: str, **environment: str) -> str:
+    """Start a service that must not start; gives its complaint."""
+    process = spawn(state, *arguments, **environment)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert errors.startswith("error: ")
+    assert errors.count("\n") == 1
+    return errors
+
+
+def form(fields: dict[str, str], file: bytes, name: str = "file") -> tuple[bytes, dict[str, str]]:
+    """Make a form with one file, and its headers."""
+    parts = [
+        f'--XX\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in fields.items()
+    ]
+    head = f'--XX\r\nContent-Disposition: form-data; name="{name}"; filename="f.jpg"\r\n\r\n'
+    parts.append(head.encode() + file)
+    return b"".join(parts) + b"\r\n--XX--\r\n", {"Content-Type": "multipart/form-data; boundary=XX"}
