@@ -13,6 +13,7 @@ from chalice.app import Chalice
 from chalice.config import Config
 from chalice.local import LocalChalice, LocalGateway, LocalGatewayException
 
+from local.admission import Admission
 from local.aws.keys import AccessKey
 from local.httpserver import Request, Response, Server
 
@@ -89,9 +90,19 @@ class _PerThread:
 class AppServer:
     """The app on a port, bound at once. Raises OSError if the port is taken."""
 
-    def __init__(self, host: str, port: int, *, verbose: bool = False) -> None:
+    def __init__(
+        self, host: str, port: int, *, admission: Admission | None = None, verbose: bool = False
+    ) -> None:
         self._gateway: LocalGateway | None = None
-        self._server = Server(host, port, self.handle, error_response, limit=GATEWAY_BYTES, verbose=verbose)
+        self._server = Server(
+            host,
+            port,
+            self.handle,
+            error_response,
+            limit=GATEWAY_BYTES,
+            admission=admission,
+            verbose=verbose,
+        )
 
     @property
     def url(self) -> str:
