@@ -2,20 +2,24 @@
 
 import contextlib
 import fcntl
+import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from local.aws.keys import CREDENTIALS_FILE
+from local.aws.keys import CONFIG_FILE, CREDENTIALS_FILE
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 DEFAULT: Final = Path(".local")
 RUN_FILE: Final = "run.json"
 TOKENS_FILE: Final = "tokens.json"
+CERTIFICATE_FILE: Final = "liveness-stream.pem"
 ITEMS: Final = ("aws.db", "aws.db-wal", "aws.db-shm")
 FACES: Final = ("faces.db", "faces.db-wal", "faces.db-shm", "faces.db-incomplete")
 """The last one is there while lost faces are indexed anew, so that a start after a crash goes on with it."""
+
+_OWN: Final = (*ITEMS, *FACES, TOKENS_FILE, RUN_FILE, CREDENTIALS_FILE, CONFIG_FILE, CERTIFICATE_FILE, "lock")
 
 
 class Failure(Exception):
@@ -24,10 +28,19 @@ class Failure(Exception):
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[Path]:
-    """Create and lock the state folder. Raises Failure if another run uses it."""
+    """Create and lock the state folder, for this user only. Raises Failure if another run uses it.
+
+    Whatever this process makes from now on is its user's alone.
+    """
+    os.umask(0o077)
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(parents=True, exist_ok=True)
+        if (folder / "lock").exists() or not any(folder.iterdir()):
+            folder.chmod(0o700)  # a folder with other files in it keeps its own permissions
         lock = (folder / "lock").open("a")
+        for name in _OWN:
+            with contextlib.suppress(FileNotFoundError):
+                (folder / name).chmod(0o600)  # files of a version that left this to the umask
     except OSError as error:
         raise Failure(
             f"the state folder {folder} cannot be used ({error.strerror}): name another, STATE=/some/folder"
