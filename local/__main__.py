@@ -30,6 +30,7 @@ from local.state import (
 )
 
 if TYPE_CHECKING:
+    from local.admission import Admission
     from local.aws.embedded import Embedded
 
 _PORTS = {"port": "PORT", "aws_port": "AWS_PORT", "stream_port": "STREAM_PORT", "tls_port": "TLS_PORT"}
@@ -128,7 +129,7 @@ def _tokens(folder: Path) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _embedded(folder: Path, options: argparse.Namespace) -> "Iterator[Embedded]":
+def _embedded(folder: Path, options: argparse.Namespace, admission: "Admission") -> "Iterator[Embedded]":
     """Run the embedded AWS, and connect this process's chalicelib to it. Raises Failure, OSError."""
     from local.app.appserver import set_environment, stage_settings
     from local.aws.embedded import REGION, Embedded
@@ -148,6 +149,7 @@ def _embedded(folder: Path, options: argparse.Namespace) -> "Iterator[Embedded]"
             options.stream_port,
             options.tls_port,
             key=key,
+            admission=admission,
             verbose=options.verbose and options.aws_only,
         )
     except WeightsError as error:
@@ -168,6 +170,17 @@ def _embedded(folder: Path, options: argparse.Namespace) -> "Iterator[Embedded]"
         raise Failure(f"{error}: `{reset_command(folder)}` starts anew") from error
     finally:
         embedded.stop()
+
+
+def _admission(options: argparse.Namespace) -> "Admission":
+    """Admit what is served here, and the pages of front-end developers: ROLLCALL_ORIGIN may name more."""
+    from local.admission import DEVELOPMENT_ORIGINS, Admission
+
+    own = os.environ.get("ROLLCALL_ORIGIN", "").split()
+    admission = Admission(options.host, (*DEVELOPMENT_ORIGINS, *own))
+    if options.aws_only:
+        admission.add_address(options.host, options.port)  # where `chalice local` serves the app
+    return admission
 
 
 def _restore_faces(folder: Path) -> None:
@@ -196,11 +209,12 @@ def serve(options: argparse.Namespace, stopped: threading.Event) -> None:
     with locked(options.state) as folder, contextlib.ExitStack() as stack:
         (folder / RUN_FILE).unlink(missing_ok=True)
         server: AppServer | None = None
+        admission = _admission(options)
         try:
             if not options.aws_only:
-                server = AppServer(options.host, options.port, verbose=options.verbose)
+                server = AppServer(options.host, options.port, admission=admission, verbose=options.verbose)
                 stack.callback(server.stop)
-            embedded = stack.enter_context(_embedded(folder, options))
+            embedded = stack.enter_context(_embedded(folder, options, admission))
         except OSError as error:
             raise _taken(error, options) from error
         _restore_faces(folder)
