@@ -42,8 +42,8 @@ class Environment(msgspec.Struct, frozen=True, rename=lambda name: f"ROLLCALL_{n
     log: Literal["off", "json"] = "json"
 
 
-def refuse_open_production(variables: Mapping[str, str]) -> None:
-    """Raise ValueError for a production stage whose lab routes would need no token."""
-    stage = variables.get("ROLLCALL_STAGE", "").lower()
-    if stage.startswith("prod") and variables.get("ROLLCALL_LAB") == "open":
-        raise ValueError("ROLLCALL_LAB=open lets everybody in: it is not for a production stage")
+def refuse_open_lab(variables: Mapping[str, str]) -> None:
+    """Raise ValueError for any stage but `local` whose lab routes would need no token."""
+    stage = variables.get("ROLLCALL_STAGE", "")
+    if stage != "local" and variables.get("ROLLCALL_LAB") == "open":
+        raise ValueError(f"ROLLCALL_LAB=open lets everybody in: only stage local may, and this is {stage!r}")

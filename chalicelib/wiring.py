@@ -27,14 +27,14 @@ from chalicelib.aws.signing_key import SigningKey
 from chalicelib.aws.stored_replies import StoredReplies
 from chalicelib.aws.streaming import Streaming
 from chalicelib.aws.tokens import TokenStore
-from chalicelib.config import Environment, refuse_open_production
+from chalicelib.config import Environment, refuse_open_lab
 from chalicelib.domain.settings import Settings, defaults
 from chalicelib.domain.token import Caller
 from chalicelib.services.tokens import Authenticator
 from chalicelib.web import authentication, telemetry
 from chalicelib.web.request import Request
 
-refuse_open_production(os.environ)
+refuse_open_lab(os.environ)
 
 # API Gateway gives up at 29 s. An attempt takes 10 s at most, and none is started after 18 s of a request.
 _CONFIG = Config(
