@@ -243,7 +243,7 @@ def _banner(run: Run, state: Path) -> str:
 
     if run.url:
         first = f"Rollcall is ready.\n  API       {run.url}  (what it can do: {run.url}/docs)"
-    elif state.resolve() == ROOT / DEFAULT:
+    elif state.resolve() == (ROOT / DEFAULT).resolve():
         first = "The embedded AWS is ready. The app: .venv/bin/chalice local --stage local"
     else:
         first = f"The embedded AWS is ready. (`chalice local --stage local` uses that of {DEFAULT} alone.)"

@@ -2,6 +2,8 @@
 
 import contextlib
 import fcntl
+import hashlib
+import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +28,9 @@ class Failure(Exception):
 def locked(folder: Path) -> Iterator[Path]:
     """Create and lock the state folder. Raises Failure if another run uses it."""
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if folder.absolute() == ROOT / DEFAULT and not os.path.lexists(folder):
+            folder.symlink_to(_outside())
+        folder.resolve().mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = (folder / "lock").open("a")
     except OSError as error:
         raise Failure(
@@ -41,6 +45,12 @@ def locked(folder: Path) -> Iterator[Path]:
                 "STATE=/some/folder"
             ) from None
         yield folder.resolve()
+
+
+def _outside() -> Path:
+    """Name a folder for the data of this clone. `chalice local` restarts at any write inside of the clone."""
+    base = Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser()
+    return base / "rollcall" / f"{ROOT.name}-{hashlib.sha256(bytes(ROOT)).hexdigest()[:8]}"
 
 
 def reset(folder: Path) -> bool:
@@ -59,7 +69,7 @@ def reset(folder: Path) -> bool:
 
 def reset_command(folder: Path) -> str:
     """Give the command that resets a state folder, as it can be pasted into a shell."""
-    if folder.resolve() == ROOT / DEFAULT:
+    if folder.resolve() == (ROOT / DEFAULT).resolve():
         return "make reset"
     return f"make reset STATE={_for_make(str(folder.resolve()))}"
 
