@@ -33,7 +33,7 @@ UPGRADE :=
 COMPILE = $(VENV)/tools/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 \
 	$(and $(UPGRADE),$(if $(filter all,$(UPGRADE)),--upgrade,--upgrade-package $(UPGRADE)))
 
-.PHONY: help run aws test contract fuzz browser attacks kills package e2e check lint-infra fmt openapi lock hooks reset
+.PHONY: help run aws test contract fuzz browser bench attacks kills package e2e check lint-infra fmt openapi lock hooks reset
 .PHONY: deploy destroy clean
 .DEFAULT_GOAL := help
 
@@ -46,6 +46,7 @@ help: ## list the targets
 	@echo "make fuzz      what strangers may send, made up for SECONDS=$(SECONDS)"
 	@echo "make browser  AWS's liveness component in a real browser, to the punch and to every other end"
 	@echo "            (needs node and npm; CHROMIUM=/path names the browser)"
+	@echo "make bench  measure again what the documents quote, into docs/benchmarks.md"
 	@echo "make attacks  what the liveness judge of the laptop lets through, as tables (half an hour; needs npm)"
 	@echo "make kills     kill -9 in the middle of enrolments and erasures, then look for harm (TIMES=$(TIMES))"
 	@echo "make package  the app as it goes to Lambda: OUT/deployment.zip and OUT/sam.json"
@@ -86,9 +87,12 @@ browser: $(VENV)/.browser $(WEIGHTS) $(PAGE)/out/index.html ## AWS's liveness co
 	@echo "Checking in before a camera that sees the screen; about four minutes ..."
 	@$(PY) -m pytest -v tests/browser
 
+bench: $(VENV)/.dev $(WEIGHTS) ## the figures of docs/benchmarks.md
+	@$(PY) -m benchmarks
+
 attacks: $(VENV)/.dev $(WEIGHTS) ## what the liveness judge lets through
-	@$(PY) -m benchmarks.attacks
-	@$(PY) -m benchmarks.films
+	@$(PY) -m benchmarks.liveness.attacks
+	@$(PY) -m benchmarks.liveness.films
 
 kills: $(VENV)/.dev $(WEIGHTS) ## kill -9 in the middle of enrolments and erasures
 	@echo "Killing a process that enrols and erases people, $(TIMES) times ..."

@@ -1,5 +1,6 @@
 """What is fixed for a deployment: version, environment variables, limits of request bodies."""
 
+import sys
 from collections.abc import Mapping
 from typing import Literal
 
@@ -40,6 +41,17 @@ class Environment(msgspec.Struct, frozen=True, rename=lambda name: f"ROLLCALL_{n
     lab: Literal["off", "on", "open"] = "off"
     challenge: Challenge = "FaceMovementAndLightChallenge"
     log: Literal["off", "json"] = "json"
+
+
+def require_stage(variables: Mapping[str, str]) -> None:
+    """Stop Chalice's command line at a stage that is not configured; Chalice itself takes any name."""
+    if "AWS_CHALICE_CLI_MODE" in variables and "ROLLCALL_STAGE" not in variables:
+        # Written here, because `chalice local` imports the app in a thread, where SystemExit says nothing.
+        sys.stderr.write(
+            "error: .chalice/config.json has no such stage (name one of those there, as in --stage local; "
+            "`python -m infra stage new NAME` makes one)\n"
+        )
+        raise SystemExit(2)
 
 
 def refuse_open_lab(variables: Mapping[str, str]) -> None:

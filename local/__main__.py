@@ -119,7 +119,7 @@ def _tokens(folder: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for role in Role:
         known = token_store.find(tokens.token_digest(kept.get(role, "")))
-        if known and known.role is role and known.holds(now):
+        if known and known.role is role and known.is_active(now):
             found[role.value] = kept[role]
         else:
             body = tokens.NewToken(role=role, label=f"make run, {role.value}")
@@ -257,7 +257,7 @@ def _banner(run: Run, state: Path) -> str:
 
     if run.url:
         first = f"Rollcall is ready.\n  API       {run.url}  (what it can do: {run.url}/docs)"
-    elif state.resolve() == ROOT / DEFAULT:
+    elif state.resolve() == (ROOT / DEFAULT).resolve():
         first = "The embedded AWS is ready. The app: .venv/bin/chalice local --stage local"
     else:
         first = f"The embedded AWS is ready. (`chalice local --stage local` uses that of {DEFAULT} alone.)"

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import shlex
 from collections.abc import Iterator
@@ -34,9 +35,12 @@ def locked(folder: Path) -> Iterator[Path]:
     """
     os.umask(0o077)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if (folder / "lock").exists() or not any(folder.iterdir()):
-            folder.chmod(0o700)  # a folder with other files in it keeps its own permissions
+        if folder.absolute() == ROOT / DEFAULT and not os.path.lexists(folder):
+            folder.symlink_to(_outside())
+        target = folder.resolve()
+        target.mkdir(parents=True, exist_ok=True)
+        if (target / "lock").exists() or not any(target.iterdir()):
+            target.chmod(0o700)  # a folder with other files in it keeps its own permissions
         lock = (folder / "lock").open("a")
         for name in _OWN:
             with contextlib.suppress(FileNotFoundError):
@@ -56,6 +60,12 @@ def locked(folder: Path) -> Iterator[Path]:
         yield folder.resolve()
 
 
+def _outside() -> Path:
+    """Name a folder for the data of this clone. `chalice local` restarts at any write inside of the clone."""
+    base = Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser()
+    return base / "rollcall" / f"{ROOT.name}-{hashlib.sha256(bytes(ROOT)).hexdigest()[:8]}"
+
+
 def reset(folder: Path) -> bool:
     """Delete the data in a state folder, and nothing else that lies there; says whether it is one.
 
@@ -72,7 +82,7 @@ def reset(folder: Path) -> bool:
 
 def reset_command(folder: Path) -> str:
     """Give the command that resets a state folder, as it can be pasted into a shell."""
-    if folder.resolve() == ROOT / DEFAULT:
+    if folder.resolve() == (ROOT / DEFAULT).resolve():
         return "make reset"
     return f"make reset STATE={_for_make(str(folder.resolve()))}"
 

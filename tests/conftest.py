@@ -9,10 +9,12 @@ import uuid
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import pytest
+from chalice.app import Chalice
 from chalice.test import Client, HTTPResponse
 from hypothesis import HealthCheck, settings
 
@@ -90,7 +92,7 @@ def directory(aws: Embedded) -> Directory:
 
 @pytest.fixture
 def attendance_store(aws: Embedded) -> AttendanceStore:
-    """The ledger on an empty table."""
+    """The attendance store on an empty table."""
     return wiring.attendance_store()
 
 
@@ -160,6 +162,14 @@ class Http:
         return self.call("DELETE", path, body)
 
 
+def chalice_client(app: Chalice) -> Client:
+    """Make Chalice's test client, from a folder without configuration.
+
+    It would set the variables of stage local, which name the embedded AWS of `make aws`.
+    """
+    return Client(app, project_dir=str(Path(__file__).parent))
+
+
 @pytest.fixture
 def http(aws: Embedded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Http]:
     """The app, over the embedded AWS."""
@@ -168,7 +178,7 @@ def http(aws: Embedded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Http]:
     wiring.authenticator().clear_cache()
     monkeypatch.setattr("chalicelib.web.endpoint.DEADLINE_S", 600.0)  # not the speed of the machine
     environ = os.environ
-    with Client(app, stage_name="local") as client:
+    with chalice_client(app) as client:
         yield Http(client)
     # Chalice's client puts a copy in its place for each call; calls in several threads can leave one there.
     os.environ = environ  # noqa: B003

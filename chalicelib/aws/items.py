@@ -198,11 +198,11 @@ def day_key(person_id: str, work_day: date, shards: int) -> tuple[str, str]:
 
 def day(day: DayRecord, shards: int) -> Item:
     """Convert a work day. All events are one attribute, because a report reads a month of all people."""
-    marks = msgspec.json.encode(day.marks).decode()
-    return key(*day_key(day.person_id, day.work_day, shards)) | {"version": day.version, "marks": marks}
+    events = msgspec.json.encode(day.events).decode()
+    return key(*day_key(day.person_id, day.work_day, shards)) | {"version": day.version, "marks": events}
 
 
-_marks = msgspec.json.Decoder(tuple[TimeEvent, ...])
+_events = msgspec.json.Decoder(tuple[TimeEvent, ...])
 
 
 def read_day(item: Item) -> DayRecord:
@@ -210,7 +210,7 @@ def read_day(item: Item) -> DayRecord:
     return DayRecord(
         person_id=item["sk"].removeprefix("PERSON#"),
         work_day=date.fromisoformat(item["pk"].split("#")[1]),
-        marks=_marks.decode(item["marks"]),
+        events=_events.decode(item["marks"]),
         version=item["version"],
     )
 

@@ -1,7 +1,8 @@
-"""What the header of a picture says of it, read without decoding anything. Pure.
+"""Reading the header of a JPEG or PNG without decoding it.
 
-A few bytes can claim billions of pixels, and whoever decodes them pays; so the claim is read first. What
-stands behind a picture's end is nobody's business here: telephones put films and depth maps there.
+A file of a few bytes can declare billions of pixels and exhaust the memory of whatever decodes it, so the
+declared size is checked first. Data after the end of the picture is ignored: phones append videos and
+depth maps there.
 """
 
 import struct
@@ -24,26 +25,26 @@ _END = b"\xff\xd9"
 
 
 SEGMENTS = 2000
-"""Most segments before a JPEG's frame header. Metadata of 15 MB fills 240 of them; a file made of empty
-ones would keep us busy for seconds."""
+"""The most segments before a JPEG's frame header. Metadata of 15 MB fills 240 of them, while reading a file
+made of empty ones to its end would take seconds."""
 
 
 FILL = 64
-"""How far we look through the fill bytes in front of a marker; nobody writes more than one or two."""
+"""The most fill bytes read in front of a marker; encoders write one or two."""
 
 
 class Header(Struct, frozen=True):
-    """A picture's media type, and its size in pixels."""
+    """A picture's media type and its size in pixels."""
 
     content_type: str
     width: int
     height: int
 
 
-def header(content: bytes) -> Header | None:
-    """Read the header of a JPEG or PNG; None for anything else, and for one that is cut off.
+def read_header(content: bytes) -> Header | None:
+    """Read the header of a JPEG or PNG; None for any other file and for a truncated one.
 
-    The size is as the file says it, before its EXIF turns it.
+    The size is the declared one, before any rotation that the EXIF metadata asks for.
     """
     if content.startswith(_JPEG):
         return _jpeg(content)
@@ -59,7 +60,7 @@ def _png(content: bytes) -> Header | None:
 
 
 def _jpeg(content: bytes) -> Header | None:
-    """Go from segment to segment to the frame header; thumbnails lie inside segments and do not count."""
+    """Walk the segments to the frame header; thumbnails lie inside segments and are skipped with them."""
     at = 2
     for _ in range(SEGMENTS):
         at = _marker(content, at)
@@ -71,7 +72,7 @@ def _jpeg(content: bytes) -> Header | None:
             return Header("image/jpeg", width, height) if _ends(content, at) else None
         if marker in (0xD9, 0xDA):  # an end or a scan before any frame
             return None
-        if marker <= 0x01 or 0xD0 <= marker <= 0xD8:  # these stand alone
+        if marker <= 0x01 or 0xD0 <= marker <= 0xD8:  # these have no length
             at += 1
             continue
         (length,) = struct.unpack_from(">H", content, at + 1)
@@ -82,7 +83,7 @@ def _jpeg(content: bytes) -> Header | None:
 
 
 def _marker(content: bytes, at: int) -> int:
-    """Find the next marker: where its code is, behind its fill bytes; -1 when there is none."""
+    """Return the position of the next marker's code, after its fill bytes; -1 if there is none."""
     start = content.find(b"\xff", at)
     filled = content[start : start + FILL] if start != -1 else b""
     code = filled.lstrip(b"\xff")
@@ -90,9 +91,9 @@ def _marker(content: bytes, at: int) -> int:
 
 
 def _ends(content: bytes, frame: int) -> bool:
-    """Say whether there is a scan and an end behind a frame header.
+    """Say whether a scan and an end marker follow a frame header.
 
-    In what is compressed FF is followed by 00 or a restart marker, so the first FF D9 is the end.
+    In compressed data, FF is always followed by 00 or by a restart marker, so the first FF D9 is the end.
     """
     scan = content.find(_SCAN, frame)
     return scan != -1 and content.find(_END, scan) != -1

@@ -1,4 +1,4 @@
-"""Who a face belongs to: over the threshold, and clear of the second-best person."""
+"""The decision whose face was matched: above the threshold, and by a margin over the second-best person."""
 
 from chalicelib.domain.errors import AmbiguousMatch, NotRecognised
 from chalicelib.domain.face import Match
@@ -8,14 +8,15 @@ from chalicelib.domain.settings import Settings
 
 
 def recognise(matches: list[Match], person: Person | None, settings: Settings) -> tuple[Person, Evidence]:
-    """Decide who a face is: over the threshold, and clear of the second-best person.
+    """Decide whose face was matched, and return the person with the evidence.
 
-    `matches` are best first, and `person` is whose the first one is. Raises NotRecognised
-    or AmbiguousMatch: never "the closest wins".
+    `matches` are sorted best first, and `person` is the person of the first one. The best match must reach
+    the similarity threshold and exceed the second-best person by the margin. Raises NotRecognised or
+    AmbiguousMatch.
     """
     if not matches or person is None or person.status is not Status.ACTIVE:
         raise NotRecognised
-    # Only an enrolled face counts: not one that is just being enrolled or removed.
+    # Only active faces count: not one whose enrolment or removal is in progress.
     best = next((m for m in matches if m.face_id in person.face_ids), None)
     if best is None or best.similarity < settings.similarity_threshold:
         raise NotRecognised

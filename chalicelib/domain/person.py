@@ -1,4 +1,4 @@
-"""People and their consent: as requested, as stored and as shown."""
+"""People and their consent, as requested, as stored and as shown."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -87,7 +87,7 @@ class PersonChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Person(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A person as stored. Names live here and nowhere else; Rekognition and S3 know only the id."""
+    """A person as stored. The name is stored nowhere else: Rekognition and S3 receive only the id."""
 
     person_id: str
     name: str
@@ -106,11 +106,11 @@ class Person(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def faces(self) -> int:
-        """How many photos they can be recognised by."""
+        """The number of active faces."""
         return len(self.face_ids)
 
     def member(self) -> Member:
-        """The person as the work-day rules see them."""
+        """Return the person in the form that the work-day rules use."""
         return Member(
             person_id=self.person_id,
             name=self.name,
@@ -142,5 +142,5 @@ class PersonView(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, person: Person) -> "PersonView":
-        """Show a stored person."""
+        """Make the view of a stored person."""
         return msgspec.convert(person, cls, from_attributes=True)

@@ -7,12 +7,12 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from chalicelib.aws.directory import Directory
-from chalicelib.domain.dates import EARLIEST, FUTURE
+from chalicelib.domain.dates import EARLIEST_INSTANT, MAX_CLOCK_SKEW
 from chalicelib.domain.errors import InvalidRequest, UnknownShift, WriteConflict
 from chalicelib.domain.ids import new_id
 from chalicelib.domain.person import Consent, NewConsent, NewPerson, Person, PersonChange, PersonView, Status
 from chalicelib.domain.settings import Settings
-from chalicelib.domain.text import TEXTS, _composed, clean, fold
+from chalicelib.domain.text import CLEANED_FIELDS, clean, compose, fold
 from chalicelib.domain.types import Page
 from chalicelib.services.retries import retry
 
@@ -20,7 +20,7 @@ from chalicelib.services.retries import retry
 def new_consent(body: NewConsent, *, by: str | None, now: datetime) -> Consent:
     """Build a consent from a request, recorded `by` a token; raises InvalidRequest."""
     given_at = body.given_at or now
-    if not EARLIEST <= given_at <= now + FUTURE:
+    if not EARLIEST_INSTANT <= given_at <= now + MAX_CLOCK_SKEW:
         raise InvalidRequest("`given_at` is in the future or before 2000.")
     return Consent(
         text_version=clean(body.text_version, what="text version", limit=40),
@@ -58,7 +58,7 @@ def new_person(
 
 
 def _cleaned(field: str, text: str | None) -> str | None:
-    what, limit = TEXTS[field]
+    what, limit = CLEANED_FIELDS[field]
     return clean(text, what=what, limit=limit) if text is not None else None
 
 
@@ -79,7 +79,7 @@ def change(directory: Directory, person_id: str, body: PersonChange, *, now: dat
     fields = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET}
     if body.shift and body.shift not in directory.settings().calendar.shifts:
         raise UnknownShift(body.shift)
-    fields |= {field: _cleaned(field, fields[field]) for field in TEXTS if field in fields}
+    fields |= {field: _cleaned(field, fields[field]) for field in CLEANED_FIELDS if field in fields}
 
     def attempt() -> PersonView:
         person = directory.person(person_id)
@@ -119,7 +119,7 @@ def search(
 
     Accents and case are ignored. People of the same name are sorted by id, so pages never overlap.
     """
-    same = _composed(group) if group is not None else None
+    same = compose(group) if group is not None else None
 
     def wanted(person: Person) -> bool:
         return (same is None or person.group == same) and (status is None or person.status is status)

@@ -17,7 +17,7 @@ from chalicelib.aws.attendance_store import AttendanceStore
 from chalicelib.aws.directory import Directory
 from chalicelib.domain import reports
 from chalicelib.domain.dates import check_date, date_range, month_dates
-from chalicelib.domain.leave import LeaveRecord
+from chalicelib.domain.leave import Leave, LeaveRecord, leaves_by_person
 from chalicelib.domain.person import Person
 from chalicelib.domain.punch import DayRecord
 from chalicelib.domain.reports import MonthlySheetRow, Report, RosterCounts, RosterRow, Timesheet
@@ -25,7 +25,7 @@ from chalicelib.domain.schedule import PATTERN_END, Schedule
 from chalicelib.domain.spreadsheets import Row
 from chalicelib.domain.text import fold
 from chalicelib.domain.types import Page
-from chalicelib.domain.workday import Leave, Member, State, TimeEvent, employed, leaves_by_person
+from chalicelib.domain.workday import Member, State, TimeEvent, employed
 
 PAGE_DAYS = 2000
 """Most person-days on a page of timesheets: about 3 MB of the 6 MB that a Lambda response may have."""
@@ -48,7 +48,7 @@ RosterLimit = Annotated[int, Meta(ge=1, le=5000)]
 """Most rows of a page of the roster; 5,000 fit into the 6 MB of a Lambda response."""
 
 
-Marks = dict[str, dict[date, tuple[TimeEvent, ...]]]
+EventsByPersonAndDate = dict[str, dict[date, tuple[TimeEvent, ...]]]
 
 
 class RosterPage(Struct, frozen=True):
@@ -114,7 +114,7 @@ def roster(
         schedule,
         [person.member() for person in _among(people, chosen.group)],
         on,
-        {day.person_id: day.marks for day in days},
+        {day.person_id: day.events for day in days},
         leaves=_by_person(leaves),
         now=now,
     )
@@ -145,9 +145,9 @@ def of_person(
         partial(attendance_store.days, person_id, days),
         partial(directory.leaves, since, until, person_id),
     )
-    marks = {record.work_day: record.marks for record in records}
+    events = {record.work_day: record.events for record in records}
     own = [leave.leave() for leave in leaves]
-    made = reports.timesheet(Schedule.of(history), person.member(), since, until, marks, leaves=own, now=now)
+    made = reports.timesheet(Schedule.of(history), person.member(), since, until, events, leaves=own, now=now)
     name = f"timesheet-{person_id}-{since}-{until}"
     return Report(name, lambda: made, lambda: reports.timesheet_table([made]), len(days))
 
@@ -200,7 +200,7 @@ def of_month(
         return MonthlySheet(text, days, rows[:limit], _next(rows, limit))
 
     def table() -> Iterable[Row]:
-        return reports.sheet_table(days[0], days[-1], data.sheet(data.people, len(data.people)))
+        return reports.monthly_sheet_table(days[0], days[-1], data.sheet(data.people, len(data.people)))
 
     return Report(f"monthly-{text}", page, table, data.person_days)
 
@@ -230,34 +230,36 @@ class _ReportData:
 
     def timesheets(self, people: Sequence[Person], size: int) -> Iterator[Timesheet]:
         """Yield timesheets, reading `size` people's days at once."""
-        for members, marks in self._read(people, size):
+        for members, events in self._read(people, size):
             for member in members:
                 yield reports.timesheet(
                     self._schedule,
                     member,
                     self._since,
                     self._until,
-                    marks.get(member.person_id, {}),
+                    events.get(member.person_id, {}),
                     leaves=self._leaves.get(member.person_id, ()),
                     now=self._now,
                 )
 
     def sheet(self, people: Sequence[Person], size: int) -> Iterator[MonthlySheetRow]:
         """Yield rows of the monthly sheet, reading `size` people's days at once."""
-        for members, marks in self._read(people, size):
-            yield from reports.sheet(
-                self._schedule, members, self._since, self._until, marks, leaves=self._leaves, now=self._now
+        for members, events in self._read(people, size):
+            yield from reports.monthly_sheet(
+                self._schedule, members, self._since, self._until, events, leaves=self._leaves, now=self._now
             )
 
-    def _read(self, people: Sequence[Person], size: int) -> Iterator[tuple[list[Member], Marks]]:
+    def _read(
+        self, people: Sequence[Person], size: int
+    ) -> Iterator[tuple[list[Member], EventsByPersonAndDate]]:
         """Read work days; people who are not employed on any of them are included only if they punched."""
         for start in range(0, len(people), max(size, 1)):
             some = people[start : start + size]
-            marks: Marks = {}
+            events: EventsByPersonAndDate = {}
             for record in self._records(some):
-                marks.setdefault(record.person_id, {})[record.work_day] = record.marks
+                events.setdefault(record.person_id, {})[record.work_day] = record.events
             members = [person.member() for person in some]
-            yield [one for one in members if one.person_id in marks or self._employed(one)], marks
+            yield [one for one in members if one.person_id in events or self._employed(one)], events
 
     def _records(self, people: Sequence[Person]) -> list[DayRecord]:
         if len(people) > self._few:

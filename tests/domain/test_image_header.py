@@ -62,7 +62,7 @@ def with_thumbnail() -> bytes:
 def test_a_photo_is_what_its_header_says(content: bytes, content_type: str) -> None:
     taken = photo(content)
     assert (taken.content, taken.content_type) == (content, content_type)
-    assert image_header.header(content) == image_header.Header(content_type, 120, 80)
+    assert image_header.read_header(content) == image_header.Header(content_type, 120, 80)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_photo_fits_into_what_lambda_takes() -> None:
 @example(b"\xff\xd8\xff\xc0")
 def test_any_bytes_are_a_photo_or_none(content: bytes) -> None:
     for start in (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"):
-        found = image_header.header(start + content)
+        found = image_header.read_header(start + content)
         assert found is None or found.content_type in ("image/jpeg", "image/png")
 
 

@@ -44,7 +44,7 @@ def photo(data: bytes) -> None:
     with suppress(RollcallError):
         taken = photos.photo(data)
         assert taken.content == data
-        found = image_header.header(data)
+        found = image_header.read_header(data)
         assert found
         assert min(found.width, found.height) >= photos.LEAST_SIDE
 

@@ -22,6 +22,7 @@ class Service:
     """A run of the service."""
 
     def __init__(self, state: Path) -> None:
+        self.state = state
         self.process = spawn(state, *FREE_PORTS)
         self.run = self._ready(state / "run.json")
 
