@@ -51,7 +51,7 @@ class Service:
         """Send a signal; gives the exit code, the seconds it took and what was written to stderr."""
         began = time.monotonic()
         self.process.send_signal(number)
-        output, errors = self.process.communicate(timeout=10)
+        output, errors = self.process.communicate(timeout=120)
         # `make run` shows its tokens once, at the start, to who runs it.
         leaks.check(output.partition("Ctrl-C stops it.")[2] + errors)
         return self.process.returncode, time.monotonic() - began, errors
@@ -72,7 +72,7 @@ def ask(
     url: str, method: str = "GET", body: Any = None, headers: dict[str, str] | None = None
 ) -> tuple[int, dict[str, str], bytes]:
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=120)
     try:
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         connection.request(method, target, body, headers or {})
