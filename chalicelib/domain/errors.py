@@ -401,10 +401,10 @@ class ExportTooLarge(TooLarge):
 
 
 class Busy(Unavailable):
-    """AWS throttled us, timed out or failed; the same request may be made again."""
+    """AWS throttled us, timed out, failed or is not there; the same request may be made again."""
 
-    def __init__(self) -> None:
-        super().__init__("The service is busy; try again in a moment.")
+    def __init__(self, message: str = "The service is busy; try again in a moment.") -> None:
+        super().__init__(message)
 
 
 class RequestInProgress(Conflict):

@@ -28,7 +28,7 @@ from chalice.app import Request as ChaliceRequest
 
 from chalicelib.aws import metrics
 from chalicelib.aws.audit_log import AuditLog
-from chalicelib.aws.client_events import is_busy
+from chalicelib.aws.client_events import busy
 from chalicelib.aws.rate_limits import RateLimits
 from chalicelib.aws.signing_key import SigningKey
 from chalicelib.aws.stored_replies import StoredReplies
@@ -181,11 +181,12 @@ class Endpoints:
                 except errors.RollcallError as error:
                     return self._refuse(error, request, error_format)
                 except Exception as error:
-                    if not is_busy(error):
+                    is_busy = busy(error)
+                    if is_busy is None:
                         raise
                     metrics.record_metric("Busy")
-                    self._app.log.warning("AWS is busy: %s", type(error).__name__)
-                    return _error_response(error_format, errors.Busy(), request)
+                    self._app.log.error("%s: %s", type(error).__name__, is_busy)  # noqa: TRY400 - one line
+                    return _error_response(error_format, is_busy, request)
                 return _response(reply, request)
 
             handle.endpoint = Endpoint(  # type: ignore[attr-defined]
