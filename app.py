@@ -206,6 +206,7 @@ def lab_result(
     scope="manager",
     authenticate=authenticate_lab,
     error_format=routes.error_body,
+    responses={200: shapes.LabRegistered | shapes.LabRefusal},
     raises=(
         errors.LabOff,
         errors.ConsentMissing,
@@ -220,9 +221,7 @@ def lab_result(
         errors.EnrolmentInProgress,
     ),
 )
-def lab_index_face(
-    caller: Caller | None, body: routes.Registration
-) -> shapes.LabRegistered | shapes.LabRefusal:
+def lab_index_face(caller: Caller | None, body: routes.Registration) -> Reply:
     """Enrol a photo under a name."""
     return routes.register(directory(), rate_limits(), collection(), bucket(), body, caller=caller, now=now())
 
@@ -263,9 +262,10 @@ def lab_delete_face(body: routes.Deletion) -> shapes.LabDeleted:
     scope="kiosk",
     authenticate=authenticate_lab,
     error_format=routes.error_body,
+    responses={200: shapes.LabCheckIn | shapes.LabNotCheckedIn},
     raises=(errors.LabOff, errors.LockedOut, errors.InvalidPhoto, errors.PhotoTooLarge, errors.PhotoPunchOff),
 )
-def lab_check_in(caller: Caller | None, body: routes.Upload) -> shapes.LabCheckIn | shapes.LabNotCheckedIn:
+def lab_check_in(caller: Caller | None, body: routes.Upload) -> Reply:
     """Check in with a photo without liveness, where the settings allow it."""
     return routes.check_in(attendance_store(), rate_limits(), collection(), body, caller=caller, now=now())
 
@@ -315,16 +315,16 @@ def change_person(person_id: PersonId, body: PersonChange) -> PersonView:
     responses={200: erasure.ErasureReceipt, 202: erasure.ErasureReceipt},
     raises=(errors.PersonNotFound,),
 )
-def erase_person(person_id: PersonId, attendance: AttendanceHandling = "anonymise") -> Reply:
+def erase_person(person_id: PersonId, attendance: AttendanceHandling = "pseudonymise") -> Reply:
     """Erase a person with all their data, and return a receipt.
 
-    Their attendance is anonymised, or removed. The status is 202 while a request that was already running may
-    still have to be undone: the erasure is then completed within two minutes, or by repeating the call.
+    Their attendance is pseudonymised, or removed. The status is 202 while a request that was already running
+    may still have to be undone: the erasure is then completed within two minutes, or by repeating the call.
     """
     receipt = erasure.erase(
         directory(), personal_data(), collection(), bucket(), person_id, attendance, now=now()
     )
-    return Reply(200 if receipt.complete else 202, receipt)
+    return Reply(200 if receipt.complete else 202, receipt, about=())
 
 
 @app.route("/v1/people/{person_id}/data", methods=["GET"])
@@ -414,11 +414,14 @@ def begin_upload() -> uploads.Upload:
 
 
 @app.route("/v1/identify", methods=["POST"], content_types=ANY_TYPE)
-@endpoint(consumes=PHOTO_TYPES, scope="manager", raises=PHOTO_ERRORS)
-def identify(body: PhotoBody) -> recognition.Identification:
+@endpoint(
+    consumes=PHOTO_TYPES, scope="manager", responses={200: recognition.Identification}, raises=PHOTO_ERRORS
+)
+def identify(body: PhotoBody) -> Reply:
     """Identify the person in a photo (1:N). No attendance is recorded."""
     with uploads.requested_photo(directory(), bucket(), body.photo, body.upload_id) as photo:
-        return recognition.identify(directory(), collection(), photo)
+        found = recognition.identify(directory(), collection(), photo)
+    return Reply(200, found, about=found.about)
 
 
 @app.route("/v1/people/{person_id}/verify", methods=["POST"], content_types=ANY_TYPE)
@@ -482,8 +485,9 @@ def show_session(caller: Caller, session_id: SessionId) -> liveness_sessions.Liv
 )
 def punch(caller: Caller, body: punching.NewPunch) -> Reply:
     """Create a punch from a finished liveness session; 200 for a duplicate of the last punch."""
-    receipt = punching.punch(attendance_store(), rate_limits(), collection(), body, caller=caller, now=now())
-    return Reply(200 if receipt.duplicate else 201, receipt)
+    gateways = attendance_store(), rate_limits(), collection()
+    receipt, person_id = punching.punch(*gateways, body, caller=caller, now=now())
+    return Reply(200 if receipt.duplicate else 201, receipt, about=(person_id,))
 
 
 @app.route("/v1/punches/manual", methods=["POST"])

@@ -8,12 +8,12 @@ from msgspec import Struct
 class StoredReply(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A request under way (no status yet), or its reply.
 
-    `body` is compressed; `about` is the person whom the reply concerns.
+    `body` is compressed; `about` are the people whom the reply is about, by id.
     """
 
     fingerprint: str
     started_at: datetime
-    about: str | None = None
+    about: tuple[str, ...] = ()
     status: int | None = None
     body: bytes = b""
 

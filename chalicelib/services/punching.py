@@ -108,8 +108,8 @@ def punch(
     *,
     caller: Caller,
     now: datetime,
-) -> PunchReceipt:
-    """Record a punch for a finished liveness session.
+) -> tuple[PunchReceipt, str]:
+    """Record a punch for a finished liveness session; returns the receipt and the id of its person.
 
     Raises SessionNotFound, SessionPending, SessionExpired, SessionUsed, NoReferenceImage, LockedOut,
     NotLive, NotRecognised or AmbiguousMatch; the last three use up the session.
@@ -127,7 +127,7 @@ def punch(
         raise SessionUsed
     if result.event is None or result.person is None or result.direction is None:
         raise _REFUSALS[result.outcome.code]()
-    return PunchReceipt(
+    receipt = PunchReceipt(
         punch_id=result.event.id,
         person_id=result.person.person_id if caller.may("manager") else None,
         name=result.person.name if caller.may("manager") else result.greeting,
@@ -136,6 +136,7 @@ def punch(
         work_day=result.event.work_day,
         duplicate=result.outcome.duplicate,
     )
+    return receipt, result.person.person_id
 
 
 _REFUSALS = {kind.__name__: kind for kind in (NotLive, NotRecognised, AmbiguousMatch)}

@@ -24,6 +24,11 @@ class Identification(Struct, frozen=True):
     person_id: str | None
     candidates: list[Candidate]
 
+    @property
+    def about(self) -> tuple[str, ...]:
+        """The people whom it names, by id."""
+        return tuple(candidate.person_id for candidate in self.candidates)
+
 
 class Verification(Struct, frozen=True):
     """Whether a photo shows a given person. `similarity` is in percent, null if it is below 70."""

@@ -197,7 +197,7 @@ _RECEIPT = PunchReceipt(
 )
 _ERASURE = ErasureReceipt(
     complete=True,
-    attendance="anonymise",
+    attendance="pseudonymise",
     removed=ErasedCounts(faces=1, photos=1, consents=1, leaves=1, sessions=1, punches=2, work_days=1),
 )
 _TOKEN = TokenView(
@@ -420,7 +420,7 @@ def body(kind: Any, status: int | None = None) -> Any:
 
 PARAMETERS: dict[str, Any] = {
     "allow_different": False,
-    "attendance": "anonymise",
+    "attendance": "pseudonymise",
     "bom": True,
     "compareFaceId": FACE,
     "cursor": "5mJ0c8Yq3s1Kx7Qm2wVtHzE5ODQ0",
