@@ -336,7 +336,8 @@ def erase_person(person_id: PersonId, attendance: AttendanceHandling = "pseudony
 )
 def show_data(person_id: PersonId) -> subject_access.PersonData | Reply:
     """Return all data held about a person, with links to the photos; 303 to a file if it is large."""
-    data = subject_access.person_data(directory(), personal_data(), bucket(), person_id, now=now())
+    gateways = directory(), personal_data(), audit_log(), signing_key(), bucket()
+    data = subject_access.person_data(*gateways, person_id, now=now())
     return exports.reply_json(bucket(), data, f"person-{person_id}.json", now=now())
 
 
@@ -425,7 +426,11 @@ def identify(body: PhotoBody) -> Reply:
 
 
 @app.route("/v1/people/{person_id}/verify", methods=["POST"], content_types=ANY_TYPE)
-@endpoint(consumes=PHOTO_TYPES, scope="manager", raises=(errors.PersonNotFound, *PHOTO_ERRORS))
+@endpoint(
+    consumes=PHOTO_TYPES,
+    scope="manager",
+    raises=(errors.PersonNotFound, errors.ConsentMissing, *PHOTO_ERRORS),
+)
 def verify(person_id: PersonId, body: PhotoBody) -> recognition.Verification:
     """Verify that a photo shows a given person (1:1). No attendance is recorded."""
     with uploads.requested_photo(

@@ -36,5 +36,9 @@ def month_dates(text: str) -> list[date]:
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
+ROLLCALL_BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+"""No audit entry and no consent to this service is older."""
+
+
 FUTURE = timedelta(minutes=5)
 """How far ahead of our clock what somebody writes down may be: theirs may be fast."""

@@ -73,6 +73,8 @@ def resume(
 ) -> ErasureReceipt:
     """Resume an erasure; each step may be repeated."""
     person_id = erasure.person_id
+    # Only now that it began: a restored table must not lose somebody whose erasure never did.
+    bucket.record_erasure(person_id, erasure.attendance)
     if erasure.found is None:
         erasure = _count(directory, personal_data, bucket, erasure)
     enrolling = False

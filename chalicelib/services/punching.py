@@ -4,6 +4,7 @@ A punch makes four AWS calls: the result of the session, the search, the snapsho
 on, and one transaction that records everything or nothing.
 """
 
+from collections.abc import Callable
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -28,7 +29,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.face import Match
 from chalicelib.domain.ids import new_punch_id
-from chalicelib.domain.matching import recognise
+from chalicelib.domain.matching import owned, recognise
 from chalicelib.domain.person import Person
 from chalicelib.domain.photo import Photo
 from chalicelib.domain.punch import Evidence, Punch
@@ -175,18 +176,14 @@ def use_session(
     size = len(liveness.image.content) if liveness.image else None
     request = _PunchRequest("face", asked, now, size, caller, liveness)
 
-    def attempt() -> SessionResult:
-        with attendance_store.person_lock(_best_match(matches)):
-            snapshot = attendance_store.snapshot(
-                now, session_id=session_id, person_id=_best_match(matches), kiosk=request.who
-            )
-            if snapshot.session is None or snapshot.session.by != request.who:
-                raise SessionNotFound
-            if snapshot.session.outcome:
-                return _stored_result(attendance_store, snapshot.session.outcome, now)
-            return _decide(attendance_store, rate_limits, request, matches, snapshot, snapshot.session)
+    def decide(snapshot: Snapshot) -> SessionResult:
+        if snapshot.session is None or snapshot.session.by != request.who:
+            raise SessionNotFound
+        if snapshot.session.outcome:
+            return _stored_result(attendance_store, snapshot.session.outcome, now)
+        return _decide(attendance_store, rate_limits, request, matches, snapshot, snapshot.session)
 
-    return retry(attempt)
+    return retry(lambda: _with_snapshot(attendance_store, request, matches, session_id, decide))
 
 
 def punch_by_photo(
@@ -207,18 +204,16 @@ def punch_by_photo(
     matches = collection.search(photo)
     request = _PunchRequest("photo", "auto", now, len(photo.content), caller)
 
-    def attempt() -> SessionResult:
-        with attendance_store.person_lock(_best_match(matches)):
-            snapshot = attendance_store.snapshot(now, person_id=_best_match(matches), kiosk=request.who)
-            require_unlocked(snapshot.locked_until, now=now)
-            try:
-                person, evidence = recognise(matches, snapshot.person, snapshot.settings)
-            except (NotRecognised, AmbiguousMatch):
-                _count_failure(rate_limits, request, matches, snapshot.settings)
-                raise
-            return _record(attendance_store, request, snapshot, person, evidence, None)
+    def decide(snapshot: Snapshot) -> SessionResult:
+        require_unlocked(snapshot.locked_until, now=now)
+        try:
+            person, evidence = recognise(matches, snapshot.people, snapshot.settings)
+        except (NotRecognised, AmbiguousMatch):
+            _count_failure(rate_limits, request, matches, snapshot)
+            raise
+        return _record(attendance_store, request, snapshot, person, evidence, None)
 
-    return retry(attempt)
+    return retry(lambda: _with_snapshot(attendance_store, request, matches, None, decide))
 
 
 def first_event_today(
@@ -232,8 +227,29 @@ def first_event_today(
     return next(iter(snapshot.day(snapshot.person, today).counted()), None)
 
 
-def _best_match(matches: list[Match]) -> str | None:
-    return matches[0].person_id if matches else None
+def _with_snapshot(
+    attendance_store: AttendanceStore,
+    request: _PunchRequest,
+    matches: list[Match],
+    session_id: str | None,
+    decide: Callable[[Snapshot], SessionResult],
+) -> SessionResult:
+    """Read what a decision depends on, and decide.
+
+    The owner of the best match is known only afterwards, but nearly always it is the person of the first. If
+    that face is nobody's, the work days and locks of the owner are read in a second call.
+    """
+    person_ids = list(dict.fromkeys(match.person_id for match in matches))
+    person_id = next(iter(person_ids), None)
+    while True:
+        with attendance_store.person_lock(person_id):
+            snapshot = attendance_store.snapshot(
+                request.now, session_id=session_id, person_id=person_id, others=person_ids, kiosk=request.who
+            )
+            best = next(iter(owned(matches, snapshot.people)), None)
+            if best is None or best.person_id == person_id:
+                return decide(snapshot)
+        person_id = best.person_id
 
 
 def _candidates(collection: FaceCollection, image: Photo) -> list[Match]:
@@ -281,21 +297,22 @@ def _decide(
     require_unlocked(snapshot.locked_until, now=request.now)
     try:
         _require_live(request, snapshot.settings)
-        person, evidence = recognise(matches, snapshot.person, snapshot.settings)
+        person, evidence = recognise(matches, snapshot.people, snapshot.settings)
     except (NotLive, NotRecognised, AmbiguousMatch) as refusal:
         outcome = replace(_outcome(request), code=type(refusal).__name__)
         attendance_store.use_session(_used(session, outcome))
         # After the write: only the request that used the session counts the failure.
-        _count_failure(rate_limits, request, matches, snapshot.settings)
+        _count_failure(rate_limits, request, matches, snapshot)
         return SessionResult(outcome, first=True)
     return _record(attendance_store, request, snapshot, person, evidence, session)
 
 
 def _count_failure(
-    rate_limits: RateLimits, request: _PunchRequest, matches: list[Match], settings: Settings
+    rate_limits: RateLimits, request: _PunchRequest, matches: list[Match], snapshot: Snapshot
 ) -> None:
-    looked_like = next((match.person_id for match in matches if match.similarity >= LOOKED_LIKE), None)
-    count_failure(rate_limits, settings.limits, request.caller, looked_like, now=request.now)
+    similar = (match for match in owned(matches, snapshot.people) if match.similarity >= LOOKED_LIKE)
+    looked_like = next((match.person_id for match in similar), None)
+    count_failure(rate_limits, snapshot.settings.limits, request.caller, looked_like, now=request.now)
 
 
 def _require_live(request: _PunchRequest, settings: Settings) -> None:

@@ -4,8 +4,8 @@ from msgspec import Struct
 
 from chalicelib.aws.collection import FaceCollection
 from chalicelib.aws.directory import Directory
-from chalicelib.domain.errors import AmbiguousMatch, NotRecognised
-from chalicelib.domain.matching import recognise
+from chalicelib.domain.errors import AmbiguousMatch, ConsentMissing, NotRecognised
+from chalicelib.domain.matching import owned, recognise
 from chalicelib.domain.photo import Photo
 
 
@@ -43,21 +43,24 @@ def identify(directory: Directory, collection: FaceCollection, photo: Photo) -> 
     matches = collection.search(photo)
     people = directory.people({match.person_id for match in matches})
     best: dict[str, Candidate] = {}
-    for match in matches:
-        person = people.get(match.person_id)
-        if person and match.face_id in person.face_ids:
-            best.setdefault(person.person_id, Candidate(person.person_id, person.name, match.similarity))
-    first = people.get(matches[0].person_id) if matches else None
+    for match in owned(matches, people):
+        name = people[match.person_id].name
+        best.setdefault(match.person_id, Candidate(match.person_id, name, match.similarity))
     try:
-        person, _ = recognise(matches, first, directory.settings())
+        person, _ = recognise(matches, people, directory.settings())
     except (NotRecognised, AmbiguousMatch) as refusal:
         return Identification(type(refusal).__name__, None, list(best.values()))
     return Identification("Recognised", person.person_id, list(best.values()))
 
 
 def verify(directory: Directory, collection: FaceCollection, person_id: str, photo: Photo) -> Verification:
-    """Compare a photo with a person's faces (1:1); raises PersonNotFound, NoFaceFound, InvalidPhoto."""
+    """Compare a photo with a person's faces (1:1).
+
+    Raises PersonNotFound, ConsentMissing, NoFaceFound or InvalidPhoto.
+    """
     person, threshold = directory.person(person_id), directory.settings().similarity_threshold
+    if person.consent is None:
+        raise ConsentMissing
     own = [match for match in collection.search(photo) if match.face_id in person.face_ids]
     similarity = max((match.similarity for match in own), default=None)
     return Verification(similarity is not None and similarity >= threshold, similarity, threshold)

@@ -244,11 +244,12 @@ def test_a_response_is_not_stored_once_its_person_is_erased(
         save(self, *arguments, **named)
 
     monkeypatch.setattr(StoredReplies, "save", erase_first)
-    send = {
+    requests: dict[str, Callable[[], HTTPResponse]] = {
         "PATCH": lambda: http.call("PATCH", f"/v1/people/{person_id}", {"email": EMAIL}, KEY),
         "identify": lambda: http.post("/v1/identify", photo_of_c(), {**JPEG, **KEY}),
         "punch": lambda: http.post("/v1/punches", {"liveness_session_id": session_id}, KEY),
-    }[request_]
+    }
+    send = requests[request_]
     assert send().status_code < 300, "it was done before the erasure"
     assert traces_of(boto, NAME, EMAIL, person_id) == []
     assert send().status_code == {"PATCH": 404, "identify": 200, "punch": 404}[request_], "it runs again"

@@ -108,7 +108,9 @@ class Door:
     def check_in(self) -> PunchReceipt:
         """Spend the session."""
         body = NewPunch(liveness_session_id=self.session)
-        return punch(self.ledger, wiring.rate_limits(), self.faces, body, caller=CALLER, now=NOW)
+        gateways = self.ledger, wiring.rate_limits(), self.faces
+        receipt, _ = punch(*gateways, body, caller=CALLER, now=NOW)
+        return receipt
 
     @property
     def punches(self) -> int:
