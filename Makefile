@@ -27,7 +27,7 @@ UPGRADE :=
 COMPILE = $(VENV)/tools/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 \
 	$(and $(UPGRADE),$(if $(filter all,$(UPGRADE)),--upgrade,--upgrade-package $(UPGRADE)))
 
-.PHONY: help run test contract fuzz browser attacks kills package e2e check lint-infra fmt openapi lock hooks reset
+.PHONY: help run test contract fuzz browser bench attacks kills package e2e check lint-infra fmt openapi lock hooks reset
 .PHONY: deploy destroy clean
 .DEFAULT_GOAL := help
 
@@ -39,9 +39,10 @@ help: ## list the targets
 	@echo "make fuzz      what strangers may send, made up for SECONDS=$(SECONDS)"
 	@echo "make browser  AWS's liveness component in a real browser, to the punch and to every other end"
 	@echo "            (needs node and npm; CHROMIUM=/path names the browser)"
+	@echo "make bench  measure again what the documents quote, into docs/benchmarks.md"
 	@echo "make attacks  what the liveness judge of the laptop lets through, as tables (half an hour; needs npm)"
 	@echo "make kills     kill -9 in the middle of enrolments and erasures, then look for harm (TIMES=$(TIMES))"
-	@echo "make package  the app as it goes to Lambda: OUT/deployment.zip and OUT/sam.json"
+	@echo "make package  the app as it goes to Lambda: OUT/deployment.zip, OUT/sam.json and OUT/sbom.cdx.json"
 	@echo "            (STAGE=dev OUT=out/STAGE; AWS_DEFAULT_REGION must name a region)"
 	@echo "make e2e    the package under Lambda's runtime client, deploy and delete, faults (PUNCHES=$(PUNCHES))"
 	@echo "make check  lint and types only"
@@ -61,7 +62,7 @@ run: $(VENV)/.run $(WEIGHTS) ## serve
 		--state "$(STATE)" --host $(HOST)
 
 # A file's tests stay in one process, because they share what is slow to start.
-test: check $(WEIGHTS) ## lint, types, tests
+test: check $(WEIGHTS) $(VENV)/.tools ## lint, types, tests
 	@echo "Running the tests ..."
 	@$(PY) -m pytest -n 2 --dist loadfile
 
@@ -77,16 +78,20 @@ browser: $(VENV)/.browser $(WEIGHTS) $(PAGE)/out/index.html ## AWS's liveness co
 	@echo "Checking in before a camera that sees the screen; about four minutes ..."
 	@$(PY) -m pytest -v tests/browser
 
+bench: $(VENV)/.dev $(WEIGHTS) ## the figures of docs/benchmarks.md
+	@$(PY) -m benchmarks
+
 attacks: $(VENV)/.dev $(WEIGHTS) ## what the liveness judge lets through
-	@$(PY) -m benchmarks.attacks
-	@$(PY) -m benchmarks.films
+	@$(PY) -m benchmarks.liveness.attacks
+	@$(PY) -m benchmarks.liveness.films
 
 kills: $(VENV)/.dev $(WEIGHTS) ## kill -9 in the middle of enrolments and erasures
 	@echo "Killing a process that enrols and erases people, $(TIMES) times ..."
 	@$(PY) -m tests.kills $(TIMES)
 
-package: $(VENV)/.dev ## the zip that goes to Lambda
+package: $(VENV)/.dev $(VENV)/.tools ## the zip that goes to Lambda
 	@$(PY) -m infra.package --stage $(STAGE) --out "$(OUT)"
+	@$(PY) -m infra.sbom --out "$(OUT)"
 
 e2e: $(VENV)/.dev $(WEIGHTS) $(VENV)/.infra $(VENV)/.lambda ## the package, as AWS runs it
 	@echo "Packaging, and running the package as AWS does (about ten minutes) ..."

@@ -1,1 +1,1 @@
-"""Measurements; each module runs by itself: `python -m benchmarks.<name>`."""
+"""Product benchmarks (`python -m benchmarks`), and research on the liveness judge (`benchmarks.liveness`)."""

@@ -1,12 +1,13 @@
-"""How long a cold start takes under AWS's own runtime client: `python -m benchmarks.cold_start [RUNS]`.
+"""The time of a cold start under AWS's own runtime client, and the size of the packages.
 
-From the start of the process to the first answer at the Runtime API, medians in milliseconds, the CPU's
-share of it, and the ratio to a bare Chalice hello with boto3 that is packaged plainly. Not measured, because
-there is no Lambda here: its download and unzipping of the package, the start of its sandbox, its disks.
+A cold start lasts from the start of the process to the first reply at the Runtime API. The baseline is a
+bare Chalice hello with boto3 that is packaged plainly. Without a real Lambda, the download and unzipping of
+the package, the start of the sandbox and its disks are not measured.
 """
 
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -17,13 +18,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import functions
+from benchmarks.tables import Table
 
 ROUTES = {"/health": "without AWS", "/v1/people": "with a read of DynamoDB"}
 TIMEOUT_S = 60
 
 
 class Start(NamedTuple):
-    """What one cold start took, in milliseconds."""
+    """The duration of one cold start, in milliseconds."""
 
     wall: float
     cpu: float
@@ -41,15 +43,15 @@ class RuntimeApi(HTTPServer):
         self.answered = 0.0
 
     def handle_timeout(self) -> None:
-        """Give up on a function that says nothing."""
-        raise SystemExit("the function did not answer")
+        """Fail if the function does not reply in time."""
+        raise SystemExit("the function did not reply")
 
 
 class _Invocation(BaseHTTPRequestHandler):
     server: RuntimeApi
 
     def do_GET(self) -> None:
-        """Hand out the event."""
+        """Send the event."""
         self.send_response(200)
         self.send_header("Lambda-Runtime-Aws-Request-Id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd")
         self.send_header("Lambda-Runtime-Deadline-Ms", str(int(time.time() * 1000) + 29_000))
@@ -63,7 +65,7 @@ class _Invocation(BaseHTTPRequestHandler):
         self.wfile.write(self.server.event)
 
     def do_POST(self) -> None:
-        """Take the answer, or what went wrong."""
+        """Receive the reply or the error."""
         arrived = time.perf_counter()
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if not self.path.endswith("/response"):
@@ -73,11 +75,11 @@ class _Invocation(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def start(folder: Path, handler: str, event: dict[str, Any], environment: dict[str, str]) -> Start:
-    """Start a function in a new process and stop it after its first answer, which must be a 200."""
+    """Start a function in a new process, and stop it after its first reply, which must be a 200."""
     with RuntimeApi(event) as api:
         environment = {
             **environment,
@@ -98,45 +100,65 @@ def start(folder: Path, handler: str, event: dict[str, Any], environment: dict[s
             process.kill()
             _, _, usage = os.wait4(process.pid, 0)
     if api.answer["statusCode"] != 200:
-        raise SystemExit(f"{handler} answered {api.answer}")
+        raise SystemExit(f"{handler} replied {api.answer}")
     return Start((api.answered - began) * 1000, (usage.ru_utime + usage.ru_stime) * 1000)
 
 
-def main(runs: int) -> None:
-    """Print a line for each function and way of packaging it."""
+def measure(*, short: bool = False) -> list[Table]:
+    """Measure all functions in five runs (`short`: Rollcall once, with the packages installed here)."""
+    names, runs = (["Rollcall"], 1) if short else (list(functions.FUNCTIONS), 5)
     with tempfile.TemporaryDirectory() as text, functions.service(Path(text) / "state") as run:
         tasks: dict[tuple[str, bool], Path] = {}
-        for number, name in enumerate(functions.FUNCTIONS):
-            tasks[name, False] = functions.plain(name, Path(text) / f"{number}-plain")
-            tasks[name, True] = functions.lean(name, Path(text) / f"{number}-lean", tasks[name, False])
-        environment = functions.environment(run, functions.runtime_client(Path(text) / "runtime"))
+        for number, name in enumerate(names):
+            folder = Path(text) / f"{number}-plain"
+            if short:
+                tasks[name, False] = functions.sources(folder)
+            else:
+                tasks[name, False] = functions.plain(name, folder)
+                tasks[name, True] = functions.lean(name, Path(text) / f"{number}-lean", tasks[name, False])
+        imported = [functions.runtime_client(Path(text) / "runtime"), *(functions.INSTALLED if short else [])]
+        environment = functions.environment(run, *imported)
         taken: dict[tuple[str, bool, str], list[Start]] = {}
         for number in range(runs + 1):
-            for (name, lean), folder in tasks.items():
+            for (name, lean), task in tasks.items():
                 for route in ROUTES:
                     event = functions.event(run, "GET", route)
-                    one = start(folder, functions.FUNCTIONS[name].handler, event, environment)
-                    if number:  # the first reads the disk
+                    one = start(task, functions.FUNCTIONS[name].handler, event, environment)
+                    if number:  # the first run reads the files from disk
                         taken.setdefault((name, lean, route), []).append(one)
-    _print(taken)
+        sizes = [(name, _way(lean), *_megabytes(task)) for (name, lean), task in tasks.items()]
+    zips = Table(("function", "package", "zip MB", "unzipped MB"), sizes)
+    return [_table(taken, runs), zips]
 
 
-def _print(taken: dict[tuple[str, bool, str], list[Start]]) -> None:
+def _table(taken: dict[tuple[str, bool, str], list[Start]], runs: int) -> Table:
     medians = {
         key: Start(*(statistics.median(part) for part in zip(*starts, strict=True)))
         for key, starts in taken.items()
     }
-    baseline, *_ = functions.FUNCTIONS
-    print(" " * 26 + "".join(f"{f'{route}, {what}':>38}" for route, what in ROUTES.items()))
-    columns = f"{'ms':>12}{'CPU ms':>8}{'ratio':>9}{'of CPU':>9}"
-    print(f"{'':26}" + columns * len(ROUTES))
+    baseline = next(name for name, _, _ in medians)
+    columns = ["function", "package"]
+    for what in ROUTES.values():
+        columns += [f"{what}: ms", "CPU ms", "ratio", "ratio of CPU"]
+    rows = []
     for name, lean in {(name, lean): None for name, lean, _ in medians}:
-        line = f"{name:<20}{'lean' if lean else 'plain':<6}"
+        row: list[str | float] = [name, _way(lean)]
         for route in ROUTES:
             own, base = medians[name, lean, route], medians[baseline, False, route]
-            line += f"{own.wall:>12.0f}{own.cpu:>8.0f}{own.wall / base.wall:>9.2f}{own.cpu / base.cpu:>9.2f}"
-        print(line)
+            row += [own.wall, own.cpu, f"{own.wall / base.wall:.2f}", f"{own.cpu / base.cpu:.2f}"]
+        rows.append(row)
+    notes = (
+        "From the start of a process to its first reply under AWS's runtime client, without and with a read"
+    )
+    return Table(columns, rows, f"{notes} of DynamoDB; medians of {runs} runs, ratios to {baseline}, plain.")
 
 
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 7)
+def _way(lean: bool) -> str:
+    return "lean" if lean else "plain"
+
+
+def _megabytes(task: Path) -> tuple[float, float]:
+    """Return the size of a function's folder, zipped and unzipped."""
+    unzipped = sum(file.stat().st_size for file in task.rglob("*") if file.is_file())
+    archive = Path(shutil.make_archive(str(task.with_name(f"{task.name}-size")), "zip", task))
+    return archive.stat().st_size / 1e6, unzipped / 1e6

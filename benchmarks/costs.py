@@ -1,23 +1,25 @@
-"""What a site costs a month: `python -m benchmarks.costs`. The table in docs/scaling.md is its output.
+"""The monthly costs of a site, computed; docs/scaling.md shows the same table.
 
-Prices are list prices of us-east-1, on demand, without free tiers; docs/scaling.md says how sure each is.
-How long functions run is an assumption, sizes and calls are those of the app.
+Prices are list prices of us-east-1, on demand, without free tiers; docs/scaling.md gives the source of each.
+How long functions run is an assumption; sizes and calls are those of the app.
 """
 
 from collections.abc import Iterable
 from typing import Final
 
+from benchmarks.tables import Table
+
 SIZES: Final = (100, 10_000, 1_000_000)
 """People."""
 
 PUNCHES: Final = 2 * 22
-"""Of a person a month: in and out on 22 days."""
+"""Punches of a person per month: in and out on 22 days."""
 
 FACES, PHOTO_MB = 2, 0.4
-"""Of a person: enrolled faces, and how large a photo is."""
+"""Enrolled faces of a person, and the size of a photo."""
 
 Tiers = tuple[tuple[float, float], ...]
-"""Up to how many (the last: any number), and the price of one."""
+"""Upper bounds of the tiers (the last is infinite), each with the price of one."""
 
 LIVENESS: Final[Tiers] = ((500_000, 0.015), (3_000_000, 0.0125), (float("inf"), 0.01))
 IMAGES: Final[Tiers] = ((1_000_000, 0.001), (5_000_000, 0.0008), (35_000_000, 0.0006), (float("inf"), 0.0004))
@@ -27,25 +29,25 @@ API_CALL, LAMBDA_CALL, LAMBDA_GB_S = 3.5e-6, 0.2e-6, 13.3334e-6
 S3_GB, LOG_GB, TRACE, ALARM = 0.023, 0.50, 5e-6, 0.10
 
 API_CALLS = 2
-"""A punch is a session and a punch; the camera streams to Rekognition itself."""
+"""Requests per punch: the session and the punch. The camera streams to Rekognition directly."""
 
 SECONDS = 0.15 + 0.90
-"""How long the function is assumed to run for both, at 1 GB."""
+"""The assumed duration of both requests, at 1 GB."""
 
 WRITE_UNITS = 1 + 4 * 2
 """The session, then a transaction of four writes at twice the price: punch, person, work day, session."""
 
 READ_UNITS = 7
-"""One BatchGetItem: settings, session, person, four work days."""
+"""One BatchGetItem of settings, session, person and four work days."""
 
 STORED_BYTES = 470 + 187 + 200
-"""A punch and its part of a work day stay, and each item counts 100 bytes more."""
+"""What a punch adds for good: its item and its part of a work day, and 100 bytes of overhead per item."""
 
 LOG_BYTES = 2 * 1500
-"""Two lines of ours, Lambda's three and an access log's, twice."""
+"""Per request: two lines of the app, three of Lambda and one of the access log."""
 
 TRACED = 0.05
-"""By AWS's default rule, and one request a second."""
+"""The sampled share by AWS's default rule, which also traces one request per second."""
 
 SWEEPS = 30 * 24 * 60
 SWEEP_GB_S = 0.25 * 0.1
@@ -53,7 +55,7 @@ ALARMS = 9
 
 
 def tiered(count: float, tiers: Tiers) -> float:
-    """Price a number of things of which the first ones are dearer."""
+    """Return the price of a number of units with tiered prices."""
     cost, below = 0.0, 0.0
     for limit, price in tiers:
         cost += max(0.0, min(count, limit) - below) * price
@@ -62,7 +64,7 @@ def tiered(count: float, tiers: Tiers) -> float:
 
 
 def monthly(people: int) -> dict[str, float]:
-    """Give what each part costs in a month, in US dollars; the table is a year old."""
+    """Return the cost of each part in a month, in US dollars, when the table is a year old."""
     punches = people * PUNCHES
     watched = LOG_BYTES / 1e9 * LOG_GB + API_CALLS * TRACED * TRACE
     stored_gb = 12 * punches * STORED_BYTES / 1e9
@@ -80,21 +82,20 @@ def monthly(people: int) -> dict[str, float]:
     }
 
 
-def table(sizes: Iterable[int] = SIZES) -> str:
-    """Write the costs as a table in Markdown."""
+def table(sizes: Iterable[int] = SIZES) -> Table:
+    """Return the monthly costs of sites of some sizes."""
     columns = {people: monthly(people) for people in sizes}
-    lines = ["| US$ a month | " + " | ".join(f"{people:,} people" for people in columns) + " |"]
-    lines.append("|---" * (len(columns) + 1) + "|")
-    for part in next(iter(columns.values())):
-        lines.append(f"| {part} | " + " | ".join(f"{costs[part]:,.2f}" for costs in columns.values()) + " |")
     total = [sum(costs.values()) for costs in columns.values()]
-    lines.append("| **all** | " + " | ".join(f"**{cost:,.2f}**" for cost in total) + " |")
+    rows = [
+        (part, *(f"{costs[part]:,.2f}" for costs in columns.values()))
+        for part in next(iter(columns.values()))
+    ]
+    rows.append(("**all**", *(f"**{cost:,.2f}**" for cost in total)))
     each = zip(total, columns, strict=True)
-    lines.append(
-        "| a punch | " + " | ".join(f"{cost / people / PUNCHES:.4f}" for cost, people in each) + " |"
-    )
-    return "\n".join(lines)
+    rows.append(("a punch", *(f"{cost / people / PUNCHES:.4f}" for cost, people in each)))
+    return Table(("US$ a month", *(f"{people:,} people" for people in columns)), rows)
 
 
-if __name__ == "__main__":
-    print(table())
+def measure(*, short: bool = False) -> list[Table]:
+    """Return the costs; they are computed, so a shortened run is the same."""
+    return [table()]

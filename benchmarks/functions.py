@@ -1,7 +1,7 @@
-"""Rollcall and its rivals as Lambda functions, each a folder like /var/task.
+"""Rollcall and its rivals as Lambda functions, each in a folder like /var/task.
 
 A folder is `plain` (sources and all of boto3, as `pip install --target` and a zip make it) or `lean` (as
-`make package` makes it). Nothing outside it can be imported but the standard library.
+`make package` makes it). Functions can import nothing from outside it except the standard library.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import os
 import platform
 import shutil
 import signal
+import site
 import subprocess
 import sys
 import time
@@ -21,14 +22,14 @@ import chalice.app
 
 from infra.package import LOCK, ROOT, compile_all, install, package, trim
 from local.app.appserver import stage_settings
-from local.aws.embedded import ACCESS_KEY, SECRET_KEY
+from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY
 
 ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
-"""This machine's, in Lambda's words."""
+"""This machine's architecture by Lambda's name."""
 
 
 class Function(NamedTuple):
-    """Something to measure: the handler, and the file in requirements/ of what is installed for it."""
+    """A function to measure: its handler, and the file in requirements/ with its packages."""
 
     handler: str
     requirements: str
@@ -43,13 +44,14 @@ FUNCTIONS = {
 """The baseline comes first."""
 
 
+INSTALLED = [Path(path) for path in site.getsitepackages()]
+"""Where the packages of this environment are, for functions without packages of their own."""
+
+
 def plain(name: str, folder: Path) -> Path:
     """Make a function's folder as pip and a zip make it."""
     _install(folder, FUNCTIONS[name].requirements)
-    ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copy(ROOT / "app.py", folder)
-    shutil.copytree(ROOT / "chalicelib", folder / "chalicelib", ignore=ignore)
-    shutil.copytree(ROOT / "benchmarks" / "rivals", folder / "benchmarks" / "rivals", ignore=ignore)
+    sources(folder)
     router = Path(chalice.app.__file__)
     (folder / "chalice").mkdir()
     for source in (router, router.with_name("__init__.py")):
@@ -57,9 +59,20 @@ def plain(name: str, folder: Path) -> Path:
     return folder
 
 
+def sources(folder: Path) -> Path:
+    """Make a function's folder without the packages that it needs."""
+    folder.mkdir(exist_ok=True)
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copy(ROOT / "app.py", folder)
+    shutil.copytree(ROOT / "chalicelib", folder / "chalicelib", ignore=ignore)
+    shutil.copytree(ROOT / "benchmarks" / "rivals", folder / "benchmarks" / "rivals", ignore=ignore)
+    return folder
+
+
 def lean(name: str, folder: Path, like: Path) -> Path:
-    """Make a function's folder as `make package` does: Rollcall's is the zip, others are made of `like`."""
+    """Make a function's folder as `make package` does: Rollcall's from the zip, the others from `like`."""
     if name == "Rollcall":
+        os.environ.setdefault("AWS_DEFAULT_REGION", REGION)  # Chalice packages for a Region
         out = folder.with_name(f"{folder.name}-package")
         shutil.unpack_archive(package("dev", out, architecture=ARCHITECTURE), folder)
         return folder
@@ -78,7 +91,7 @@ def runtime_client(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def service(state: Path) -> Iterator[dict[str, Any]]:
-    """Run the embedded AWS in a process of its own; gives the content of its run.json."""
+    """Run the embedded AWS in a process of its own; yields the content of its run.json."""
     ports = ["--port", "0", "--aws-port", "0", "--stream-port", "0"]
     command = [sys.executable, "-m", "local", "--state", str(state), *ports]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
@@ -94,9 +107,9 @@ def service(state: Path) -> Iterator[dict[str, Any]]:
 
 
 def environment(run: dict[str, Any], *path: Path) -> dict[str, str]:
-    """Give the environment of a function; `path` is what can be imported besides its folder.
+    """Return the environment of a function; `path` are folders to import from besides its own.
 
-    No bytecode is written, because /var/task cannot be written to.
+    No bytecode is written, because /var/task is read-only.
     """
     return {
         "PATH": os.environ["PATH"],
@@ -116,7 +129,7 @@ def environment(run: dict[str, Any], *path: Path) -> dict[str, str]:
 
 
 def event(run: dict[str, Any], method: str, path: str, body: Any = None, **query: str) -> dict[str, Any]:
-    """Make an event as a REST API of API Gateway sends it, with a manager's token where there are tokens."""
+    """Make an event as a REST API of API Gateway sends it, with a manager's token."""
     headers = {"Accept": "*/*", "Content-Type": "application/json", "Host": "api.example.com"}
     if token := run["tokens"].get("manager"):
         headers["Authorization"] = f"Bearer {token}"

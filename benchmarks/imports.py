@@ -1,69 +1,78 @@
-"""How long an import takes over the embedded AWS: `python -m benchmarks.imports [ROWS ...]`.
+"""The time of an import of people over the embedded AWS.
 
-Seconds, and their ratio to writing as many items without conditions with BatchWriteItem, 25 in a call
-and 16 calls at once: the ratio says what checks, search words and transactions cost.
+The baseline writes as many items unconditionally with BatchWriteItem, 25 per call and 16 calls at a time;
+the ratio shows the cost of checks, search words and transactions.
 """
 
-import sys
+import statistics
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from benchmarks.embedded import TABLE, embedded_aws
+from benchmarks.tables import Table
 from chalicelib import wiring
 from chalicelib.services.imports import read, run
-from local.app.appserver import set_environment, stage_settings
-from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
-
-TABLE = "rollcall-local"
+from local.aws.embedded import Embedded
 
 
-def main(sizes: list[int]) -> None:
-    """Print one line per size."""
-    with tempfile.TemporaryDirectory() as folder:  # with a state file, as `make run` has
-        _run(Embedded(Path(folder)), sizes)
+class _Times(NamedTuple):
+    """The seconds that the parts of an import took, the seconds of the baseline, and the import's calls."""
+
+    read: float
+    dry_run: float
+    imported: float
+    baseline: float
+    calls: int
 
 
-def _run(aws: Embedded, sizes: list[int]) -> None:
-    aws.start()
-    variables = stage_settings()["environment_variables"]
-    set_environment(aws.aws_url, aws.stream_url, REGION, ACCESS_KEY, SECRET_KEY, variables)
-    print(f"{'rows':>6}{'read':>8}{'dry run':>9}{'import':>9}{'puts':>8}{'ratio':>7}{'calls':>7}")
-    for size in sizes:
-        aws.reset()
-        _measure(aws, size)
-    aws.stop()
+def measure(*, short: bool = False) -> list[Table]:
+    """Measure imports of 500 and 5,000 rows (`short`: 30); medians of three rounds."""
+    sizes, rounds = ([30], 1) if short else ([500, 5000], 3)
+    rows = []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        embedded_aws(Path(folder)) as aws,
+    ):  # with files, as `make run`
+        for size in sizes:
+            times = [_import(aws, size) for _ in range(rounds)]
+            median = _Times(*map(statistics.median, zip(*times, strict=True)))
+            ratio = statistics.median(one.imported / one.baseline for one in times)
+            rows.append((size, *median[:4], ratio, int(median.calls)))
+    columns = ("rows", "reading s", "dry run s", "import s", "BatchWriteItem s", "ratio", "calls")
+    return [
+        Table(columns, rows, f"Medians of {rounds} rounds; the ratio is that of import to BatchWriteItem.")
+    ]
 
 
-def _measure(aws: Embedded, size: int) -> None:
+def _import(aws: Embedded, size: int) -> _Times:
+    aws.reset()
     now = datetime.now(UTC)
-    rows = [f"Nguyễn Văn Ánh {n},HS-{n:05d},hs{n}@example.com,Lớp {n % 40},2026-09-01" for n in range(size)]
-    content = "\n".join(["Họ tên,Mã,Email,Lớp,Ngày vào", *rows]).encode()
-    calls = [0]
-    store = wiring.directory()
-    client = store._table._client  # its calls are counted
-    client.meta.events.register("before-call", lambda **_: calls.__setitem__(0, calls[0] + 1), "count")
+    people = [f"Nguyễn Văn Ánh {n},HS-{n:05d},hs{n}@example.com,Lớp {n % 40},2026-09-01" for n in range(size)]
+    content = "\n".join(["Họ tên,Mã,Email,Lớp,Ngày vào", *people]).encode()
+    directory = wiring.directory()
+    calls: list[str] = []
+    events = directory._table._client.meta.events
     started = time.perf_counter()
-    rows_read = read(content)
+    rows = read(content)
     parsed = time.perf_counter()
-    run(store, rows_read, dry_run=True, mode="all", now=now)
+    run(directory, rows, dry_run=True, mode="all", now=now)
     checked = time.perf_counter()
-    calls[0] = 0
-    result = run(store, rows_read, dry_run=False, mode="all", now=now)
+    events.register("before-call", lambda model, **_: calls.append(model.name), "count")
+    result = run(directory, rows, dry_run=False, mode="all", now=now)
     written = time.perf_counter()
-    client.meta.events.unregister("before-call", unique_id="count")
+    events.unregister("before-call", unique_id="count")
     if result.created != size:
-        raise SystemExit(f"only {result.created} of {size} rows were created")
-    puts = _puts(aws.client("dynamodb"), size)
-    figures = (parsed - started, checked - parsed, written - checked, puts, (written - checked) / puts)
-    print(
-        f"{size:>6}{figures[0]:>8.2f}{figures[1]:>9.2f}{figures[2]:>9.2f}{puts:>8.2f}{figures[4]:>7.1f}{calls[0]:>7}"
-    )
+        raise RuntimeError(f"only {result.created} of {size} rows were created")
+    baseline = _batch_write(aws.client("dynamodb"), size)
+    return _Times(parsed - started, checked - parsed, written - checked, baseline, len(calls))
 
 
-def _puts(client: Any, size: int) -> float:
+def _batch_write(client: Any, size: int) -> float:
+    """Write items with BatchWriteItem, and return the seconds that it took."""
     items = [
         {
             "pk": {"S": f"BASELINE#{n}"},
@@ -74,18 +83,11 @@ def _puts(client: Any, size: int) -> float:
         for n in range(size)
     ]
     batches = [items[start : start + 25] for start in range(0, size, 25)]
+
+    def write(batch: list[Any]) -> None:
+        client.batch_write_item(RequestItems={TABLE: [{"PutRequest": {"Item": item}} for item in batch]})
+
     started = time.perf_counter()
     with ThreadPoolExecutor(16) as pool:
-        list(
-            pool.map(
-                lambda batch: client.batch_write_item(
-                    RequestItems={TABLE: [{"PutRequest": {"Item": item}} for item in batch]}
-                ),
-                batches,
-            )
-        )
+        list(pool.map(write, batches))
     return time.perf_counter() - started
-
-
-if __name__ == "__main__":
-    main([int(size) for size in sys.argv[1:]] or [500, 5_000])

@@ -1,43 +1,78 @@
-"""How fast HR's reports are over the table: `python -m benchmarks.monthly`.
+"""The time of attendance reports over the table.
 
-1,000 people x 30 days of four punches in the embedded AWS: roster, monthly sheet and timesheets, asked for
-as API Gateway asks the app. Beside each figure stands how often it takes the time of the baseline: boto3
-reading the same work days, one query after another, nothing made of them. So figures of different machines
-can be compared. Read units are those that DynamoDB would charge.
+A site whose people punch four times a day is asked for its roster, monthly sheet and timesheets, as API
+Gateway calls the app. The baseline is boto3 reading the same work days, one query after another, without
+making anything of them. Read units are those that DynamoDB would charge.
 """
 
-import time
-from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 
 from chalice.test import Client
 
+from benchmarks.embedded import TABLE, embedded_aws
+from benchmarks.read_units import Meter
 from benchmarks.seeding import people, seed
-from benchmarks.units import Meter
-from local.app.appserver import set_environment, stage_settings
-from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+from benchmarks.tables import Table
+from benchmarks.timing import median_s
 
-PEOPLE, DAYS, SHARDS, ROUNDS = 1000, 30, 4, 3
-TABLE = "rollcall-local"
+SHARDS = 4
 SINCE = date(2026, 6, 1)
-WORK_DAYS = [SINCE + timedelta(days=n) for n in range(DAYS)]
+DATES = [SINCE + timedelta(days=n) for n in range(30)]
 
 
-def best(work: Callable[[], object]) -> float:
-    """Time a piece of work: the best of some rounds, in seconds."""
-    times = []
-    for _ in range(ROUNDS):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return min(times)
+def measure(*, short: bool = False) -> list[Table]:
+    """Measure each report of 1,000 people (`short`: 20) over 30 days; medians of five rounds."""
+    headcount, rounds = (20, 1) if short else (1000, 5)
+    with embedded_aws() as aws:
+        from app import app
+        from chalicelib import wiring
+        from chalicelib.domain.token import Role
+        from chalicelib.services.tokens import NewToken, create
+
+        viewer = NewToken(role=Role.VIEWER, label="benchmark")
+        token = create(wiring.token_store(), viewer, now=datetime.now(UTC)).token
+        client = aws.client("dynamodb")
+        seed(client, TABLE, people(headcount), DATES, SHARDS)
+        table = wiring.directory()._table
+        meter = Meter(table._client)
+        table._client = meter  # type: ignore[assignment]  # counts, and otherwise behaves as the client
+        try:
+            return [_table(app, client, meter, token, headcount, rounds)]
+        finally:
+            table._client = meter.client
 
 
-def read_plainly(client: Any) -> None:
-    """Read all work days with boto3 and make nothing of them."""
-    for on in WORK_DAYS:
+def _table(app: Any, client: Any, meter: Meter, token: str, headcount: int, rounds: int) -> Table:
+    baseline = median_s(partial(_read_plainly, client), rounds)
+    rows: list[tuple[str | int | float, ...]] = [("boto3 alone", baseline * 1000, 1.0, "", "", "")]
+    with Client(app, stage_name="local") as http:
+        for name, path in PATHS.items():
+            seconds = median_s(partial(_get, http, path, token), rounds)
+            meter.reset()
+            size = _get(http, path, token)
+            row = (seconds * 1000, seconds / baseline, size // 1024, meter.calls, meter.units)
+            rows.append((name, *row))
+    columns = ("report", "ms", "ratio to boto3 alone", "KB of reply", "calls", "read units")
+    return Table(columns, rows, f"{headcount:,} people, 30 days of four punches; medians of {rounds} rounds.")
+
+
+MONTH = "from=2026-06-01&to=2026-06-30"
+PATHS = {
+    "roster of a date, JSON": f"/v1/attendance?date={SINCE}",
+    "monthly sheet, JSON": "/v1/timesheets/monthly?month=2026-06",
+    "monthly sheet, CSV": "/v1/timesheets/monthly?month=2026-06&format=csv",
+    "monthly sheet, XLSX": "/v1/timesheets/monthly?month=2026-06&format=xlsx",
+    "monthly sheet of a group of 5 %": "/v1/timesheets/monthly?month=2026-06&group=Group%201",
+    "timesheets, first page": f"/v1/timesheets?{MONTH}",
+    "timesheets, CSV of all": f"/v1/timesheets?{MONTH}&format=csv",
+}
+
+
+def _read_plainly(client: Any) -> None:
+    """Read all work days with boto3 and discard them."""
+    for on in DATES:
         for shard in range(SHARDS):
             client.query(
                 TableName=TABLE,
@@ -46,53 +81,9 @@ def read_plainly(client: Any) -> None:
             )
 
 
-def main() -> None:
-    """Measure and print."""
-    aws = Embedded()
-    aws.start()
-    variables = stage_settings()["environment_variables"]
-    set_environment(aws.aws_url, aws.stream_url, REGION, ACCESS_KEY, SECRET_KEY, variables)
-    from app import app
-    from chalicelib import wiring
-
-    client = aws.client("dynamodb")
-    started = time.perf_counter()
-    seed(client, TABLE, people(PEOPLE), WORK_DAYS, SHARDS)
-    print(f"{PEOPLE} people x {DAYS} days seeded in {time.perf_counter() - started:.1f} s; best of {ROUNDS}")
-
-    table = wiring.directory()._table
-    meter = Meter(table._client)
-    table._client = meter  # type: ignore[assignment]  # counts, and is a client in all else
-    baseline = best(lambda: read_plainly(client))
-    paths = {
-        "roster of a date, JSON": f"/v1/attendance?date={SINCE}",
-        "monthly sheet, JSON": "/v1/timesheets/monthly?month=2026-06",
-        "monthly sheet, CSV": "/v1/timesheets/monthly?month=2026-06&format=csv",
-        "monthly sheet, XLSX": "/v1/timesheets/monthly?month=2026-06&format=xlsx",
-        "monthly sheet of a group of 50": "/v1/timesheets/monthly?month=2026-06&group=Group%201",
-        "timesheets, a page": "/v1/timesheets?from=2026-06-01&to=2026-06-30",
-        "timesheets, CSV of all": "/v1/timesheets?from=2026-06-01&to=2026-06-30&format=csv",
-    }
-    print(f"{'plain boto3, same days (1.0)':34} {baseline * 1000:8.0f} ms")
-    with Client(app, stage_name="local") as http:
-        for name, path in paths.items():
-            seconds = best(partial(ask, http, path))
-            meter.reset()
-            size = ask(http, path)
-            print(
-                f"{name:34} {seconds * 1000:8.0f} ms {seconds / baseline:6.2f} x"
-                f" {size / 1024:8.0f} KB {meter.calls:5} calls {meter.units:8.1f} read units"
-            )
-    aws.stop()
-
-
-def ask(http: Client, path: str) -> int:
-    """Ask for a report; gives the bytes of the answer."""
-    answer = http.http.get(path)
-    if answer.status_code not in (200, 303):
-        raise RuntimeError(answer.body)
-    return len(answer.body)
-
-
-if __name__ == "__main__":
-    main()
+def _get(http: Client, path: str, token: str) -> int:
+    """Request a report, and return the size of the reply in bytes."""
+    reply = http.http.get(path, headers={"Authorization": f"Bearer {token}"})
+    if reply.status_code not in (200, 303):
+        raise RuntimeError(reply.body)
+    return len(reply.body)

@@ -1,26 +1,27 @@
-"""A morning rush, simulated: `python -m benchmarks.rush --people 10000 --shards 4`.
+"""A simulated morning rush.
 
-People come around the beginning of the shift and check in. What AWS limits is a bucket that fills at its
-quota: liveness sessions, searches, writes of the partitions that the work days are in, Lambda's concurrency.
-Who meets an empty bucket is throttled and tries again as the app does: botocore three times, the table's
-gateway eight times with jitter, the kiosk every two seconds. The shard of a person is the app's own function.
+People arrive around the start of their shift and check in. Each quota of AWS is a token bucket that fills at
+the quota's rate: liveness sessions, searches, and writes to the partitions of the work days; Lambda's
+concurrency is a limit as well. A throttled call is repeated as the app repeats it: three attempts by
+botocore, eight with jitter by the table's gateway, and one by the kiosk every two seconds. People are
+assigned to shards by the app's own function.
 
-It is a model: durations and quotas are assumptions, to be changed on the command line. It shows where the
-first limit is and what happens there, not how fast AWS is.
+This is a model with assumed durations and quotas (`Options`). It shows which limit is reached first and what
+happens then, not how fast AWS is.
 """
 
-import argparse
 import heapq
 import random
 from collections import Counter
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from benchmarks.tables import Table
 from chalicelib.aws.items import shard
 from chalicelib.domain.ids import new_id
 
 SESSION_S, RESULT_S, SEARCH_S, WRITE_S = 0.15, 0.15, 0.45, 0.03
-"""How long a call is assumed to take when it is not throttled: Lambda's part of it included."""
+"""The assumed duration of calls that are not throttled, including Lambda's part."""
 
 VIDEO_S = (7.0, 12.0)
 KIOSK_RETRY_S = 2.0
@@ -29,11 +30,11 @@ BOTOCORE_TRIES = 3
 TABLE_TRIES = 8
 PARTITION_WCU = 1000
 DAY_WCU = 2
-"""A work day is under 1 KB, and a write in a transaction costs two units for each KB."""
+"""A work day is smaller than 1 KB, and a write in a transaction costs two units per KB."""
 
 
 class Bucket:
-    """A quota: fills at `rate` a second up to one second's worth."""
+    """A quota as a token bucket, which fills at `rate` per second and holds one second's worth."""
 
     def __init__(self, name: str, rate: float) -> None:
         self.name = name
@@ -44,7 +45,7 @@ class Bucket:
         self.throttled = 0
 
     def take(self, now: float, amount: float = 1) -> bool:
-        """Take what a call needs; says whether it was there."""
+        """Take the units of a call; return False, counting it as throttled, if they are not there."""
         self._level = min(self._rate, self._level + (now - self._at) * self._rate)
         self._at = now
         if self._level < amount:
@@ -56,13 +57,13 @@ class Bucket:
 
     @property
     def peak(self) -> int:
-        """The most that was taken in a second."""
+        """The most units taken in any second."""
         return max(self.taken.values(), default=0)
 
 
 @dataclass
 class Outcome:
-    """What came of it all."""
+    """The counts of a simulation."""
 
     waited_s: list[float] = field(default_factory=list)
     refused: int = 0
@@ -74,14 +75,36 @@ class Outcome:
 
 
 Wait = Generator[float, None, bool]
-"""Yields seconds to wait, as of a simulated thread; gives whether it worked."""
+"""A simulated thread: it yields seconds to wait, and returns whether it succeeded."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """The assumptions of a rush; `spread_min` is the standard deviation of arrivals, in minutes."""
+
+    people: int
+    spread_min: float = 10
+    shards: int = 4
+    liveness_tps: float = 15
+    search_tps: float = 50
+    concurrency: int = 1000
+    seed: int = 1
+
+
+RUSHES = (
+    Options(1_000),
+    Options(10_000),
+    Options(25_000),
+    Options(100_000, spread_min=1, liveness_tps=1000, search_tps=1000, shards=1),
+    Options(100_000, spread_min=1, liveness_tps=1000, search_tps=1000, shards=4),
+)
 
 
 class Rush:
     """The simulation; `now` is its clock, in seconds."""
 
-    def __init__(self, options: argparse.Namespace) -> None:
-        self._options = options
+    def __init__(self, options: Options) -> None:
+        self.options = options
         self._random = random.Random(options.seed)  # noqa: S311 - a simulation
         self.now = 0.0
         self.sessions = Bucket("liveness sessions", options.liveness_tps)
@@ -91,10 +114,10 @@ class Rush:
         self.outcome = Outcome()
 
     def run(self) -> Outcome:
-        """Let everybody come; gives what came of it."""
+        """Simulate all arrivals, and return the counts."""
         queue: list[tuple[float, int, Generator[float, None, bool]]] = []
-        for number in range(self._options.people):
-            # Nobody comes more than four deviations early, so that the clock begins at 0.
+        for number in range(self.options.people):
+            # The mean is at four deviations, so that the clock starts at 0.
             at = max(0.0, self._random.gauss(4 * self._spread, self._spread))
             heapq.heappush(queue, (at, number, self._person(new_id())))
         while queue:
@@ -108,24 +131,24 @@ class Rush:
 
     @property
     def _spread(self) -> float:
-        return float(self._options.spread_min * 60)
+        return float(self.options.spread_min * 60)
 
     def _person(self, person_id: str) -> Wait:
         began, video = self.now, 0.0
-        if not (yield from self._asked(self._start)):
+        if not (yield from self._repeated(self._start)):
             return False
         video = self._random.uniform(*VIDEO_S)
         yield video
-        if not (yield from self._asked(lambda: self._punch(person_id))):
+        if not (yield from self._repeated(lambda: self._punch(person_id))):
             return False
         least = SESSION_S + RESULT_S + SEARCH_S + WRITE_S
         self.outcome.waited_s.append(max(0.0, self.now - began - video - least))
         return True
 
-    def _asked(self, request: Callable[[], Wait]) -> Wait:
-        """A kiosk asks until it is answered."""
+    def _repeated(self, request: Callable[[], Wait]) -> Wait:
+        """Repeat a request as a kiosk does until it succeeds."""
         for _ in range(KIOSK_TRIES):
-            if self.outcome.running >= self._options.concurrency:
+            if self.outcome.running >= self.options.concurrency:
                 self.outcome.no_room += 1
             else:
                 self.outcome.running += 1
@@ -157,7 +180,7 @@ class Rush:
         return False
 
     def _called(self, bucket: Bucket, takes_s: float) -> Wait:
-        """A call that botocore's standard mode makes: three attempts, an exponential pause with jitter."""
+        """Make a call as botocore's standard mode does: three attempts, exponential backoff with jitter."""
         for attempt in range(BOTOCORE_TRIES):
             if bucket.take(self.now):
                 yield takes_s
@@ -166,44 +189,32 @@ class Rush:
         return False
 
 
-def arguments() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.rush", description=__doc__)
-    parser.add_argument("--people", type=int, default=10_000)
-    parser.add_argument("--spread-min", type=float, default=10, help="deviation of arrivals")
-    parser.add_argument("--shards", type=int, default=4)
-    parser.add_argument("--liveness-tps", type=float, default=15)
-    parser.add_argument("--search-tps", type=float, default=50)
-    parser.add_argument("--concurrency", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=1)
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Simulate and show."""
-    options = arguments()
-    rush = Rush(options)
-    outcome = rush.run()
-    done = sorted(outcome.waited_s)
-    print(
-        f"{options.people} people, {options.spread_min:g} min deviation: {len(done)} punches, "
-        f"{outcome.gave_up} gave up after {KIOSK_TRIES} tries"
-    )
-    print(
-        f"waited for limits: p50 {_at(done, 0.5):.1f} s, p95 {_at(done, 0.95):.1f} s, "
-        f"longest {_at(done, 1):.1f} s; {outcome.refused} answers of 503"
-    )
-    print(f"Lambda: at most {outcome.most_running} at once, {outcome.no_room} found no room")
-    print(f"{'quota':<20}{'peak/s':>8}{'total':>10}{'throttled':>11}")
-    for bucket in (rush.sessions, rush.results, rush.searches, *rush.shards):
-        print(f"{bucket.name:<20}{bucket.peak:>8}{sum(bucket.taken.values()):>10}{bucket.throttled:>11}")
-    tries = ", ".join(f"{attempt}: {count}" for attempt, count in sorted(outcome.attempts.items()))
-    print(f"attempts of a transaction: {tries or 'none'}")
+def measure(*, short: bool = False) -> list[Table]:
+    """Simulate the rushes of docs/scaling.md (`short`: with 1 % of their people)."""
+    rows = []
+    for options in RUSHES:
+        rush = Rush(replace(options, people=options.people // 100) if short else options)
+        outcome = rush.run()
+        waited = sorted(outcome.waited_s)
+        rows.append(
+            (
+                rush.options.people,
+                options.spread_min,
+                f"{options.liveness_tps:g}, {options.search_tps:g}, {options.shards}",
+                f"{_at(waited, 0.5):.1f}, {_at(waited, 0.95):.1f}",
+                rush.sessions.throttled,
+                rush.results.throttled,
+                rush.searches.throttled,
+                sum(shard.throttled for shard in rush.shards),
+                outcome.refused,
+                outcome.most_running,
+                outcome.gave_up,
+            )
+        )
+    columns = ("people", "deviation min", "quotas: sessions, searches, shards", "waited s: p50, p95")
+    throttled = tuple(f"{quota} throttled" for quota in ("sessions", "results", "searches", "shards"))
+    return [Table((*columns, *throttled, "replies of 503", "most functions", "gave up"), rows)]
 
 
 def _at(ordered: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""A site with people and work days, written past the API because that is not what is measured."""
+"""A site with people and work days, written directly to the table to save the time of the API."""
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,13 +14,13 @@ from chalicelib.domain.workday import TimeEvent
 
 ZONE = "Asia/Ho_Chi_Minh"
 PUNCHES = (0, 240, 300, 545)
-"""Minutes from 08:00 at which everybody punches: in, to lunch, back, out."""
+"""When everybody punches, in minutes from 08:00: in, out for lunch, back, out."""
 
 _BATCH = 25
 
 
 def people(count: int, groups: int = 20) -> list[Person]:
-    """Make up people, due since 2020."""
+    """Make people who belong to the site since 2020."""
     now = datetime(2020, 1, 1, tzinfo=UTC)
     return [
         Person(
@@ -39,11 +39,11 @@ def people(count: int, groups: int = 20) -> list[Person]:
 
 
 def day(person: Person, on: date) -> DayRecord:
-    """Make a work day of four punches."""
+    """Make a work day with four punches."""
     begins = datetime(on.year, on.month, on.day, 1, tzinfo=UTC)
     times = [begins + timedelta(minutes=minutes) for minutes in PUNCHES]
-    marks = tuple(TimeEvent(new_punch_id(at), at, on, ZONE) for at in times)
-    return DayRecord(person_id=person.person_id, work_day=on, marks=marks, version=len(marks))
+    events = tuple(TimeEvent(new_punch_id(at), at, on, ZONE) for at in times)
+    return DayRecord(person_id=person.person_id, work_day=on, events=events, version=len(events))
 
 
 def seed(client: Any, table: str, site: Sequence[Person], days: Iterable[date], shards: int) -> None:
@@ -56,7 +56,7 @@ def seed(client: Any, table: str, site: Sequence[Person], days: Iterable[date], 
         puts = [{"PutRequest": {"Item": to_attributes(row)}} for row in batch]
         reply = client.batch_write_item(RequestItems={table: puts})
         if reply["UnprocessedItems"]:
-            raise RuntimeError("the table did not take all of a batch")
+            raise RuntimeError("the table did not accept a whole batch")
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, batches))

@@ -1,72 +1,67 @@
-"""Whether a refusal's time tells how much of a wrong token was right: `python -m benchmarks.token_timing`.
+"""Whether the time of a refusal reveals how much of a wrong token was right.
 
-Wrong tokens share their first letters with a real one, which the gate remembers and the table holds. All
-kinds are tried in random order, so that whatever else the machine does meets each alike. Shown is the
-trimmed mean of each against that of tokens that share nothing, with the 95 % interval of that ratio from
-resampling. The second row shares nothing either: what it shows is chance. No oracle: 1 lies in the
-intervals about as often as in the second row's, and the ratios do not rise with the letters.
+Wrong tokens share their first letters with a real one, which is both cached and stored. All kinds are tried
+in random order, so that other work of the machine affects each alike. The table compares the trimmed mean of
+each kind with that of tokens that share nothing, with a 95 % interval of the ratio from resampling. The
+second row shares nothing either, and so shows the effect of chance. Timing reveals nothing if the intervals
+contain 1 about as often as that of the second row, and if the ratios do not rise with the shared letters.
 """
 
 import os
 import random
 import statistics
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from benchmarks.embedded import embedded_aws
+from benchmarks.tables import Table
 from chalicelib import wiring
 from chalicelib.domain.errors import InvalidToken
 from chalicelib.domain.settings import Limits
 from chalicelib.domain.token import Role
 from chalicelib.services.tokens import Authenticator, NewToken, create
-from local.app.appserver import set_environment, stage_settings
-from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
 
 KINDS = (0, 0, 1, 8, 20, 42)
-"""How many letters after `rc_` are those of the real token."""
+"""How many letters after `rc_` are equal to those of the real token."""
 
 RESAMPLED = 500
 
 
-def main(rounds: int) -> None:
-    """Print one line per kind."""
-    embedded = Embedded()
-    embedded.start()
-    variables = stage_settings()["environment_variables"]
-    set_environment(embedded.aws_url, embedded.stream_url, REGION, ACCESS_KEY, SECRET_KEY, variables)
-    try:
-        times = _measure(rounds)
-    finally:
-        embedded.stop()
-    print(f"{'letters shared':>14}{'mean ms':>10}{'ratio':>8}{'95 % interval':>20}")
+def measure(*, short: bool = False) -> list[Table]:
+    """Measure 2,000 refusals of each kind (`short`: 20)."""
+    rounds = 20 if short else 2000
+    with embedded_aws():
+        times = _refusals(rounds)
+    rows = []
     for shared, own in zip(KINDS, times, strict=True):
         low, high = _interval(own, times[0])
-        ratio = _mean(own) / _mean(times[0])
-        print(f"{shared:>14}{_mean(own) * 1000:>10.3f}{ratio:>8.3f}{f'{low:.3f} to {high:.3f}':>20}")
+        rows.append((shared, _mean(own) * 1000, _mean(own) / _mean(times[0]), f"{low:.3f} to {high:.3f}"))
+    columns = ("letters shared", "trimmed mean ms", "ratio", "95 % interval of the ratio")
+    return [Table(columns, rows, f"{rounds:,} refusals of each kind, in random order.")]
 
 
-def _measure(rounds: int) -> list[list[float]]:
+def _refusals(rounds: int) -> list[list[float]]:
     now = datetime.now(UTC)
     real = create(wiring.token_store(), NewToken(role=Role.ADMIN, label="real"), now=now).token
-    gate = Authenticator(
+    authenticator = Authenticator(
         wiring.token_store, wiring.rate_limits, lambda: Limits(unknown_tokens_per_minute=100_000)
     )
-    gate.authenticate(f"Bearer {real}", "admin", "192.0.2.1", now=now)
+    authenticator.authenticate(f"Bearer {real}", "admin", "192.0.2.1", now=now)
     times: list[list[float]] = [[] for _ in KINDS]
     for _ in range(rounds):
         for kind in random.sample(range(len(KINDS)), len(KINDS)):
             wrong = f"Bearer {_wrong(real, KINDS[kind])}"
             began = time.perf_counter()
             with suppress(InvalidToken):
-                gate.authenticate(wrong, "admin", "192.0.2.1", now=now)
+                authenticator.authenticate(wrong, "admin", "192.0.2.1", now=now)
             times[kind].append(time.perf_counter() - began)
     return times
 
 
 def _wrong(real: str, shared: int) -> str:
-    """Make a token that has so many letters of the real one, and then others."""
+    """Make a token that shares its first letters with the real one, and differs after them."""
     start = real[: 3 + shared]
     rest = _letters(len(real) - len(start))
     if rest[0] == real[len(start)]:
@@ -75,14 +70,14 @@ def _wrong(real: str, shared: int) -> str:
 
 
 def _letters(length: int) -> str:
-    """Draw letters as tokens have them."""
+    """Draw random letters of the alphabet of tokens."""
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     return "".join(letters[byte % 64] for byte in os.urandom(length))
 
 
 def _mean(values: Sequence[float]) -> float:
     ordered = sorted(values)
-    return statistics.fmean(ordered[: len(ordered) * 9 // 10])  # the slowest tenth is the machine's
+    return statistics.fmean(ordered[: len(ordered) * 9 // 10])  # the slowest tenth is noise of the machine
 
 
 def _interval(own: Sequence[float], other: Sequence[float]) -> tuple[float, float]:
@@ -91,7 +86,3 @@ def _interval(own: Sequence[float], other: Sequence[float]) -> tuple[float, floa
         for _ in range(RESAMPLED)
     )
     return ratios[RESAMPLED // 40], ratios[-(RESAMPLED // 40)]
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000)

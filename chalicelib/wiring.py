@@ -28,7 +28,7 @@ from chalicelib.aws.stored_replies import StoredReplies
 from chalicelib.aws.streaming import Streaming
 from chalicelib.aws.tokens import TokenStore
 from chalicelib.config import Environment, refuse_open_production
-from chalicelib.domain.settings import Settings, defaults
+from chalicelib.domain.settings import Settings, default_settings
 from chalicelib.domain.token import Caller
 from chalicelib.services.tokens import Authenticator
 from chalicelib.web import authentication, telemetry
@@ -76,7 +76,7 @@ def table() -> Table:
 
 def _defaults() -> Settings:
     env = environment()
-    return defaults(local=env.stage == "local", zone=env.zone)
+    return default_settings(local=env.stage == "local", zone=env.zone)
 
 
 # The gateways to the table, by what they read and write.

@@ -101,7 +101,7 @@ def _tokens(folder: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for role in Role:
         known = token_store.find(tokens.token_digest(kept.get(role, "")))
-        if known and known.role is role and known.holds(now):
+        if known and known.role is role and known.is_active(now):
             found[role.value] = kept[role]
         else:
             body = tokens.NewToken(role=role, label=f"make run, {role.value}")

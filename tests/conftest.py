@@ -90,7 +90,7 @@ def directory(aws: Embedded) -> Directory:
 
 @pytest.fixture
 def attendance_store(aws: Embedded) -> AttendanceStore:
-    """The ledger on an empty table."""
+    """The attendance store on an empty table."""
     return wiring.attendance_store()
 
 

@@ -19,7 +19,7 @@ from chalicelib.domain.person import Person
 from chalicelib.domain.punch import DayRecord, Punch
 from chalicelib.domain.session import Session
 from chalicelib.domain.settings import Settings
-from chalicelib.domain.workday import merge
+from chalicelib.domain.workday import merge_events
 
 
 class SessionAlreadyUsed(WriteConflict):
@@ -155,7 +155,7 @@ class AttendanceStore:
             raise (SessionAlreadyUsed if session_failed else WorkDayChanged)(conflict.failed) from None
 
     def _add_event(self, day: DayRecord, punch: Punch) -> Write:
-        after = changed(day, marks=merge(day.marks, [punch.mark()]), version=day.version + 1)
+        after = changed(day, events=merge_events(day.events, [punch.event()]), version=day.version + 1)
         return replace(items.day(after, self._shards), version=day.version)
 
     def punch(self, person_id: str, punch_id: str) -> Punch | None:

@@ -36,6 +36,7 @@ from chalicelib.domain.audit_entry import AuditEntry
 from chalicelib.domain.face import Face, FaceState
 from chalicelib.domain.ids import punch_instant
 from chalicelib.domain.leave import LeaveRecord
+from chalicelib.domain.lookalikes import skeleton
 from chalicelib.domain.person import Consent, Person
 from chalicelib.domain.punch import DayRecord, Punch
 from chalicelib.domain.schedule import Calendar
@@ -147,6 +148,17 @@ def code(code: str) -> tuple[str, str]:
     return f"CODE#{fold(code)}", "-"
 
 
+def looks(code: str) -> str:
+    """Give the partition of the index in which all codes are listed that look like one."""
+    return f"LOOKS#{skeleton(code)}"
+
+
+def code_owner(code_: str, person_id: str) -> Item:
+    """Lay out whose a code is, listed with the codes that look like it."""
+    listed = {"listing_pk": looks(code_), "listing_sk": fold(code_)}
+    return key(*code(code_)) | listed | {"person_id": person_id}
+
+
 def face(face: Face) -> Item:
     """Convert a face; one that is not active is listed for the sweep."""
     item = key(f"PERSON#{face.person_id}", f"FACE#{face.digest}") | to_builtins(face)
@@ -198,11 +210,11 @@ def day_key(person_id: str, work_day: date, shards: int) -> tuple[str, str]:
 
 def day(day: DayRecord, shards: int) -> Item:
     """Convert a work day. All events are one attribute, because a report reads a month of all people."""
-    marks = msgspec.json.encode(day.marks).decode()
-    return key(*day_key(day.person_id, day.work_day, shards)) | {"version": day.version, "marks": marks}
+    events = msgspec.json.encode(day.events).decode()
+    return key(*day_key(day.person_id, day.work_day, shards)) | {"version": day.version, "marks": events}
 
 
-_marks = msgspec.json.Decoder(tuple[TimeEvent, ...])
+_events = msgspec.json.Decoder(tuple[TimeEvent, ...])
 
 
 def read_day(item: Item) -> DayRecord:
@@ -210,7 +222,7 @@ def read_day(item: Item) -> DayRecord:
     return DayRecord(
         person_id=item["sk"].removeprefix("PERSON#"),
         work_day=date.fromisoformat(item["pk"].split("#")[1]),
-        marks=_marks.decode(item["marks"]),
+        events=_events.decode(item["marks"]),
         version=item["version"],
     )
 

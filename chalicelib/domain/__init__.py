@@ -1,1 +1,1 @@
-"""Pure rules and what they are about: no I/O, no clock."""
+"""The rules and the types that they use: no I/O, no clock."""

@@ -29,9 +29,9 @@ class ErasedCounts(Struct, frozen=True):
 
 
 class Erasure(Struct, frozen=True, kw_only=True):
-    """An erasure under way; it stands where the person's profile stood, and says nothing of who it was.
+    """An erasure in progress. It replaces the person's profile and holds nothing that identifies them.
 
-    `face_ids` are looked for at the end. `found` is what there was when it began.
+    `face_ids` are deleted once more at the end. `found` counts what existed when the erasure began.
     """
 
     person_id: str

@@ -1,20 +1,20 @@
-"""Everything Rollcall refuses, by meaning.
+"""The errors that callers see, in families by meaning.
 
     RollcallError
-    ├── InvalidRequest      400  the request itself cannot be understood
-    ├── Unauthenticated     401  nobody we know is asking
-    ├── Forbidden           403  understood, but not allowed here
-    ├── NotFound            404  nothing of that name
-    ├── Conflict            409  sound, but it contradicts what is recorded
-    ├── Gone                410  it was there and is over
-    ├── TooLarge            413  more than the limits allow
-    ├── UnsupportedMediaType 415 a body of a kind that the route does not take
-    ├── Refused             422  sound, but the rules say no
-    ├── TooMany             429  too often; `retry_after_s` says when to come back
-    └── Unavailable         503  a service we need did not answer; try again
+    ├── InvalidRequest       400  the request is malformed
+    ├── Unauthenticated      401  the caller is unknown
+    ├── Forbidden            403  the caller may not do this
+    ├── NotFound             404  the resource does not exist
+    ├── Conflict             409  a valid request that contradicts the recorded state
+    ├── Gone                 410  the resource existed and has expired
+    ├── TooLarge             413  the request exceeds a size limit
+    ├── UnsupportedMediaType 415  the route does not accept this media type
+    ├── Refused              422  a valid request that the rules refuse
+    ├── TooMany              429  too many requests; `retry_after_s` says when to try again
+    └── Unavailable          503  a service did not answer; try again
 
-The class name is the `Code` that callers see and may rely on; the message is for people, safe to
-show, and may change. `details` are the facts a program needs, by name.
+The class name is the `Code` in the reply, on which callers may rely. The message is for people, safe to
+show, and may change. `details` holds facts for programs, by name.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from typing import Any
 
 
 class RollcallError(Exception):
-    """A refusal with a stable code."""
+    """The base of all errors with a stable code."""
 
     details: Mapping[str, Any]
 
@@ -36,23 +36,23 @@ class InvalidRequest(RollcallError):
 
 
 class Unauthenticated(RollcallError):
-    """Nobody whom we know is asking."""
+    """The caller is unknown."""
 
 
 class Forbidden(RollcallError):
-    """The request is understood but not allowed."""
+    """The caller may not do this."""
 
 
 class NotFound(RollcallError):
-    """There is nothing of that name."""
+    """The resource does not exist."""
 
 
 class Conflict(RollcallError):
-    """The request is sound but contradicts what is already recorded."""
+    """The request is valid but contradicts the recorded state."""
 
 
 class Gone(RollcallError):
-    """It was there and is over."""
+    """The resource existed and has expired."""
 
 
 class TooLarge(RollcallError):
@@ -60,25 +60,25 @@ class TooLarge(RollcallError):
 
 
 class UnsupportedMediaType(RollcallError):
-    """The body is of a kind that this route does not take."""
+    """The route does not accept this media type."""
 
     def __init__(self, content_type: str) -> None:
         super().__init__(f"Unsupported media type: {content_type[:100]}")
 
 
 class Refused(RollcallError):
-    """The request is sound, but the rules say no."""
+    """The request is valid, but the rules refuse it."""
 
 
 class TooMany(RollcallError):
-    """Too often; `retry_after_s` in the details says when to come back."""
+    """Too many requests; `retry_after_s` in the details says when to try again."""
 
     def __init__(self, message: str, retry_after_s: int) -> None:
         super().__init__(message, retry_after_s=retry_after_s)
 
 
 class Unavailable(RollcallError):
-    """A service we need did not answer in time; the caller may try again."""
+    """A service did not answer in time; the caller may try again."""
 
 
 class TokenMissing(Unauthenticated):
@@ -410,7 +410,7 @@ class IdempotencyKeyReused(Refused):
 
 
 class WriteConflict(RuntimeError):
-    """A conditional write lost against another; use cases read again and retry, callers never see it."""
+    """A conditional write lost against a concurrent one. Use cases retry; callers never see it."""
 
     def __init__(self, failed: frozenset[int] = frozenset()) -> None:
         super().__init__(f"conditions failed for writes {sorted(failed)}")

@@ -1,4 +1,4 @@
-"""Enrolled faces and matches with them. Figures are Rekognition's, in percent."""
+"""Enrolled faces, and matches against them. All scores are Rekognition's, in percent."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -10,11 +10,11 @@ FaceId = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
 MAX_FACES = 10
-"""Most faces of one person; Amazon advises five or more photos, from several sides."""
+"""The most faces of one person. Amazon recommends at least five photos, from different sides."""
 
 
 class FaceState(StrEnum):
-    """How far an enrolment or a removal has got; the sweep finishes what is not active."""
+    """The stage of an enrolment or a removal. The sweep finishes those that were interrupted."""
 
     PENDING = "pending"
     ACTIVE = "active"
@@ -24,8 +24,8 @@ class FaceState(StrEnum):
 class Face(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One enrolled photo of a person.
 
-    `digest` (of the photo) is its place in the table, so the same photo twice is one face;
-    `face_id` is Rekognition's, known once the photo is indexed.
+    `digest`, the photo's, is its key in the table, so enrolling the same photo twice gives one face.
+    `face_id` is Rekognition's and is set once the photo is indexed.
     """
 
     person_id: str
@@ -53,7 +53,7 @@ class FaceView(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, face: Face) -> "FaceView":
-        """Show an active face."""
+        """Make the view of an active face."""
         assert face.face_id is not None  # noqa: S101 - active
         return cls(
             face_id=face.face_id,
@@ -67,7 +67,7 @@ class FaceView(Struct, frozen=True, kw_only=True):
 
 
 class Match(Struct, frozen=True):
-    """An enrolled face that resembles the one looked for."""
+    """An enrolled face that is similar to the one searched for."""
 
     person_id: str
     face_id: str

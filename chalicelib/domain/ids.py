@@ -1,4 +1,4 @@
-"""Ids that we make: those that say nothing, and a punch's, which begins with its instant."""
+"""The ids that Rollcall creates: random ones, and those of punches, which start with the punch's instant."""
 
 import re
 import secrets
@@ -8,18 +8,21 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def new_id() -> str:
-    """Make an id that says nothing: 96 random bits in hex, which Rekognition and S3 take too."""
+    """Make a random id: 96 bits in hex, valid also as an external image id and as an S3 key."""
     return secrets.token_hex(12)
 
 
 def new_punch_id(at: datetime, idempotent_id: str | None = None) -> str:
-    """Make the id of a punch: its instant in microseconds, which tells the key, and 48 bits of chance."""
+    """Make the id of a punch: its instant in microseconds, from which its key follows, and 48 random bits.
+
+    With an `idempotent_id`, the last 48 bits are taken from it, so that a retry makes the same punch id.
+    """
     rest = idempotent_id[:12] if idempotent_id else secrets.token_hex(6)
     return f"{(at - _EPOCH) // timedelta(microseconds=1):014x}{rest}"
 
 
 def punch_instant(punch_id: str) -> datetime | None:
-    """Give the instant that a punch's id begins with; None for what cannot be a punch's id."""
+    """Return the instant that a punch's id starts with; None for a text that cannot be a punch's id."""
     if not re.fullmatch("[0-9a-f]{26}", punch_id):
         return None
     try:

@@ -1,12 +1,22 @@
-"""Leave: days on which a person is excused."""
+"""Leave: as the work-day rules use it, as requested and as stored."""
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from chalicelib.domain.schedule import Half
-from chalicelib.domain.workday import Leave
+
+
+class Leave(Struct, frozen=True, forbid_unknown_fields=True):
+    """Days a person is excused, `since` to `until` inclusive, or one `half` of each of them."""
+
+    person_id: str
+    since: date
+    until: date
+    kind: Annotated[str, Meta(min_length=1, max_length=40, examples=["annual", "sick"])]
+    half: Half | None = None
 
 
 class NewLeave(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,5 +39,24 @@ class LeaveRecord(Struct, frozen=True, kw_only=True):
     half: Half | None = None
 
     def leave(self) -> Leave:
-        """The leave as the work-day rules see it."""
+        """Return the leave in the form that the work-day rules use."""
         return Leave(self.person_id, self.since, self.until, self.kind, self.half)
+
+
+def leave_on(leaves: Iterable[Leave], on: date) -> Leave | None:
+    """Find one person's leave on a date; a first and a second half together are a whole day."""
+    found = [leave for leave in leaves if leave.since <= on <= leave.until]
+    whole = next((leave for leave in found if leave.half is None), None)
+    if whole is not None or not found:
+        return whole
+    if len({leave.half for leave in found}) == 2:
+        return Leave(found[0].person_id, on, on, found[0].kind)
+    return found[0]
+
+
+def leaves_by_person(leaves: Iterable[Leave]) -> dict[str, list[Leave]]:
+    """Group leave by person id."""
+    people: dict[str, list[Leave]] = {}
+    for leave in leaves:
+        people.setdefault(leave.person_id, []).append(leave)
+    return people

@@ -1,4 +1,4 @@
-"""Who a face belongs to: over the threshold, and clear of the second-best person."""
+"""The decision whose face was matched: above the threshold, and by a margin over the second-best person."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""People and their consent: as requested, as stored and as shown."""
+"""People and their consent, as requested, as stored and as shown."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -98,7 +98,7 @@ class PersonChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Person(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A person as stored. Names live here and nowhere else; Rekognition and S3 know only the id."""
+    """A person as stored. The name is stored nowhere else: Rekognition and S3 receive only the id."""
 
     person_id: str
     name: str
@@ -118,7 +118,7 @@ class Person(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def faces(self) -> int:
-        """How many photos they can be recognised by."""
+        """The number of active faces."""
         return len(self.face_ids)
 
     @property
@@ -127,7 +127,7 @@ class Person(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return min((day for day in (self.until, self.inactive_since) if day), default=None)
 
     def member(self) -> Member:
-        """The person as the work-day rules see them."""
+        """Return the person in the form that the work-day rules use."""
         return Member(
             person_id=self.person_id,
             name=self.name,
@@ -140,11 +140,24 @@ class Person(Struct, frozen=True, kw_only=True, omit_defaults=True):
         )
 
 
+class FieldWarning(Struct, frozen=True):
+    """Something to check, although the request was accepted; `person_id` is the other person concerned."""
+
+    field: str
+    message: str
+    person_id: str | None = None
+
+
+LOOKALIKE = "This code looks like the code of somebody else."
+"""Said of two codes that differ only in characters such as O and 0, or Latin and Cyrillic A."""
+
+
 class PersonView(Struct, frozen=True, kw_only=True):
     """A person. `faces` is the number of enrolled faces; `since` and `until` are dates, both inclusive.
 
     `inactive_since` is the date on which an inactive person became so. Retention counts from it or from
-    `until`, whichever is earlier.
+    `until`, whichever is earlier. `warnings` is present when the person was just added or changed and
+    something should be checked.
     """
 
     person_id: str
@@ -161,8 +174,9 @@ class PersonView(Struct, frozen=True, kw_only=True):
     consent: Consent | None
     created_at: datetime
     updated_at: datetime
+    warnings: list[FieldWarning] | UnsetType = UNSET
 
     @classmethod
     def of(cls, person: Person) -> "PersonView":
-        """Show a stored person."""
+        """Make the view of a stored person."""
         return msgspec.convert(person, cls, from_attributes=True)

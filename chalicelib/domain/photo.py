@@ -1,4 +1,4 @@
-"""Photos: JPEG or PNG files as they were sent, and the limits they must keep."""
+"""Photos: JPEG or PNG files without metadata, and their limits."""
 
 import hashlib
 from functools import cached_property
@@ -6,27 +6,27 @@ from functools import cached_property
 from msgspec import Struct
 
 from chalicelib.config import BODY_BYTES
+from chalicelib.domain import jpeg, png
 from chalicelib.domain.errors import InvalidPhoto, PhotoTooLarge
-from chalicelib.domain.image_header import header
 
 LIMIT_BYTES = 5 * 1024 * 1024
-"""Most bytes that Rekognition takes in a request (its service model: ImageBlob)."""
+"""The most bytes that Rekognition accepts in a request (ImageBlob in its service model)."""
 
 
 UPLOAD_LIMIT_BYTES = 15 * 1024 * 1024
-"""Most bytes that Rekognition takes from S3."""
+"""The most bytes that Rekognition accepts from S3."""
 
 
 LEAST_SIDE = 80
-"""Least width and height that Rekognition takes, in pixels."""
+"""The least width and height that Rekognition accepts, in pixels."""
 
 
 MOST_PIXELS = 8192 * 8192
-"""Most pixels of a photo: cameras of 64 megapixels have fewer. More is a mistake or an image bomb."""
+"""The most pixels of a photo. Cameras of 64 megapixels stay below it; more is an image bomb or a mistake."""
 
 
 class Photo(Struct, frozen=True, dict=True):
-    """A JPEG or PNG file as it was sent, never re-encoded; `key` says where in S3 it is, if it is."""
+    """A JPEG or PNG file without metadata, never re-encoded; `key` is its S3 key, if it is in S3."""
 
     content: bytes
     content_type: str
@@ -38,24 +38,30 @@ class Photo(Struct, frozen=True, dict=True):
 
     @cached_property
     def digest(self) -> str:
-        """What the photo is called in the table and in S3: 128 bits of its SHA-256, in hex."""
+        """The photo's id in the table and in S3: the first 128 bits of its SHA-256, in hex.
+
+        The same picture with other metadata is the same photo.
+        """
         return hashlib.sha256(self.content).hexdigest()[:32]
 
 
 def photo(content: bytes, *, key: str | None = None) -> Photo:
-    """Take bytes from a stranger as a photo; what the sender calls them does not count.
+    """Make a photo of bytes that a caller sent; the media type is read from the bytes, never taken on trust.
 
-    Raises InvalidPhoto (neither JPEG nor PNG, cut off, under 80 pixels on a side) or PhotoTooLarge (over
-    4.5 MB, in S3 over 15.7 MB; or over 67 megapixels, by what its header says).
+    Everything that does not belong to the picture is removed: EXIF except the orientation, comments, and
+    what follows the end. Raises InvalidPhoto (neither JPEG nor PNG, truncated, or under 80 pixels on a side)
+    or PhotoTooLarge (over 4.5 MB, or over 15.7 MB in S3; or over 67 megapixels according to its header).
     """
     limit = UPLOAD_LIMIT_BYTES if key else BODY_BYTES
     if len(content) > limit:
         raise PhotoTooLarge(f"The photo is larger than {limit / 1e6:.1f} MB.")
-    found = header(content)
+    found = jpeg.read(content) or png.read(content)
     if found is None:
         raise InvalidPhoto
     if found.width * found.height > MOST_PIXELS:
         raise PhotoTooLarge(f"The photo has more than {MOST_PIXELS // 10**6} million pixels.")
     if min(found.width, found.height) < LEAST_SIDE:
         raise InvalidPhoto(f"The photo must be at least {LEAST_SIDE} pixels on each side.")
-    return Photo(content, found.content_type, key)
+    if not found.is_whole:
+        raise InvalidPhoto("The photo ends before all of its picture is there.")
+    return Photo(found.content, found.content_type, key)

@@ -1,11 +1,11 @@
-"""What to do about a photo that was refused, in the caller's language."""
+"""Advice on a refused photo, in English or Vietnamese."""
 
 from collections.abc import Mapping
 
 from chalicelib.domain.errors import PoorPhoto, RollcallError
 
 Texts = Mapping[str, tuple[str, str]]
-"""English and Vietnamese by name."""
+"""Pairs of an English and a Vietnamese sentence, by name."""
 
 
 BY_CODE: Texts = {
@@ -59,14 +59,17 @@ BY_REASON: Texts = {
     ),
     "EXCEEDS_MAX_FACES": BY_CODE["SeveralFaces"],
 }
-"""By the reasons that Rekognition gives (`UnindexedFaces[].Reasons`)."""
+"""The advice by Rekognition's reasons (`UnindexedFaces[].Reasons`)."""
 
 
 _EXACT = BY_REASON.keys() - {"LOW_FACE_QUALITY"}
 
 
 def photo_advice(error: RollcallError, language: str) -> list[str]:
-    """Say in short sentences, in `vi` or else English, what to do about a refused photo; often nothing."""
+    """Return short sentences on how to take a better photo; none if the error is not about a photo.
+
+    `language` is `vi` for Vietnamese; any other language gives English.
+    """
     if isinstance(error, PoorPhoto):
         exact = [BY_REASON[reason] for reason in error.details["reasons"] if reason in _EXACT]
         found = exact or [BY_REASON["LOW_FACE_QUALITY"]]

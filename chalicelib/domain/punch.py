@@ -1,4 +1,4 @@
-"""Punches, the evidence for them, and the record of a person's work day."""
+"""Punches, their evidence, and the stored record of a person's work day."""
 
 from datetime import date, datetime
 from typing import Annotated
@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct
 
-from chalicelib.domain.workday import Asked, Source, TimeEvent
+from chalicelib.domain.workday import RequestedDirection, Source, TimeEvent
 
 PunchId = Annotated[str, Meta(max_length=64)]
 
@@ -29,10 +29,10 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Punch(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A person was there at an instant. Never changed, never overwritten.
+    """The record that a person was present at an instant. Punches are never changed or overwritten.
 
-    A correction is a punch of its own: `supersedes` names the one it stands in for, and with
-    `void` it only takes that one out. `reason` and `by` say why and who.
+    A correction is a punch of its own: `supersedes` names the punch that it replaces; with `void` it only
+    removes that punch. `reason` says why and `by` is the token of the person who corrected.
     """
 
     punch_id: str
@@ -41,7 +41,7 @@ class Punch(Struct, frozen=True, kw_only=True, omit_defaults=True):
     recorded_at: datetime
     work_day: date
     zone: str
-    direction: Asked
+    direction: RequestedDirection
     source: Source
     device: str | None = None
     site: str | None = None
@@ -52,11 +52,11 @@ class Punch(Struct, frozen=True, kw_only=True, omit_defaults=True):
     by: str | None = None
 
     def local_at(self) -> datetime:
-        """The instant in the zone in which the punch was made."""
+        """Return the instant in the zone in which the punch was made."""
         return self.at.astimezone(ZoneInfo(self.zone))
 
-    def mark(self) -> TimeEvent:
-        """The punch as the work-day rules see it."""
+    def event(self) -> TimeEvent:
+        """Return the punch in the form that the work-day rules use."""
         return TimeEvent(
             id=self.punch_id,
             at=self.at,
@@ -70,18 +70,18 @@ class Punch(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class DayRecord(Struct, frozen=True, kw_only=True):
-    """The punches of one person on one work day, in order; can be rebuilt from the punches."""
+    """One person's work day: its events in order of time. It can be rebuilt from the punches."""
 
     person_id: str
     work_day: date
-    marks: tuple[TimeEvent, ...] = ()
+    events: tuple[TimeEvent, ...] = ()
     version: int = 0
 
     def counted(self) -> tuple[TimeEvent, ...]:
-        """The marks of this day that were not taken out by a correction, in order."""
-        hidden = {mark.supersedes for mark in self.marks}
+        """Return the events of this day that no correction superseded or voided, in order of time."""
+        hidden = {event.supersedes for event in self.events}
         return tuple(
-            mark
-            for mark in self.marks
-            if mark.id not in hidden and not mark.void and mark.work_day == self.work_day
+            event
+            for event in self.events
+            if event.id not in hidden and not event.void and event.work_day == self.work_day
         )

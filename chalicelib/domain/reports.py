@@ -1,31 +1,29 @@
-"""Attendance as HR reads it: the roster of a date, timesheets, the monthly sheet, and their tables.
+"""The attendance reports: the roster of a date, timesheets and the monthly sheet, each also as a table.
 
-Pure. A table is rows of cells, the header first; `spreadsheets` writes it as CSV or XLSX.
+A table is a sequence of rows of cells, headed by its column names; `spreadsheets` writes it as CSV or XLSX.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Generic, TypeVar
 
 from msgspec import Struct
 
+from chalicelib.domain.dates import date_range
+from chalicelib.domain.leave import Leave
 from chalicelib.domain.schedule import Half, Schedule
 from chalicelib.domain.spreadsheets import Row
 from chalicelib.domain.workday import (
     STATES,
-    Leave,
     Member,
     State,
     TimeEvent,
     TimesheetPunch,
     WorkDay,
-    person_day,
+    evaluate_person_day,
 )
 
-MAX_DAYS = 366  # a leap year
-
-
-LETTERS: dict[State, str] = {
+STATE_LETTERS: dict[State, str] = {
     "present": "P",
     "left": "P",
     "late": "L",
@@ -51,13 +49,13 @@ LEGEND = (
 )
 
 
-MarksOfPerson = Mapping[str, Sequence[TimeEvent]]
+EventsByPerson = Mapping[str, Sequence[TimeEvent]]
 
 
-MarksOfDates = Mapping[date, Sequence[TimeEvent]]
+EventsByDate = Mapping[date, Sequence[TimeEvent]]
 
 
-LeavesOfPerson = Mapping[str, Sequence[Leave]]
+LeavesByPerson = Mapping[str, Sequence[Leave]]
 
 
 class RosterCounts(Struct, frozen=True):
@@ -98,7 +96,7 @@ class RosterRow(Struct, frozen=True):
 
 
 class Roster(Struct, frozen=True):
-    """Every person who could be at work on a date, in the order given, and the counts."""
+    """The people who are expected or were present on a date, in the order given, and their counts."""
 
     date: date
     counts: RosterCounts
@@ -155,21 +153,21 @@ def roster(
     schedule: Schedule,
     members: Iterable[Member],
     on: date,
-    marks: MarksOfPerson,
+    events: EventsByPerson,
     *,
-    leaves: LeavesOfPerson,
+    leaves: LeavesByPerson,
     now: datetime,
 ) -> Roster:
-    """Say where everybody is on a date; `marks` and `leaves` are by person id.
+    """Make the roster of a date; `events` and `leaves` are by person id.
 
-    People who are inactive, or not with the site on that date, are left out unless they punched.
+    People who do not belong to the site on the date are left out, unless they punched.
     """
     found: dict[State, int] = dict.fromkeys(STATES, 0)
     at_work = 0
     items = []
     for member in members:
-        own = marks.get(member.person_id, ())
-        day = person_day(schedule, member, on, own, leaves=leaves.get(member.person_id, ()), now=now)
+        own = events.get(member.person_id, ())
+        day = evaluate_person_day(schedule, member, on, own, leaves=leaves.get(member.person_id, ()), now=now)
         if day.state == "inactive":
             continue
         found[day.state] += 1
@@ -203,57 +201,46 @@ def timesheet(
     member: Member,
     since: date,
     until: date,
-    marks: MarksOfDates,
+    events: EventsByDate,
     *,
     leaves: Sequence[Leave] = (),
     now: datetime,
 ) -> Timesheet:
-    """Judge a person's days; `marks` are by work day (as of `by_day`), `leaves` are the person's.
+    """Make a person's timesheet; `events` are by work day, as `events_by_day` groups them.
 
-    Raises ValueError for a range that runs backwards or is longer than MAX_DAYS.
+    Raises InvalidRequest for a range that runs backwards or is longer than 366 days.
     """
     days = [
-        person_day(schedule, member, on, marks.get(on, ()), leaves=leaves, now=now)
-        for on in dates(since, until)
+        evaluate_person_day(schedule, member, on, events.get(on, ()), leaves=leaves, now=now)
+        for on in date_range(since, until)
     ]
     return Timesheet(
         member.person_id, member.name, member.code, member.group, since, until, totals(days), days
     )
 
 
-def sheet(
+def monthly_sheet(
     schedule: Schedule,
     members: Iterable[Member],
     since: date,
     until: date,
-    marks: Mapping[str, MarksOfDates],
+    events: Mapping[str, EventsByDate],
     *,
-    leaves: LeavesOfPerson,
+    leaves: LeavesByPerson,
     now: datetime,
 ) -> Iterator[MonthlySheetRow]:
-    """Yield the monthly sheet, a row a person; `marks` are by person id, then by work day."""
-    nothing: MarksOfDates = {}
+    """Yield the rows of the monthly sheet, one per person; `events` are by person id, then by work day."""
+    nothing: EventsByDate = {}
     for member in members:
-        own = marks.get(member.person_id, nothing)
+        own = events.get(member.person_id, nothing)
         off = leaves.get(member.person_id, ())
         made = timesheet(schedule, member, since, until, own, leaves=off, now=now)
-        letters = [LETTERS[day.state] + "?" * day.open for day in made.days]
+        letters = [STATE_LETTERS[day.state] + "?" * day.open for day in made.days]
         yield MonthlySheetRow(member.person_id, member.name, member.code, member.group, letters, made.totals)
 
 
-def dates(since: date, until: date) -> list[date]:
-    """List the dates from one to another, both included.
-
-    Raises ValueError for a range that runs backwards or is longer than MAX_DAYS.
-    """
-    days = (until - since).days + 1
-    if not 0 < days <= MAX_DAYS:
-        raise ValueError(f"{since} to {until} is not a range of 1 to {MAX_DAYS} days")
-    return [since + timedelta(days=n) for n in range(days)]
-
-
 def totals(days: Sequence[WorkDay]) -> TimesheetTotals:
-    """Add up days of one person or of many."""
+    """Sum the days of one person or of several."""
     states = [day.state for day in days]
     return TimesheetTotals(
         attended_days=sum(states.count(state) for state in ("present", "left", "late", "half_day")),
@@ -274,7 +261,7 @@ def totals(days: Sequence[WorkDay]) -> TimesheetTotals:
 
 
 def roster_table(found: Roster) -> Iterator[Row]:
-    """Lay a roster out as a table, a row a person."""
+    """Lay a roster out as a table with one row per person."""
     yield (
         *("Date", "Name", "Code", "Group", "Shift", "State", "First in", "Last out", "Worked minutes"),
         *("Late minutes", "Early minutes", "At work", "Punch missing", "Leave", "Holiday"),
@@ -289,7 +276,7 @@ def roster_table(found: Roster) -> Iterator[Row]:
 
 
 def timesheet_table(sheets: Iterable[Timesheet]) -> Iterator[Row]:
-    """Lay timesheets out as one table: a row a day, and after each person's days their totals."""
+    """Lay timesheets out as one table: one row per day, and a row of totals after each person's days."""
     yield (
         *("Name", "Code", "Group", "Date", "Shift", "State", "First in", "Last out", "Expected minutes"),
         *("Worked minutes", "Break minutes", "Overtime minutes", "Late minutes", "Early minutes"),
@@ -316,9 +303,9 @@ def timesheet_table(sheets: Iterable[Timesheet]) -> Iterator[Row]:
         )
 
 
-def sheet_table(since: date, until: date, rows: Iterable[MonthlySheetRow]) -> Iterator[Row]:
-    """Lay the monthly sheet out as a table: people down, dates across, then totals and a legend."""
-    days = dates(since, until)
+def monthly_sheet_table(since: date, until: date, rows: Iterable[MonthlySheetRow]) -> Iterator[Row]:
+    """Lay the monthly sheet out as a table: a row per person, a column per date, totals and a legend."""
+    days = date_range(since, until)
     one_month = (since.year, since.month) == (until.year, until.month)
     yield (
         *("Name", "Code", "Group"),
@@ -347,7 +334,7 @@ def sheet_table(since: date, until: date, rows: Iterable[MonthlySheetRow]) -> It
 
 
 def _clock(at: datetime | None) -> str | None:
-    """Show an instant by the site's clock, with its date: a night shift's end is on the next."""
+    """Format an instant on the site's clock, with its date because a night shift ends on the next day."""
     return None if at is None else f"{at:%Y-%m-%d %H:%M}"
 
 
@@ -372,10 +359,11 @@ P = TypeVar("P")
 
 
 class Report(Struct, Generic[P]):
-    """A report that is read only when one of its forms is asked for.
+    """A report that can be rendered as a page of JSON or as a table; only the requested form is computed.
 
-    `page` makes the JSON answer, `table` the whole of it as rows. `name` is that of the file: ASCII
-    letters, digits and `-`. `person_days` is how many days of people are read for the table.
+    `page` returns the JSON reply, `table` the rows of the whole report. `name` is the file's name without
+    its extension: ASCII letters, digits and `-`. `person_days` is the number of person-days (people times
+    dates) that the table reads.
     """
 
     name: str

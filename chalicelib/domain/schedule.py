@@ -1,8 +1,8 @@
-"""When people are due: the site's zone, its shifts and holidays, and where one work day ends.
+"""Schedules: the site's zone, shifts and holidays, and the hours that a shift asks of each date.
 
-Pure. The Structs are the wire format of the settings as well. Wall-clock times are read in the
-site's zone; one that happens twice, when the clocks go back, means the first of the two, and one that
-is skipped, when they go forward, means an hour later (02:30 becomes 03:30).
+`Calendar`, `Shift` and `Holiday` are stored and sent as they stand here. Wall-clock times are read in
+the site's zone. When the clocks go back, a time that occurs twice means its first occurrence. When they
+go forward, a skipped time means the same time an hour later (02:30 becomes 03:30).
 """
 
 import zoneinfo
@@ -17,7 +17,7 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 PATTERN_END = r"$(?!\n)"
-"""How a pattern ends: `$` alone, as Python reads it, lets one line break follow."""
+"""The end of a pattern: in Python, `$` alone also matches before a final line break."""
 
 
 WallClock = Annotated[
@@ -48,7 +48,7 @@ WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY_S = 86400
 
 
-# Names that the zone files offer but that say nothing about a place.
+# Entries of the zone database that do not name a place.
 _NOT_PLACES = {"localtime", "posixrules", "Factory"}
 
 
@@ -99,11 +99,12 @@ class Calendar(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ShiftDay(Struct, frozen=True):
-    """What a shift asks of one date: the instants (UTC) of its hours and of its work day.
+    """A shift on one date: its hours and the bounds of its work day, as UTC instants.
 
-    `off` says why nobody is due; `expected_minutes` is then 0. Otherwise it is the shift's length on
-    the wall clock without its break, also on a date whose clocks change. `clock` is the zone, or just
-    its offset when that is the same all day; `starts_s` and `ends_s` are seconds since 1970.
+    On a day off, `off` gives the reason and `expected_minutes` is 0. Otherwise `expected_minutes` is the
+    shift's length on the wall clock without its break, even when the clocks change that day. `clock` is
+    the zone, or a fixed offset when the offset is the same all day, which is faster to convert to.
+    `starts_s` and `ends_s` are seconds since 1970.
     """
 
     date: date
@@ -111,7 +112,7 @@ class ShiftDay(Struct, frozen=True):
     clock: tzinfo
     shift: str
     rules: Shift
-    day_begins: datetime
+    day_starts: datetime
     day_ends: datetime
     starts: datetime
     ends: datetime
@@ -123,9 +124,9 @@ class ShiftDay(Struct, frozen=True):
 
 
 class Schedule:
-    """The plans of a calendar, or of the calendars that were in force one after another.
+    """The shift days of a calendar, or of the calendars that were in force one after another.
 
-    Each plan is worked out once. `calendar` is the one in force now.
+    Each shift day is computed once. `calendar` is the calendar in force now.
     """
 
     def __init__(self, calendar: Calendar, *, history: Sequence[tuple[date, Calendar]] = ()) -> None:
@@ -134,42 +135,42 @@ class Schedule:
         self._since = [since for since, _ in history]
         self._calendars = [calendar for _, calendar in history]
         self._holidays = [{day.date: day.name for day in calendar.holidays} for _, calendar in history]
-        self._plans: dict[tuple[str | None, date, str | None], ShiftDay] = {}
+        self._shift_days: dict[tuple[str | None, date, str | None], ShiftDay] = {}
 
     @classmethod
     def of(cls, history: Sequence[tuple[date, Calendar]]) -> "Schedule":
-        """Make a rota that judges each date by the calendar in force on it.
+        """Make a schedule that applies to each date the calendar in force on it.
 
-        `history` says which calendar was in force from which date, oldest first; it is not empty, and
-        the first holds for earlier dates too.
+        `history` pairs each calendar with the first date on which it was in force, oldest first. It must
+        not be empty; its first calendar also applies to earlier dates.
         """
         return cls(history[-1][1], history=history)
 
-    def calendar_on(self, on: date) -> Calendar:
-        """Give the calendar that was in force on a date."""
-        return self._calendars[self._place(on)]
+    def calendar_in_force(self, on: date) -> Calendar:
+        """Return the calendar in force on a date."""
+        return self._calendars[self._index(on)]
 
-    def plan(self, shift: str | None, on: date, zone: str | None = None) -> ShiftDay:
-        """Say what a shift (None: the default) asks of a date.
+    def shift_day(self, shift: str | None, on: date, zone: str | None = None) -> ShiftDay:
+        """Return the hours of a shift (None: the default shift) on a date.
 
-        `zone` is the one the day's punches were made in, when that is no longer the site's.
+        `zone` is the zone in which the day's punches were made, when it is no longer the site's.
         """
         key = (shift, on, zone)
-        found = self._plans.get(key)
+        found = self._shift_days.get(key)
         if found is None:
-            found = self._plans[key] = self._work_out(*key)
+            found = self._shift_days[key] = self._make_shift_day(*key)
         return found
 
     def work_day(self, at: datetime, shift: str | None = None) -> date:
-        """Give the date on whose work day an aware instant falls, for people of a shift.
+        """Return the date of the work day that an aware instant belongs to, for people on a shift.
 
-        Where two calendars meet, the later one has what both claim, and the earlier one's last work day
-        runs on until the later one's first begins.
+        Where one calendar replaces another, an instant that both claim belongs to the later one, and the
+        earlier calendar's last work day is extended until the later one's first work day starts.
         """
         until: date | None = None
         for since, calendar in zip(reversed(self._since), reversed(self._calendars), strict=True):
             rules = _shift(calendar, shift)[1]
-            day = work_day(at, calendar.zone, day_begins(rules, calendar.cutoff))
+            day = work_day(at, calendar.zone, work_day_start_s(rules, calendar.cutoff))
             if until is not None:
                 day = min(day, until)
             if day >= since:
@@ -177,25 +178,25 @@ class Schedule:
             until = since - timedelta(days=1) if since > date.min else None
         return day
 
-    def _place(self, on: date) -> int:
+    def _index(self, on: date) -> int:
         return max(bisect_right(self._since, on) - 1, 0)
 
-    def _work_out(self, shift: str | None, on: date, zone: str | None) -> ShiftDay:
-        place = self._place(on)
-        calendar = self._calendars[place]
+    def _make_shift_day(self, shift: str | None, on: date, zone: str | None) -> ShiftDay:
+        index = self._index(on)
+        calendar = self._calendars[index]
         name, rules = _shift(calendar, shift)
         zone = zone or calendar.zone
-        begins = day_begins(rules, calendar.cutoff)
-        starts = _seconds(rules.starts)
-        holiday = self._holidays[place].get(on)
+        start_s = work_day_start_s(rules, calendar.cutoff)
+        starts_s = _seconds(rules.starts)
+        holiday = self._holidays[index].get(on)
         off: Literal["holiday", "day_off"] | None = None
         if holiday is not None:
             off = "holiday"
         elif WEEK[on.weekday()] not in rules.weekdays:
             off = "day_off"
-        turns = _instant(on, begins, zone), _instant(on, begins + _DAY_S, zone)
+        bounds = _instant(on, start_s, zone), _instant(on, start_s + _DAY_S, zone)
         clock: tzinfo = zoneinfo.ZoneInfo(zone)
-        offsets = {turn.astimezone(clock).utcoffset() or timedelta(0) for turn in turns}
+        offsets = {bound.astimezone(clock).utcoffset() or timedelta(0) for bound in bounds}
         if len(offsets) == 1:
             clock = timezone(offsets.pop())
         return ShiftDay(
@@ -204,9 +205,9 @@ class Schedule:
             clock=clock,
             shift=name,
             rules=rules,
-            day_begins=turns[0],
-            day_ends=turns[1],
-            **_hours(_instant(on, starts, zone), _instant(on, starts + _length_s(rules), zone)),
+            day_starts=bounds[0],
+            day_ends=bounds[1],
+            **_hours(_instant(on, starts_s, zone), _instant(on, starts_s + _length_s(rules), zone)),
             expected_minutes=0 if off else expected_minutes(rules),
             off=off,
             holiday=holiday,
@@ -219,16 +220,16 @@ def _shift(calendar: Calendar, name: str | None) -> tuple[str, Shift]:
 
 
 def expected_minutes(shift: Shift) -> int:
-    """Give the minutes of work a shift asks for: its length on the wall clock without the break."""
+    """Return the minutes of work that a shift asks for: its length on the wall clock without the break."""
     length = _length_s(shift) // 60
     return max(length - shift.break_minutes, 0) if length > shift.break_after_minutes else length
 
 
-def halved(shift_day: ShiftDay, half: Half) -> ShiftDay:
-    """Leave of a plan what is still due when that half of the day is leave.
+def with_half_day_leave(shift_day: ShiftDay, half: Half) -> ShiftDay:
+    """Return the hours that remain due when one half of the shift is leave.
 
-    Each half has half the expected minutes and the break lies between them: of 08:00-17:00 with an
-    hour's break, 08:00-12:00 and 13:00-17:00 are left. The half-day rule does not apply.
+    Each half has half of the expected minutes, and the break lies between them: 08:00-17:00 with an
+    hour's break becomes 13:00-17:00 or 08:00-12:00. The half-day rule does not apply to what remains.
     """
     minutes = shift_day.expected_minutes // 2
     rules = replace(shift_day.rules, half_day_after_minutes=None)
@@ -239,32 +240,36 @@ def halved(shift_day: ShiftDay, half: Half) -> ShiftDay:
     return replace(shift_day, expected_minutes=minutes, rules=rules, **hours)
 
 
-def day_begins(shift: Shift, cutoff: WallClock) -> int:
-    """Say when a shift's work day begins: wall-clock seconds since midnight of its date.
+def work_day_start_s(shift: Shift, cutoff: WallClock) -> int:
+    """Return when a shift's work day starts, in wall-clock seconds since midnight of its date.
 
-    `cutoff` is the site's. Negative is the evening before: a shift always begins inside its own day.
+    `cutoff` is the site's. A negative result is in the evening before: a shift always starts within its
+    own work day.
     """
-    starts, length = _seconds(shift.starts), _length_s(shift)
-    turn = _seconds(shift.cutoff or cutoff)
-    if shift.cutoff is None and (starts + length >= _DAY_S or turn >= starts):
-        turn = (starts + length + (_DAY_S - length) // 2) % _DAY_S
-    return turn if turn <= starts else turn - _DAY_S
+    starts_s, length_s = _seconds(shift.starts), _length_s(shift)
+    cutoff_s = _seconds(shift.cutoff or cutoff)
+    if shift.cutoff is None and (starts_s + length_s >= _DAY_S or cutoff_s >= starts_s):
+        cutoff_s = (starts_s + length_s + (_DAY_S - length_s) // 2) % _DAY_S
+    return cutoff_s if cutoff_s <= starts_s else cutoff_s - _DAY_S
 
 
-def work_day(at: datetime, zone: str, begins: int) -> date:
-    """Give the date on whose work day an aware instant falls; `begins` as of `day_begins`."""
+def work_day(at: datetime, zone: str, start_s: int) -> date:
+    """Return the date of the work day that an aware instant belongs to.
+
+    `start_s` is when work days start, as given by `work_day_start_s`.
+    """
     wall = at.astimezone(zoneinfo.ZoneInfo(zone)).replace(tzinfo=None)
-    day = (wall - timedelta(seconds=begins)).date()
-    # The wall clock jumps when the clocks change; the instants at which days turn over do not.
-    if at < _instant(day, begins, zone):
+    day = (wall - timedelta(seconds=start_s)).date()
+    # The wall clock jumps when the clocks change, but the instants at which work days start do not.
+    if at < _instant(day, start_s, zone):
         return day - timedelta(days=1)
-    if at >= _instant(day, begins + _DAY_S, zone):
+    if at >= _instant(day, start_s + _DAY_S, zone):
         return day + timedelta(days=1)
     return day
 
 
-def check(calendar: Calendar) -> list[str]:
-    """Name everything in a calendar that contradicts itself, as `field: what is wrong`."""
+def calendar_problems(calendar: Calendar) -> list[str]:
+    """List the contradictions within a calendar, each as `field: what is wrong`."""
     problems = []
     if calendar.zone not in zoneinfo.available_timezones() - _NOT_PLACES:
         problems.append(f"zone: {calendar.zone!r} is not an IANA time zone such as 'Europe/Berlin'")
@@ -316,6 +321,6 @@ def _hours(starts: datetime, ends: datetime) -> dict[str, Any]:
 
 
 def _instant(on: date, wall_s: int, zone: str) -> datetime:
-    """Give the UTC instant of a wall-clock time, in seconds since midnight (negative: the day before)."""
+    """Return the UTC instant of a wall-clock time, in seconds since midnight; negative is the day before."""
     wall = datetime(on.year, on.month, on.day, tzinfo=zoneinfo.ZoneInfo(zone)) + timedelta(seconds=wall_s)
     return wall.astimezone(UTC)

@@ -19,7 +19,7 @@ class SessionState(StrEnum):
 
 
 class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What came of a liveness session or a photo: the answer that every retry gets again."""
+    """The result of a liveness session or a photo; every retry receives it again."""
 
     code: str
     at: datetime
@@ -33,10 +33,10 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Session(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A liveness session that we asked Rekognition for, `by` the token that may use it."""
+    """A liveness session that was created at Rekognition; `by` is the token that may use it."""
 
     session_id: str
     created_at: datetime
     by: str | None = None
-    state: SessionState  # no default: what is a default is not written, and this is written on
+    state: SessionState  # no default: defaults are not stored, and conditions read this attribute
     outcome: Outcome | None = None

@@ -1,4 +1,4 @@
-"""What can be set while the service runs; kept in the table, read with the decision it governs."""
+"""The settings of a site. They are kept in the table and read together with the decision they govern."""
 
 from datetime import date, datetime
 from typing import Annotated, Literal
@@ -83,16 +83,16 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     version: Annotated[int, Meta(ge=0, le=2**53)] = 0
 
     def today(self, now: datetime) -> date:
-        """Say which work day it is, for people of the default shift."""
+        """Return the current work day of people on the default shift."""
         return Schedule(self.calendar).work_day(now)
 
 
-def defaults(*, local: bool, zone: str) -> Settings:
-    """The settings of a stage whose table holds none.
+def default_settings(*, local: bool, zone: str) -> Settings:
+    """Return the settings of a stage whose table holds none yet.
 
-    99 % is what Amazon advises where a match opens a door; the local stand-in has
-    its own scale, on which 95 % is as strict (no false match in 78,000 pairs). A
-    photo without liveness counts only in the local stage.
+    Amazon recommends a similarity of 99 % for use cases such as access control. The local engine has its
+    own scale, on which 95 % is as strict (no false match in 78,000 pairs). Photos without liveness are
+    accepted in the local stage only.
     """
     calendar = Calendar(zone=zone)
     if local:

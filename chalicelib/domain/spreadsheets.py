@@ -1,6 +1,6 @@
-"""Tables as files that spreadsheets open: CSV (RFC 4180) and XLSX.
+"""Tables as files for spreadsheets: CSV (RFC 4180) and XLSX.
 
-What people typed stays text: no cell written here is ever read as a formula or a link.
+Text that people typed stays text: spreadsheets read no cell written here as a formula or a link.
 """
 
 import csv
@@ -14,9 +14,13 @@ Cell = str | int | float | None
 Row = Sequence[Cell]
 
 
-# What Excel, LibreOffice and Google Sheets may take for a formula, also as full-width characters and
-# behind white space. A quote already in front of one gets another, so that one can be taken off again.
-_FORMULA = re.compile(r"'*\s*[=+\-@＝＋－＠\t\r\n\0]")  # noqa: RUF001 - the full-width ones are meant
+# Where Excel, LibreOffice and Google Sheets may see a formula, also one of full-width characters or behind
+# white space: where a cell begins, and where a reader that separates by semicolons or tabs begins another,
+# because it does not see our quotes. An apostrophe that is there already gets another one in front, so that
+# one can be taken off again.
+_FORMULA = re.compile(
+    r"""(?:^|(?<=[;\t\r\n]))(?=["'\s]*[=+\-@＝＋－＠\t\r\n\0])"""  # noqa: RUF001 - the full-width ones are meant
+)
 
 
 _CHUNK_ROWS = 2000
@@ -26,15 +30,16 @@ XLSX_MAX_ROWS = 1_048_576  # Excel's own limit
 
 
 def csv_chunks(rows: Iterable[Row], *, bom: bool = False) -> Iterator[bytes]:
-    """Write a table as CSV in UTF-8, in pieces of some thousand rows.
+    """Yield a table as CSV in UTF-8, in chunks of 2,000 rows.
 
-    Lines end in CRLF. Text that could be taken for a formula gets a leading apostrophe; numbers are
-    written as they are. With `bom`, Excel sees that it is UTF-8.
+    Lines end in CRLF. Text is quoted and gets an apostrophe wherever a spreadsheet could read it as a
+    formula; numbers are written unchanged. With `bom`, the file starts with a byte order mark, by which
+    Excel detects UTF-8.
     """
     if bom:
         yield b"\xef\xbb\xbf"
     buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer = csv.writer(buffer, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC)
     for number, row in enumerate(rows, start=1):
         writer.writerow([as_text(cell) if isinstance(cell, str) else cell for cell in row])
         if number % _CHUNK_ROWS == 0:
@@ -46,18 +51,18 @@ def csv_chunks(rows: Iterable[Row], *, bom: bool = False) -> Iterator[bytes]:
 
 
 def as_text(cell: str) -> str:
-    """Make sure that a spreadsheet takes a text for text."""
-    return f"'{cell}" if _FORMULA.match(cell) else cell
+    """Return text that no spreadsheet reads as a formula, whichever character separates its cells."""
+    return _FORMULA.sub("'", cell)
 
 
 def xlsx(rows: Iterable[Row], *, title: str) -> bytes:
-    """Write a table as a workbook of one sheet whose first row stays in view.
+    """Return a table as a workbook with one sheet, whose first row stays in view when scrolling.
 
     `title` names the sheet: at most 31 characters, none of []:*?/\\. Raises ValueError for more rows
-    than Excel has; text is cut at Excel's 32,767 characters. Rows are taken one by one and
+    than Excel has; text is cut at Excel's limit of 32,767 characters. Rows are written one by one and
     not kept in memory.
     """
-    import xlsxwriter  # type: ignore[import-untyped]  # 90 ms that only this export should cost
+    import xlsxwriter  # type: ignore[import-untyped]  # takes 90 ms, which only this export should pay
 
     buffer = io.BytesIO()
     options = {

@@ -1,4 +1,4 @@
-"""A request with an Idempotency-Key, and the reply stored for it."""
+"""The stored reply to a request with an Idempotency-Key."""
 
 from datetime import datetime
 
@@ -6,9 +6,9 @@ from msgspec import Struct
 
 
 class StoredReply(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A request under way (no status yet), or its reply.
+    """A request in progress (without a status), or its reply with a compressed body.
 
-    `body` is compressed; `about` are the people whom the reply is about, by id.
+    `about` are the ids of the people whom the reply is about.
     """
 
     fingerprint: str

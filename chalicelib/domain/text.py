@@ -1,13 +1,14 @@
-"""Text that people type: cleaned of what cannot be seen, and folded for comparison."""
+"""Text that people type: normalised, checked for invisible characters, and folded for comparison."""
 
+import re
 import unicodedata
 
 from chalicelib.domain.errors import InvalidRequest
 
 
 def fold(text: str) -> str:
-    """Make text comparable: no case, no accents ("Ánh" and "anh" are one; "Đ" counts as "d")."""
-    plain = unicodedata.normalize("NFKD", text.casefold()).replace("đ", "d")
+    """Fold text for comparison without case, accents ("Đ" becomes "d") and invisible characters."""
+    plain = _IGNORABLE.sub("", unicodedata.normalize("NFKD", text.casefold()).replace("đ", "d"))
     return " ".join("".join(c for c in plain if not unicodedata.combining(c)).split())
 
 
@@ -15,52 +16,88 @@ NAME_LIMIT = 200
 
 
 KEY_BYTES = 2000
-"""Most bytes that a text may have without accents and ligatures ("ﷺ" becomes 18 letters): codes are keys."""
+"""The most bytes of a folded text, because codes are keys. Folding can lengthen: "ﷺ" becomes 18 letters."""
 
 
-_BIDI = "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
+# The property Default_Ignorable_Code_Point (DerivedCoreProperties.txt of Unicode 17.0): what is not shown,
+# assigned or not. Python has no such property.
+_DEFAULT_IGNORABLE = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_IGNORABLE = re.compile(f"[{_DEFAULT_IGNORABLE}]")
 
 
-# Soft hyphen, zero-width space, word joiner, invisible operators and Hangul's fillers (letters, by category).
-_EMPTY = "\u00ad\u180e\u200b\u2060\u2061\u2062\u2063\u2064\u115f\u1160\u3164\uffa0"
+_BLANK = "\u2800\ufff9\ufffa\ufffb\ufffc\U0001d159"
+"""What is empty though no property says so: no dots in Braille, marks of annotations, an object, no note."""
 
 
-_INVISIBLE = frozenset(_BIDI + _EMPTY)
+_JOINERS = "\u200c\u200d"
 
 
-TEXTS = {
+_VIRAMA = 9
+"""The combining class of what joins the letters of Indic scripts."""
+
+
+CLEANED_FIELDS = {
     "name": ("name", NAME_LIMIT),
     "code": ("code", 64),
     "group": ("group", 100),
     "email": ("mail address", 254),
 }
-"""The fields that are cleaned: what messages call them, and their most characters."""
+"""The fields that are cleaned: their names in messages, and their most characters."""
 
 
 def clean(text: str, *, what: str = "name", limit: int = NAME_LIMIT) -> str:
-    """Make a name (or code, or group) of what somebody typed: NFC, single spaces, 1..`limit` characters.
+    """Normalise a typed name, code or group to NFC with single spaces; it has 1 to `limit` characters.
 
-    Any script is fine; control characters and those that show nothing are refused, for they let one name
-    look like another. Raises InvalidRequest.
+    Every script is allowed. Control and invisible characters are refused, except where a script needs them,
+    because with them two different names can look the same. Raises InvalidRequest; `what` names the field in
+    its message.
     """
-    name = _composed(text)
-    if not 1 <= len(name) <= limit or not 1 <= len(fold(name).encode()) <= KEY_BYTES or not _shows(name):
-        raise InvalidRequest(f"A {what} has 1 to {limit} visible characters.")
-    # Not all of Cf: the joiners that Persian and Indic names need are in it too.
-    if any(
-        unicodedata.category(c) in ("Cc", "Cs", "Co") or c in _INVISIBLE or _is_noncharacter(c) for c in name
+    name = compose(text)
+    if (
+        not 1 <= len(name) <= limit
+        or not 1 <= len(fold(name).encode()) <= KEY_BYTES
+        or not _has_visible(name)
     ):
+        raise InvalidRequest(f"A {what} has 1 to {limit} visible characters.")
+    around = zip(f" {name}", name, f"{name} "[1:], strict=False)
+    if any(_is_unseen(before, c, after) for before, c, after in around):
         raise InvalidRequest(f"A {what} must not contain control or invisible characters.")
     return name
 
 
-def _composed(text: str) -> str:
+def compose(text: str) -> str:
+    """Normalise text to NFC with single spaces, without checking it."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
-def _shows(text: str) -> bool:
-    # Unassigned ones ("Cn") are letters and emoji younger than this Python's tables.
+def _has_visible(text: str) -> bool:
+    # Category Cn includes letters and emoji that are newer than this Python's Unicode tables.
     return any(unicodedata.category(c)[0] in "LNPS" or unicodedata.category(c) == "Cn" for c in text)
+
+
+def _is_unseen(before: str, c: str, after: str) -> bool:
+    """Say whether a character between two others shows nothing, and no script needs it there."""
+    if unicodedata.category(c) in ("Cc", "Cs", "Co") or c in _BLANK or _is_noncharacter(c):
+        return True
+    if not _IGNORABLE.match(c):
+        return False
+    if c in _JOINERS:  # as in Persian and Indic names (Unicode's UAX 31, rules A1, A2 and B)
+        both_arabic = unicodedata.bidirectional(before) == unicodedata.bidirectional(after) == "AL"
+        both_symbols = _is_symbol(before) and _is_symbol(after)  # emoji of several
+        return not (both_arabic or both_symbols or unicodedata.combining(before) == _VIRAMA)
+    script = unicodedata.name(before, "").partition(" ")[0]
+    if "\u180b" <= c <= "\u180f":
+        return script != "MONGOLIAN"
+    if "\ufe00" <= c <= "\ufe0f" or "\U000e0100" <= c <= "\U000e01ef":
+        return script != "CJK" and not _is_symbol(before)  # variants of ideographs tell families apart
+    return True
+
+
+def _is_symbol(c: str) -> bool:
+    return unicodedata.category(c) in ("So", "Sk") or c == "\ufe0f"
 
 
 def _is_noncharacter(c: str) -> bool:
@@ -68,6 +105,6 @@ def _is_noncharacter(c: str) -> bool:
 
 
 def first_name(name: str, order: str) -> str:
-    """Give the word of a name by which somebody is greeted, in the site's order of names."""
+    """Return the given name by which a kiosk greets, according to the site's `name_order`."""
     words = name.split()
     return words[-1 if order == "family_first" else 0]

@@ -1,4 +1,4 @@
-"""Tokens, their roles and scopes, and the caller that a token stands for."""
+"""Tokens with their roles and scopes, and the caller that a token identifies."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -21,11 +21,11 @@ SCOPES: dict[Role, frozenset[str]] = {
     Role.MANAGER: frozenset({"viewer", "manager"}),
     Role.ADMIN: frozenset({"kiosk", "viewer", "manager", "admin"}),
 }
-"""Which scopes a role has."""
+"""The scopes of each role."""
 
 
 class Token(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A token as stored: the SHA-256 of what its holder shows, never that itself."""
+    """A token as stored: only its SHA-256, never the secret that its holder sends."""
 
     token_id: str
     digest: str
@@ -37,16 +37,16 @@ class Token(Struct, frozen=True, kw_only=True, omit_defaults=True):
     last_used_at: datetime | None = None
 
     def __repr__(self) -> str:
-        """Keep what the token is looked up by out of logs and traces."""
+        """Keep the digest out of logs and traces."""
         return f"Token(token_id={self.token_id!r}, role={self.role.value!r})"
 
-    def holds(self, now: datetime) -> bool:
-        """Say whether it has not expired."""
+    def is_active(self, now: datetime) -> bool:
+        """Say whether the token has not expired."""
         return self.expires_at is None or now < self.expires_at
 
 
 class Caller(Struct, frozen=True):
-    """Who is asking: what a good token says of its holder."""
+    """The caller of a request, as their token identifies them."""
 
     token_id: str
     role: Role
@@ -54,5 +54,5 @@ class Caller(Struct, frozen=True):
     site: str | None = None
 
     def may(self, scope: str) -> bool:
-        """Say whether the role has a scope."""
+        """Say whether the caller's role has a scope."""
         return scope in SCOPES[self.role]

@@ -1,4 +1,4 @@
-"""Types that several nouns share: percentages, instants, pages of lists, links."""
+"""Types that several modules share: percentages, instants, pages of lists, links."""
 
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
@@ -42,6 +42,6 @@ class SignedLink(Struct, frozen=True):
 
 
 def to_builtins(value: Struct) -> dict[str, Any]:
-    """Turn a Struct into JSON-like values (instants and dates as RFC 3339 text)."""
+    """Convert a Struct to JSON-like values, with instants and dates as RFC 3339 text."""
     plain: dict[str, Any] = msgspec.to_builtins(value)
     return plain

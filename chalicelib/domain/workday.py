@@ -1,8 +1,8 @@
-"""What a person's punches say about a work day.
+"""The work-day rules: from a person's punches on a date to the hours and the state of that day.
 
-Pure. Lengths are real time between UTC instants, so a night whose clocks change counts as it was
-lived. A punch without a partner is reported and never guessed. The order in which punches arrive
-does not matter: the same punches make the same day.
+Durations are real time between UTC instants, so a night on which the clocks change has its true length.
+A missing punch is reported, never guessed. The same punches give the same day, in whatever order they
+arrive.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,16 +10,17 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 from itertools import chain, pairwise
 from operator import attrgetter
-from typing import Annotated, Literal, get_args
+from typing import Literal, get_args
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from chalicelib.domain.schedule import Half, Schedule, ShiftDay, halved
+from chalicelib.domain.leave import Leave, leave_on
+from chalicelib.domain.schedule import Half, Schedule, ShiftDay, with_half_day_leave
 
 Direction = Literal["in", "out"]
 
 
-Asked = Literal["auto", "in", "out"]
+RequestedDirection = Literal["auto", "in", "out"]
 
 
 Source = Literal["face", "photo", "manual", "lab"]
@@ -49,38 +50,28 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class TimeEvent(Struct, frozen=True, omit_defaults=True):
-    """A punch as the rules see it. Marks are never changed or taken away.
+    """The part of a punch that the work-day rules need. Events are never changed or deleted.
 
-    `at` is UTC; `work_day` and `zone` are those of the moment it was made, so that a site which moves
-    to another zone keeps its past days. With `supersedes` it stands in for another mark, and with
-    `void` as well it only takes that one out; both stay visible. Source `photo` is a face without liveness.
+    `at` is UTC. `work_day` and `zone` were fixed when the punch was made, so a site that moves to another
+    zone keeps its past days. `supersedes` names the event that this one replaces; with `void`, this one
+    only removes it. Both stay visible. The source `photo` is a face match without a liveness check.
     """
 
     id: str
     at: datetime
     work_day: date
     zone: str
-    direction: Asked = "auto"
+    direction: RequestedDirection = "auto"
     source: Source = "face"
     supersedes: str | None = None
     void: bool = False
 
 
-class Leave(Struct, frozen=True, forbid_unknown_fields=True):
-    """Days a person is excused, `since` to `until` inclusive, or one `half` of each of them."""
-
-    person_id: str
-    since: date
-    until: date
-    kind: Annotated[str, Meta(min_length=1, max_length=40, examples=["annual", "sick"])]
-    half: Half | None = None
-
-
 class Member(Struct, frozen=True):
-    """A person as the rules see them.
+    """The part of a person that the work-day rules need.
 
-    `since` and `until` are the first and last date on which they can be absent (None: no such limit).
-    Someone inactive without an `until` never is. `shift` None is the calendar's default.
+    `since` and `until` are the first and last date on which the person can be absent (None: no limit).
+    An inactive person without `until` is never absent. `shift` None means the calendar's default shift.
     """
 
     person_id: str
@@ -102,7 +93,7 @@ class TimesheetPunch(Struct, frozen=True):
 
     id: str
     at: datetime
-    direction: Asked
+    direction: RequestedDirection
     source: Source
     counted: bool
     supersedes: str | None = None
@@ -151,42 +142,43 @@ class WorkDay(Struct, frozen=True):
     punches: tuple[TimesheetPunch, ...] = ()
 
 
-def person_day(
+def evaluate_person_day(
     schedule: Schedule,
     member: Member,
     on: date,
-    marks: Sequence[TimeEvent],
+    events: Sequence[TimeEvent],
     *,
     leaves: Sequence[Leave] = (),
     now: datetime,
 ) -> WorkDay:
-    """Judge a person's date by the calendar, in the zone in which the day's first punch was made."""
-    zone = marks[0].zone if marks else None
-    if any(mark.zone != zone for mark in marks):
-        own = [mark for mark in marks if mark.work_day == on]
-        zone = min(own or marks, key=_order).zone
-    plan = schedule.plan(member.shift, on, zone)
+    """Evaluate a person's date by the schedule, in the zone in which the day's first punch was made."""
+    zone = events[0].zone if events else None
+    if any(event.zone != zone for event in events):
+        own = [event for event in events if event.work_day == on]
+        zone = min(own or events, key=_order).zone
+    shift_day = schedule.shift_day(member.shift, on, zone)
     leave = leave_on(leaves, on) if leaves else None
-    return day(plan, marks, leave=leave, employed=employed(member, on), now=now)
+    return evaluate_day(shift_day, events, leave=leave, employed=employed(member, on), now=now)
 
 
-def day(
+def evaluate_day(
     shift_day: ShiftDay,
-    marks: Sequence[TimeEvent],
+    events: Sequence[TimeEvent],
     *,
     leave: Leave | None = None,
     employed: bool = True,
     now: datetime,
 ) -> WorkDay:
-    """Judge a date: `marks` are one person's, in any order; those of other days only correct.
+    """Evaluate one person's date from their events, given in any order.
 
-    Someone who was there is judged like anybody, `employed` or not.
+    Events of other work days count only as corrections. Punches are evaluated in the same way whether
+    or not the person is `employed` on the date.
     """
     if leave is not None and leave.half is not None and shift_day.off is None:
-        shift_day = halved(shift_day, leave.half)
+        shift_day = with_half_day_leave(shift_day, leave.half)
     excused = shift_day.off is not None or (leave is not None and leave.half is None)
     expected = 0 if excused else shift_day.expected_minutes
-    punches, counted = _entries(shift_day, marks) if marks else ((), [])
+    punches, counted = _timesheet_entries(shift_day, events) if events else ((), [])
     if not counted:
         return WorkDay(
             date=shift_day.date,
@@ -244,63 +236,47 @@ def day(
     )
 
 
-def direction(marks: Iterable[TimeEvent], new: TimeEvent) -> Direction:
-    """Say whether a new mark is an in or an out beside the other marks of its work day."""
-    for mark, way, _ in _with_directions([*marks, new], new.work_day):
-        if mark.id == new.id and way is not None:
+def resolve_direction(events: Iterable[TimeEvent], new: TimeEvent) -> Direction:
+    """Return the direction of a new event, given the other events of its work day.
+
+    Raises ValueError if the event does not count, because it is void or superseded.
+    """
+    for event, way, _ in _resolve_directions([*events, new], new.work_day):
+        if event.id == new.id and way is not None:
             return way
-    raise ValueError(f"mark {new.id} is not counted, so it has no direction")
+    raise ValueError(f"event {new.id} is not counted, so it has no direction")
 
 
-def recent(marks: Iterable[TimeEvent], at: datetime, window_s: float) -> TimeEvent | None:
-    """Find the latest counted mark less than `window_s` seconds from an instant, on either side."""
-    marks = list(marks)
-    hidden = {mark.supersedes for mark in marks}
+def recent_event(events: Iterable[TimeEvent], at: datetime, window_s: float) -> TimeEvent | None:
+    """Find the latest counted event less than `window_s` seconds before or after an instant."""
+    events = list(events)
+    hidden = {event.supersedes for event in events}
     near = [
-        mark
-        for mark in marks
-        if mark.id not in hidden and not mark.void and abs((mark.at - at).total_seconds()) < window_s
+        event
+        for event in events
+        if event.id not in hidden and not event.void and abs((event.at - at).total_seconds()) < window_s
     ]
     return max(near, key=_order, default=None)
 
 
-def merge(marks: Iterable[TimeEvent], more: Iterable[TimeEvent]) -> tuple[TimeEvent, ...]:
-    """Put marks together in order of time, each id once, however often and in whatever order they come."""
-    return tuple(sorted({mark.id: mark for mark in chain(marks, more)}.values(), key=_order))
+def merge_events(events: Iterable[TimeEvent], more: Iterable[TimeEvent]) -> tuple[TimeEvent, ...]:
+    """Merge events into one sequence in order of time, with each id once."""
+    return tuple(sorted({event.id: event for event in chain(events, more)}.values(), key=_order))
 
 
-def by_day(marks: Iterable[TimeEvent]) -> dict[date, tuple[TimeEvent, ...]]:
-    """Sort one person's marks into work days; a correction is also with the mark it supersedes."""
-    marks = merge(marks, ())
-    homes = {mark.id: mark.work_day for mark in marks}
+def events_by_day(events: Iterable[TimeEvent]) -> dict[date, tuple[TimeEvent, ...]]:
+    """Group one person's events by work day; a correction also joins the day of the event it supersedes."""
+    events = merge_events(events, ())
+    homes = {event.id: event.work_day for event in events}
     days: dict[date, list[TimeEvent]] = {}
-    for mark in marks:
-        for home in {mark.work_day, homes.get(mark.supersedes or "", mark.work_day)}:
-            days.setdefault(home, []).append(mark)
+    for event in events:
+        for home in {event.work_day, homes.get(event.supersedes or "", event.work_day)}:
+            days.setdefault(home, []).append(event)
     return {home: tuple(found) for home, found in sorted(days.items())}
 
 
-def leave_on(leaves: Iterable[Leave], on: date) -> Leave | None:
-    """Find what one person's leave says about a date; both halves, or any whole day, are a whole day."""
-    found = [leave for leave in leaves if leave.since <= on <= leave.until]
-    whole = next((leave for leave in found if leave.half is None), None)
-    if whole is not None or not found:
-        return whole
-    if len({leave.half for leave in found}) == 2:
-        return Leave(found[0].person_id, on, on, found[0].kind)
-    return found[0]
-
-
-def leaves_by_person(leaves: Iterable[Leave]) -> dict[str, list[Leave]]:
-    """Sort leave by person id."""
-    people: dict[str, list[Leave]] = {}
-    for leave in leaves:
-        people.setdefault(leave.person_id, []).append(leave)
-    return people
-
-
 def employed(member: Member, on: date) -> bool:
-    """Say whether a person is with the site, and so can be absent, on a date."""
+    """Say whether a person belongs to the site on a date, and so can be absent."""
     if not member.active and member.until is None:
         return False
     return (member.since is None or member.since <= on) and (member.until is None or on <= member.until)
@@ -309,46 +285,46 @@ def employed(member: Member, on: date) -> bool:
 _order = attrgetter("at", "id")
 
 
-def _with_directions(
-    marks: Sequence[TimeEvent], on: date
+def _resolve_directions(
+    events: Sequence[TimeEvent], on: date
 ) -> Iterator[tuple[TimeEvent, Direction | None, str | None]]:
-    """Go through marks in order of time: each with its direction and the id that supersedes it.
+    """Yield each event in order of time with its direction and the id of the event that supersedes it.
 
-    The direction is None for a mark that does not count on that date.
+    The direction is None for an event that does not count on the date.
     """
-    in_order = all(one.at < other.at for one, other in pairwise(marks))  # as they are stored
-    ordered = marks if in_order else merge(marks, ())
-    replaced = {mark.supersedes: mark.id for mark in ordered}
+    in_order = all(one.at < other.at for one, other in pairwise(events))  # as they are stored
+    ordered = events if in_order else merge_events(events, ())
+    replaced = {event.supersedes: event.id for event in ordered}
     last: Direction = "out"
-    for mark in ordered:
-        by = replaced.get(mark.id)
-        if by is not None or mark.void or mark.work_day != on:
-            yield mark, None, by
+    for event in ordered:
+        by = replaced.get(event.id)
+        if by is not None or event.void or event.work_day != on:
+            yield event, None, by
             continue
-        asked = mark.direction
+        asked = event.direction
         last = ("out" if last == "in" else "in") if asked == "auto" else asked
-        yield mark, last, None
+        yield event, last, None
 
 
-def _entries(
-    shift_day: ShiftDay, marks: Sequence[TimeEvent]
+def _timesheet_entries(
+    shift_day: ShiftDay, events: Sequence[TimeEvent]
 ) -> tuple[tuple[TimesheetPunch, ...], list[tuple[int, TimesheetPunch]]]:
-    """Give all entries in order of time, and those that count, each with its second since 1970."""
+    """Return all entries in order of time, and the counted ones with their time in seconds since 1970."""
     clock = shift_day.clock
     fixed = isinstance(clock, timezone)
     entries: list[TimesheetPunch] = []
     counted: list[tuple[int, TimesheetPunch]] = []
-    for mark, way, by in _with_directions(marks, shift_day.date):
-        at = mark.at
+    for event, way, by in _resolve_directions(events, shift_day.date):
+        at = event.at
         # At a fixed offset, the difference of two entries stays real time.
         local = at.astimezone(clock if fixed else _fixed(at.astimezone(clock).utcoffset()))
         if way is not None:
-            entry = TimesheetPunch(mark.id, local, way, mark.source, True, mark.supersedes)
+            entry = TimesheetPunch(event.id, local, way, event.source, True, event.supersedes)
             since = at - _EPOCH
             counted.append((since.days * 86400 + since.seconds, entry))
         else:
             entry = TimesheetPunch(
-                mark.id, local, mark.direction, mark.source, False, mark.supersedes, by, mark.void
+                event.id, local, event.direction, event.source, False, event.supersedes, by, event.void
             )
         entries.append(entry)
     return tuple(entries), counted
@@ -357,10 +333,10 @@ def _entries(
 def _pairs(
     shift_day: ShiftDay, counted: list[tuple[int, TimesheetPunch]]
 ) -> tuple[list[WorkInterval], int, int]:
-    """Pair each in with the out after it.
+    """Pair each in with the out that follows it.
 
-    Also gives the minutes in all pairs, and those between an out and the next in during the shift's
-    hours. People see seconds at most, so the rules count whole ones.
+    Also returns the minutes within pairs, and the minutes between an out and the next in during the
+    shift's hours. Both are computed from whole seconds, the finest unit that people are shown.
     """
     pairs: list[WorkInterval] = []
     entered: TimesheetPunch | None = None

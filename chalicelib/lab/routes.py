@@ -344,18 +344,18 @@ def today(attendance_store: AttendanceStore, handle: str, *, now: datetime) -> L
     if not handle:
         raise InvalidRequest("Missing externalImageId")
     person_id = handle.partition("_")[0]
-    mark = (
+    event = (
         punching.first_event_today(attendance_store, person_id, now=now)
         if _fits(person_id, PersonId)
         else None
     )
     items: list[LabPunch] = []
-    if mark:
-        at = mark.at.astimezone(ZoneInfo(mark.zone))
+    if event:
+        at = event.at.astimezone(ZoneInfo(event.zone))
         items = [
             {
                 "externalImageId": handle,
-                "checkinDay": mark.work_day.isoformat(),
+                "checkinDay": event.work_day.isoformat(),
                 "checkinTime": at.strftime("%H:%M:%S"),
             }
         ]

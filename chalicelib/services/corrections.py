@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from chalicelib.aws.attendance_store import AttendanceStore, WorkDayChanged
 from chalicelib.aws.directory import Directory
-from chalicelib.domain.dates import EARLIEST, FUTURE, date_range
+from chalicelib.domain.dates import EARLIEST_INSTANT, MAX_CLOCK_SKEW, date_range
 from chalicelib.domain.errors import InvalidCursor, InvalidRequest, PunchNotFound, PunchSuperseded
 from chalicelib.domain.ids import new_punch_id, punch_instant
 from chalicelib.domain.person import PersonId
@@ -20,7 +20,7 @@ from chalicelib.domain.punch import Evidence, Punch, PunchId, Reason
 from chalicelib.domain.schedule import Schedule
 from chalicelib.domain.text import clean
 from chalicelib.domain.types import Instant, Page
-from chalicelib.domain.workday import Asked, Source, by_day
+from chalicelib.domain.workday import RequestedDirection, Source, events_by_day
 from chalicelib.services.retries import retry
 
 OVERLAP = timedelta(days=2)
@@ -41,7 +41,7 @@ class ManualPunch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     person_id: PersonId
     reason: Reason
     at: Instant | None = None
-    direction: Asked = "auto"
+    direction: RequestedDirection = "auto"
     supersedes: PunchId | None = None
     void: bool = False
 
@@ -57,7 +57,7 @@ class PunchView(Struct, frozen=True, kw_only=True):
     at: datetime
     recorded_at: datetime
     work_day: date
-    direction: Asked
+    direction: RequestedDirection
     source: Source
     device: str | None
     site: str | None
@@ -97,7 +97,7 @@ def record(
         work_day, zone = old.work_day, old.zone
     else:
         work_day = schedule.work_day(at, person.shift)
-        zone = schedule.calendar_on(work_day).zone
+        zone = schedule.calendar_in_force(work_day).zone
     if old and abs(work_day - old.work_day) > NEAR:
         raise InvalidRequest("A correction must be within 31 days of the punch that it corrects.")
     punch = Punch(
@@ -119,8 +119,8 @@ def record(
         try:
             with attendance_store.person_lock(person.person_id):
                 days = attendance_store.days(person.person_id, {work_day, old.work_day if old else work_day})
-                others = [mark for day in days for mark in day.marks if mark.id != punch.punch_id]
-                if old and any(mark.supersedes == old.punch_id for mark in others):
+                others = [event for day in days for event in day.events if event.id != punch.punch_id]
+                if old and any(event.supersedes == old.punch_id for event in others):
                     raise PunchSuperseded(old.punch_id)
                 attendance_store.add_punch(punch, days)
         except WorkDayChanged:
@@ -138,9 +138,9 @@ def _check(body: ManualPunch, now: datetime) -> None:
         raise InvalidRequest("`void` needs `supersedes`, the id of the punch to remove.")
     if body.at is None and not body.void:
         raise InvalidRequest("`at` is missing.")
-    if body.at and body.at > now + FUTURE:
+    if body.at and body.at > now + MAX_CLOCK_SKEW:
         raise InvalidRequest("`at` is in the future.")
-    if body.at and body.at < EARLIEST:
+    if body.at and body.at < EARLIEST_INSTANT:
         raise InvalidRequest("`at` is before 2000.")
 
 
@@ -197,8 +197,8 @@ def _punches_of_everybody(attendance_store: AttendanceStore, days: list[date], s
         some = days[start_at : start_at + size]
         start_at, size = start_at + size, min(size * 2, 32)  # read more days at once while they are quiet
         for record in attendance_store.all_days(some):
-            own = (mark for mark in record.marks if mark.work_day == record.work_day and mark.id > start)
-            waiting |= {mark.id: record.person_id for mark in own}
+            own = (event for event in record.events if event.work_day == record.work_day and event.id > start)
+            waiting |= {event.id: record.person_id for event in own}
         horizon = new_punch_id(datetime.combine(some[-1] - OVERLAP, time(), UTC))
         yield from _read(attendance_store, waiting, [punch_id for punch_id in waiting if punch_id < horizon])
     yield from _read(attendance_store, waiting, list(waiting))
@@ -231,11 +231,11 @@ def _rebuild(attendance_store: AttendanceStore, person_id: str, work_days: list[
         # The days first: a punch recorded after they were read changes their version, and the write fails.
         records = attendance_store.days(person_id, work_days)
         punches = attendance_store.punches(person_id, work_days[0] - NEAR, work_days[-1] + NEAR)
-        marks = by_day(punch.mark() for punch in punches)
+        events = events_by_day(punch.event() for punch in punches)
         differing = [
-            replace(record, marks=marks.get(record.work_day, ()))
+            replace(record, events=events.get(record.work_day, ()))
             for record in records
-            if record.marks != marks.get(record.work_day, ())
+            if record.events != events.get(record.work_day, ())
         ]
         for record in differing:
             attendance_store.write_day(record)

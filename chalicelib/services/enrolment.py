@@ -200,7 +200,8 @@ def _enrol(
         raise EnrolmentInProgress from None
     try:
         bucket.put_photo(face.photo_key, photo)
-        indexed = collection.index(photo, person.person_id)
+        # As it is stored, and not as it was uploaded: the same photo again must give the same face.
+        indexed = collection.index(msgspec.structs.replace(photo, key=face.photo_key), person.person_id)
         face = msgspec.structs.replace(
             face,
             face_id=indexed.face_id,

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from chalicelib.aws.directory import Directory
 from chalicelib.config import BODY_BYTES
@@ -22,7 +23,8 @@ from chalicelib.domain.errors import (
     InvalidRequest,
     UnknownShift,
 )
-from chalicelib.domain.person import NewPerson, Person
+from chalicelib.domain.lookalikes import skeleton
+from chalicelib.domain.person import LOOKALIKE, FieldWarning, NewPerson, Person
 from chalicelib.domain.settings import Settings
 from chalicelib.domain.text import fold
 from chalicelib.domain.types import to_builtins
@@ -107,6 +109,7 @@ class ImportRowResult(Struct, frozen=True):
     status: Literal["created", "valid", "invalid", "exists"]
     person_id: str | None = None
     problems: list[CellError] = []
+    warnings: list[FieldWarning] | UnsetType = UNSET
 
 
 class ImportResult(Struct, frozen=True):
@@ -235,8 +238,10 @@ def run(directory: Directory, rows: list[Row], *, dry_run: bool, mode: Mode, now
     """
     results, found = _check(directory, rows, now=now)
 
+    warnings = _lookalikes(directory, found)
+
     def result() -> ImportResult:
-        items = [results[number] for number in sorted(results)]
+        items = [replace(results[number], warnings=warnings.get(number, UNSET)) for number in sorted(results)]
         created = sum(item.status == "created" for item in items)
         failed = sum(item.status in ("invalid", "exists") for item in items)
         return ImportResult(dry_run, mode, len(items), created, failed, items)
@@ -282,6 +287,24 @@ def _check(
     for number in existing:
         del valid[number]
     return results | existing, valid
+
+
+def _lookalikes(directory: Directory, found: dict[int, Person]) -> dict[int, list[FieldWarning]]:
+    """Warn of rows whose code looks like another one, of somebody who is there or of an earlier row."""
+    coded = {row: person.code for row, person in found.items() if person.code}
+    if not coded:
+        return {}
+    alike: dict[str, tuple[str, str | None]] = {
+        skeleton(person.code): (fold(person.code), person.person_id)
+        for person in directory.all_people()
+        if person.code
+    }
+    warnings: dict[int, list[FieldWarning]] = {}
+    for row, code in coded.items():
+        other, person_id = alike.setdefault(skeleton(code), (fold(code), None))
+        if other != fold(code):
+            warnings[row] = [FieldWarning("code", LOOKALIKE, person_id)]
+    return warnings
 
 
 def _known_codes(directory: Directory, found: dict[int, Person]) -> dict[int, ImportRowResult]:

@@ -7,12 +7,22 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from chalicelib.aws.directory import Directory
-from chalicelib.domain.dates import FUTURE, ROLLCALL_BEGAN
+from chalicelib.domain.dates import MAX_CLOCK_SKEW, ROLLCALL_BEGAN
 from chalicelib.domain.errors import InvalidRequest, UnknownShift, WriteConflict
 from chalicelib.domain.ids import new_id
-from chalicelib.domain.person import Consent, NewConsent, NewPerson, Person, PersonChange, PersonView, Status
+from chalicelib.domain.person import (
+    LOOKALIKE,
+    Consent,
+    FieldWarning,
+    NewConsent,
+    NewPerson,
+    Person,
+    PersonChange,
+    PersonView,
+    Status,
+)
 from chalicelib.domain.settings import Settings
-from chalicelib.domain.text import TEXTS, _composed, clean, fold
+from chalicelib.domain.text import CLEANED_FIELDS, clean, compose, fold
 from chalicelib.domain.types import Page
 from chalicelib.services.retries import retry
 
@@ -20,7 +30,7 @@ from chalicelib.services.retries import retry
 def new_consent(body: NewConsent, *, by: str | None, now: datetime) -> Consent:
     """Build a consent from a request, recorded `by` a token; raises InvalidRequest."""
     given_at = body.given_at or now
-    if not ROLLCALL_BEGAN <= given_at <= now + FUTURE:
+    if not ROLLCALL_BEGAN <= given_at <= now + MAX_CLOCK_SKEW:
         raise InvalidRequest(f"`given_at` is in the future or before {ROLLCALL_BEGAN:%Y}.")
     return Consent(
         text_version=clean(body.text_version, what="text version", limit=40),
@@ -60,7 +70,7 @@ def new_person(
 
 
 def _cleaned(field: str, text: str | None) -> str | None:
-    what, limit = TEXTS[field]
+    what, limit = CLEANED_FIELDS[field]
     return clean(text, what=what, limit=limit) if text is not None else None
 
 
@@ -72,8 +82,14 @@ def create(
     try:
         directory.add_person(person)
     except WriteConflict:
-        return PersonView.of(directory.person(person.person_id))  # added before, by the same request
-    return PersonView.of(person)
+        person = directory.person(person.person_id)  # added before, by the same request
+    return _with_warnings(directory, person)
+
+
+def _with_warnings(directory: Directory, person: Person) -> PersonView:
+    other = directory.lookalike(person)
+    shown = PersonView.of(person)
+    return replace(shown, warnings=[FieldWarning("code", LOOKALIKE, other)]) if other else shown
 
 
 def change(directory: Directory, person_id: str, body: PersonChange, *, now: datetime) -> PersonView:
@@ -82,7 +98,7 @@ def change(directory: Directory, person_id: str, body: PersonChange, *, now: dat
     settings = directory.settings() if body.shift or body.status is Status.INACTIVE else None
     if settings and body.shift and body.shift not in settings.calendar.shifts:
         raise UnknownShift(body.shift)
-    fields |= {field: _cleaned(field, fields[field]) for field in TEXTS if field in fields}
+    fields |= {field: _cleaned(field, fields[field]) for field in CLEANED_FIELDS if field in fields}
 
     def attempt() -> PersonView:
         person = directory.person(person_id)
@@ -94,7 +110,7 @@ def change(directory: Directory, person_id: str, body: PersonChange, *, now: dat
         if after.since and after.until and after.until < after.since:
             raise InvalidRequest("`until` is before `since`.")
         directory.change_person(person, after)
-        return PersonView.of(after)
+        return _with_warnings(directory, after) if "code" in fields else PersonView.of(after)
 
     return retry(attempt)
 
@@ -126,7 +142,7 @@ def search(
 
     Accents and case are ignored. People of the same name are sorted by id, so pages never overlap.
     """
-    same = _composed(group) if group is not None else None
+    same = compose(group) if group is not None else None
 
     def wanted(person: Person) -> bool:
         return (same is None or person.group == same) and (status is None or person.status is status)

@@ -38,7 +38,14 @@ from chalicelib.domain.session import Outcome, Session, SessionId, SessionState
 from chalicelib.domain.settings import Settings
 from chalicelib.domain.text import first_name
 from chalicelib.domain.token import Caller
-from chalicelib.domain.workday import Asked, Direction, Source, TimeEvent, direction, recent
+from chalicelib.domain.workday import (
+    Direction,
+    RequestedDirection,
+    Source,
+    TimeEvent,
+    recent_event,
+    resolve_direction,
+)
 from chalicelib.services.limits import count_failure, require_unlocked
 from chalicelib.services.retries import retry
 
@@ -53,7 +60,7 @@ class NewPunch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A finished liveness session to punch with. `auto` alternates, starting each day with an in."""
 
     liveness_session_id: SessionId
-    direction: Asked = "auto"
+    direction: RequestedDirection = "auto"
 
 
 class PunchReceipt(Struct, frozen=True, kw_only=True):
@@ -86,10 +93,10 @@ class SessionResult(Struct, frozen=True):
 
 
 class _PunchRequest(Struct, frozen=True):
-    """A request to punch: the source, the direction asked for, the caller, and what the camera saw."""
+    """A request to punch: the source, the requested direction, the caller, and what the camera saw."""
 
     source: Source
-    asked: Asked
+    requested_direction: RequestedDirection
     now: datetime
     image_bytes: int | None
     caller: Caller | None
@@ -120,7 +127,7 @@ def punch(
         rate_limits,
         collection,
         body.liveness_session_id,
-        asked=body.direction,
+        requested_direction=body.direction,
         caller=caller,
         now=now,
     )
@@ -149,7 +156,7 @@ def use_session(
     collection: FaceCollection,
     session_id: str,
     *,
-    asked: Asked = "auto",
+    requested_direction: RequestedDirection = "auto",
     caller: Caller | None,
     now: datetime,
 ) -> SessionResult:
@@ -174,7 +181,7 @@ def use_session(
     passed = liveness.image if liveness.status == "SUCCEEDED" else None
     matches = _candidates(collection, passed) if passed else []
     size = len(liveness.image.content) if liveness.image else None
-    request = _PunchRequest("face", asked, now, size, caller, liveness)
+    request = _PunchRequest("face", requested_direction, now, size, caller, liveness)
 
     def decide(snapshot: Snapshot) -> SessionResult:
         if snapshot.session is None or snapshot.session.by != request.who:
@@ -342,12 +349,14 @@ def _record(
         face_id=evidence.face_id,
         similarity=evidence.similarity,
     )
-    if repeated := recent(day.marks, request.now, snapshot.settings.duplicate_window_s):
+    if repeated := recent_event(day.events, request.now, snapshot.settings.duplicate_window_s):
         outcome = replace(outcome, punch_id=repeated.id, duplicate=True)
         if session:
             attendance_store.use_session(_used(session, outcome))
         record_metric("Duplicate")
-        return SessionResult(outcome, True, greeting, person, repeated, direction(day.marks, repeated))
+        return SessionResult(
+            outcome, True, greeting, person, repeated, resolve_direction(day.events, repeated)
+        )
     if request.liveness and session:
         evidence = replace(
             evidence,
@@ -362,7 +371,7 @@ def _record(
         recorded_at=request.now,
         work_day=day.work_day,
         zone=calendar.zone,
-        direction=request.asked,
+        direction=request.requested_direction,
         source=request.source,
         device=request.caller.label if request.caller else None,
         site=request.caller.site if request.caller else None,
@@ -373,7 +382,8 @@ def _record(
     record_subject(person=person.person_id)
     record_metric("Punched")
     record_metric("MatchMargin", evidence.similarity - (evidence.runner_up or SEARCH_FLOOR))
-    return SessionResult(outcome, True, greeting, person, made.mark(), direction(day.marks, made.mark()))
+    direction = resolve_direction(day.events, made.event())
+    return SessionResult(outcome, True, greeting, person, made.event(), direction)
 
 
 def _outcome(request: _PunchRequest) -> Outcome:

@@ -23,7 +23,7 @@ def replace_settings(
     The calendar takes effect on today's work day, so that past days do not change; an earlier
     `effective_from` changes them too. Raises InvalidSettings, SettingsChanged, InvalidRequest.
     """
-    if problems := _texts(body.calendar) + schedule.check(body.calendar):
+    if problems := _texts(body.calendar) + schedule.calendar_problems(body.calendar):
         raise InvalidSettings(problems)
     if len(msgspec.json.encode(body)) > LARGEST:
         raise InvalidRequest(f"The settings are larger than {LARGEST} bytes.")

@@ -17,7 +17,8 @@ from chalicelib.aws.attendance_store import AttendanceStore
 from chalicelib.aws.directory import Directory
 from chalicelib.domain import reports
 from chalicelib.domain.dates import check_date, date_range, month_dates
-from chalicelib.domain.leave import LeaveRecord
+from chalicelib.domain.errors import InvalidCursor
+from chalicelib.domain.leave import Leave, LeaveRecord, leaves_by_person
 from chalicelib.domain.person import Person
 from chalicelib.domain.punch import DayRecord
 from chalicelib.domain.reports import MonthlySheetRow, Report, RosterCounts, RosterRow, Timesheet
@@ -25,7 +26,7 @@ from chalicelib.domain.schedule import PATTERN_END, Schedule
 from chalicelib.domain.spreadsheets import Row
 from chalicelib.domain.text import fold
 from chalicelib.domain.types import Page
-from chalicelib.domain.workday import Leave, Member, State, TimeEvent, employed, leaves_by_person
+from chalicelib.domain.workday import Member, State, TimeEvent, employed
 
 PAGE_DAYS = 2000
 """Most person-days on a page of timesheets: about 3 MB of the 6 MB that a Lambda response may have."""
@@ -48,7 +49,7 @@ RosterLimit = Annotated[int, Meta(ge=1, le=5000)]
 """Most rows of a page of the roster; 5,000 fit into the 6 MB of a Lambda response."""
 
 
-Marks = dict[str, dict[date, tuple[TimeEvent, ...]]]
+EventsByPersonAndDate = dict[str, dict[date, tuple[TimeEvent, ...]]]
 
 
 class RosterPage(Struct, frozen=True):
@@ -114,14 +115,14 @@ def roster(
         schedule,
         [person.member() for person in _among(people, chosen.group)],
         on,
-        {day.person_id: day.marks for day in days},
+        {day.person_id: day.events for day in days},
         leaves=_by_person(leaves),
         now=now,
     )
     rows = chosen.rows(found.items)
 
     def page() -> RosterPage:
-        shown = _after(rows, after)
+        shown = _after(rows, after, people)
         return RosterPage(on, found.counts, shown[:limit], _next(shown, limit))
 
     table = partial(reports.roster_table, reports.Roster(on, found.counts, rows))
@@ -145,9 +146,9 @@ def of_person(
         partial(attendance_store.days, person_id, days),
         partial(directory.leaves, since, until, person_id),
     )
-    marks = {record.work_day: record.marks for record in records}
+    events = {record.work_day: record.events for record in records}
     own = [leave.leave() for leave in leaves]
-    made = reports.timesheet(Schedule.of(history), person.member(), since, until, marks, leaves=own, now=now)
+    made = reports.timesheet(Schedule.of(history), person.member(), since, until, events, leaves=own, now=now)
     name = f"timesheet-{person_id}-{since}-{until}"
     return Report(name, lambda: made, lambda: reports.timesheet_table([made]), len(days))
 
@@ -172,7 +173,7 @@ def of_group(
 
     def page() -> Page[Timesheet]:
         size = min(limit, max(PAGE_DAYS // len(days), 1))
-        made = list(islice(data.timesheets(_after(data.people, after), size + 1), size + 1))
+        made = list(islice(data.timesheets(data.after(after), size + 1), size + 1))
         return Page(made[:size], _next(made, size))
 
     def table() -> Iterable[Row]:
@@ -196,11 +197,11 @@ def of_month(
     data = _ReportData(directory, attendance_store, group, days, now)
 
     def page() -> MonthlySheet:
-        rows = list(islice(data.sheet(_after(data.people, after), limit + 1), limit + 1))
+        rows = list(islice(data.sheet(data.after(after), limit + 1), limit + 1))
         return MonthlySheet(text, days, rows[:limit], _next(rows, limit))
 
     def table() -> Iterable[Row]:
-        return reports.sheet_table(days[0], days[-1], data.sheet(data.people, len(data.people)))
+        return reports.monthly_sheet_table(days[0], days[-1], data.sheet(data.people, len(data.people)))
 
     return Report(f"monthly-{text}", page, table, data.person_days)
 
@@ -221,6 +222,7 @@ class _ReportData:
         everybody, history, leaves = directory.in_parallel(
             directory.all_people, directory.calendars, partial(directory.leaves, self._since, self._until)
         )
+        self._everybody = everybody
         self.people = _among(everybody, group)
         self._few = max(FEW, len(everybody) // SHARE)
         read = self.people if len(self.people) <= self._few else everybody
@@ -228,36 +230,42 @@ class _ReportData:
         self._schedule = Schedule.of(history)
         self._leaves = _by_person(leaves)
 
+    def after(self, after: str | None) -> list[Person]:
+        """Leave out those whom earlier pages showed."""
+        return _after(self.people, after, self._everybody)
+
     def timesheets(self, people: Sequence[Person], size: int) -> Iterator[Timesheet]:
         """Yield timesheets, reading `size` people's days at once."""
-        for members, marks in self._read(people, size):
+        for members, events in self._read(people, size):
             for member in members:
                 yield reports.timesheet(
                     self._schedule,
                     member,
                     self._since,
                     self._until,
-                    marks.get(member.person_id, {}),
+                    events.get(member.person_id, {}),
                     leaves=self._leaves.get(member.person_id, ()),
                     now=self._now,
                 )
 
     def sheet(self, people: Sequence[Person], size: int) -> Iterator[MonthlySheetRow]:
         """Yield rows of the monthly sheet, reading `size` people's days at once."""
-        for members, marks in self._read(people, size):
-            yield from reports.sheet(
-                self._schedule, members, self._since, self._until, marks, leaves=self._leaves, now=self._now
+        for members, events in self._read(people, size):
+            yield from reports.monthly_sheet(
+                self._schedule, members, self._since, self._until, events, leaves=self._leaves, now=self._now
             )
 
-    def _read(self, people: Sequence[Person], size: int) -> Iterator[tuple[list[Member], Marks]]:
+    def _read(
+        self, people: Sequence[Person], size: int
+    ) -> Iterator[tuple[list[Member], EventsByPersonAndDate]]:
         """Read work days; people who are not employed on any of them are included only if they punched."""
         for start in range(0, len(people), max(size, 1)):
             some = people[start : start + size]
-            marks: Marks = {}
+            events: EventsByPersonAndDate = {}
             for record in self._records(some):
-                marks.setdefault(record.person_id, {})[record.work_day] = record.marks
+                events.setdefault(record.person_id, {})[record.work_day] = record.events
             members = [person.member() for person in some]
-            yield [one for one in members if one.person_id in marks or self._employed(one)], marks
+            yield [one for one in members if one.person_id in events or self._employed(one)], events
 
     def _records(self, people: Sequence[Person]) -> list[DayRecord]:
         if len(people) > self._few:
@@ -282,17 +290,23 @@ def _begins(q: str, row: RosterRow) -> bool:
     return f" {q}" in f" {fold(row.name)}" or (row.code is not None and fold(row.code).startswith(q))
 
 
-def _sort_key(one: Person | RosterRow | Timesheet | MonthlySheetRow) -> str:
-    return f"{fold(one.name)[:100]}\0{one.person_id}"  # cut, because a cursor has to fit into a URL
+def _sort_key(one: Person | RosterRow | Timesheet | MonthlySheetRow) -> tuple[str, str]:
+    return fold(one.name), one.person_id
 
 
-def _after(rows: list[R], after: str | None) -> list[R]:
-    """Return the rows after those of earlier pages."""
+def _after(rows: list[R], after: str | None, everybody: Iterable[Person]) -> list[R]:
+    """Leave out what earlier pages showed, the last of them the person `after`; raises InvalidCursor.
+
+    That person need not be among the rows any more, but among everybody.
+    """
     if after is None:
         return rows
-    return rows[bisect_right(rows, after, key=_sort_key) :]
+    last = next((person for person in everybody if person.person_id == after), None)
+    if last is None:
+        raise InvalidCursor
+    return rows[bisect_right(rows, _sort_key(last), key=_sort_key) :]
 
 
 def _next(rows: Sequence[R], limit: int) -> str | None:
-    """Return the sort key of the last row of a page, if more rows follow."""
-    return _sort_key(rows[limit - 1]) if len(rows) > limit else None
+    """Give the last person of `limit` rows, if anything follows them."""
+    return rows[limit - 1].person_id if len(rows) > limit else None

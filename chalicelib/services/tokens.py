@@ -110,12 +110,12 @@ def create(token_store: TokenStore, body: NewToken, *, now: datetime) -> Created
 
 def list_active(token_store: TokenStore, *, now: datetime) -> Page[TokenView]:
     """List active tokens, oldest first."""
-    return Page([TokenView.of(token) for token in token_store.all() if token.holds(now)], None)
+    return Page([TokenView.of(token) for token in token_store.all() if token.is_active(now)], None)
 
 
 def revoke(token_store: TokenStore, token_id: str, *, now: datetime) -> None:
     """Revoke a token. It stops working everywhere within a minute. Raises TokenNotFound or LastAdminToken."""
-    tokens = {token.token_id: token for token in token_store.all() if token.holds(now)}
+    tokens = {token.token_id: token for token in token_store.all() if token.is_active(now)}
     token = tokens.pop(token_id, None)
     if token is None:
         raise TokenNotFound(token_id)
@@ -165,7 +165,7 @@ class Authenticator:
         token = self._find(given, now)
         if token is None:
             self._count_guess(address, now)
-        if token is None or not token.holds(now):
+        if token is None or not token.is_active(now):
             raise InvalidToken
         caller = Caller(token.token_id, token.role, token.label, token.site)
         if not caller.may(scope):

@@ -56,7 +56,8 @@ SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Strict-Transport-Security": "max-age=31536000",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 
 
@@ -344,7 +345,6 @@ def _response(reply: Reply, request: Request) -> Response:
     if request.method == "GET" and reply.status == 200:
         etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
         headers["ETag"] = etag
-        headers["Cache-Control"] = "private, no-cache"
         if _matches(request.headers.get("if-none-match", ""), etag):
             return Response("", status_code=304, headers=headers)
     return Response(text, status_code=reply.status, headers=headers)

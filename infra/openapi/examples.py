@@ -21,16 +21,16 @@ from chalicelib.domain import reports
 from chalicelib.domain.erasure import ErasedCounts
 from chalicelib.domain.face import FaceView
 from chalicelib.domain.ids import new_punch_id
-from chalicelib.domain.leave import LeaveRecord, NewLeave
+from chalicelib.domain.leave import Leave, LeaveRecord, NewLeave
 from chalicelib.domain.person import Consent, NewConsent, NewPerson, PersonChange, PersonView, Status
 from chalicelib.domain.photo import UPLOAD_LIMIT_BYTES
 from chalicelib.domain.punch import Evidence
 from chalicelib.domain.schedule import Holiday, Schedule
 from chalicelib.domain.session import SessionState
-from chalicelib.domain.settings import defaults
+from chalicelib.domain.settings import default_settings
 from chalicelib.domain.token import Role
 from chalicelib.domain.types import Page, SignedLink
-from chalicelib.domain.workday import Leave, Member, TimeEvent
+from chalicelib.domain.workday import Member, TimeEvent
 from chalicelib.lab import shapes
 from chalicelib.services.corrections import ManualPunch, PunchView
 from chalicelib.services.erasure import ErasureReceipt
@@ -81,9 +81,10 @@ PUNCH = new_punch_id(_PUNCHED_AT, "9c41d07be25f")
 # --- the site -----------------------------------------------------------------------------------
 
 SETTINGS = replace(
-    defaults(local=False, zone=ZONE),
+    default_settings(local=False, zone=ZONE),
     calendar=replace(
-        defaults(local=False, zone=ZONE).calendar, holidays=(Holiday(date(2027, 1, 1), "Tết Dương lịch"),)
+        default_settings(local=False, zone=ZONE).calendar,
+        holidays=(Holiday(date(2027, 1, 1), "Tết Dương lịch"),),
     ),
     version=3,
 )
@@ -113,7 +114,7 @@ _TIMESHEET = reports.timesheet(
     _SCHEDULE, _ANH, MONDAY - timedelta(days=1), MONDAY, {MONDAY: _EVENTS[PERSON]}, now=NOW
 )
 _MONTH = [date(2026, 11, day) for day in range(1, 31)]
-_SHEET = reports.sheet(
+_SHEET = reports.monthly_sheet(
     _SCHEDULE,
     [replace(_ANH, since=MONDAY)],
     _MONTH[0],

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from benchmarks import seeding
-from benchmarks.units import Meter, size
+from benchmarks.read_units import Meter, size
 from chalicelib.aws.attendance_store import AttendanceStore
 from chalicelib.aws.directory import Directory
 from chalicelib.aws.dynamodb import Table, key, put, to_attributes
-from chalicelib.domain.settings import defaults
+from chalicelib.domain.settings import default_settings
 from chalicelib.services import timesheets
 from chalicelib.services.timesheets import RosterFilter
 
@@ -43,21 +43,28 @@ def meter(boto: Callable[[str], Any]) -> Meter:
 
 def test_reports_cost_the_read_units_that_are_stated(meter: Meter) -> None:
     table: Any = meter
-    site: Any = {"shards": SHARDS, "defaults": defaults(local=True, zone=seeding.ZONE)}
-    store, ledger = Directory(Table(table, TABLE), **site), AttendanceStore(Table(table, TABLE), **site)
+    site: Any = {"shards": SHARDS, "defaults": default_settings(local=True, zone=seeding.ZONE)}
+    directory, attendance_store = (
+        Directory(Table(table, TABLE), **site),
+        AttendanceStore(Table(table, TABLE), **site),
+    )
 
-    report = timesheets.roster(store, ledger, ON, RosterFilter(), limit=PEOPLE, after=None, now=NOW)
+    report = timesheets.roster(
+        directory, attendance_store, ON, RosterFilter(), limit=PEOPLE, after=None, now=NOW
+    )
     roster, calls = meter.units, meter.calls
     page = report.page()
     meter.reset()
-    assert len(ledger.all_days([ON])) == PEOPLE
+    assert len(attendance_store.all_days([ON])) == PEOPLE
     one_day = meter.units
     meter.reset()
-    month = timesheets.of_month(store, ledger, "2026-06", "Group 1", limit=100, after=None, now=NOW)
+    month = timesheets.of_month(
+        directory, attendance_store, "2026-06", "Group 1", limit=100, after=None, now=NOW
+    )
     assert len(month.page().items) == PEOPLE // 20
     group_month = meter.units
     meter.reset()
-    timesheets.of_person(store, ledger, page.items[0].person_id, ON, date(2026, 6, 30), now=NOW)
+    timesheets.of_person(directory, attendance_store, page.items[0].person_id, ON, date(2026, 6, 30), now=NOW)
     person_month = meter.units
 
     assert page.counts.left == PEOPLE

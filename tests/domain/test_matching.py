@@ -10,9 +10,9 @@ from chalicelib.domain.errors import AmbiguousMatch, NotRecognised
 from chalicelib.domain.face import Match
 from chalicelib.domain.matching import owned, recognise
 from chalicelib.domain.person import Person, Status
-from chalicelib.domain.settings import defaults
+from chalicelib.domain.settings import default_settings
 
-SETTINGS = defaults(local=False, zone="Asia/Ho_Chi_Minh")  # 99 % and a margin of 1
+SETTINGS = default_settings(local=False, zone="Asia/Ho_Chi_Minh")  # 99 % and a margin of 1
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
 
 

@@ -13,26 +13,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain import spreadsheets
+from chalicelib.domain.dates import date_range
+from chalicelib.domain.errors import InvalidRequest
+from chalicelib.domain.leave import Leave
 from chalicelib.domain.reports import (
-    LETTERS,
+    STATE_LETTERS,
     Timesheet,
-    dates,
+    monthly_sheet,
+    monthly_sheet_table,
     roster,
     roster_table,
-    sheet,
-    sheet_table,
     timesheet,
     timesheet_table,
 )
 from chalicelib.domain.schedule import Calendar, Holiday, Schedule, Shift
 from chalicelib.domain.spreadsheets import Row, as_text, csv_chunks, xlsx
-from chalicelib.domain.workday import STATES, Leave, Member, TimeEvent, by_day
+from chalicelib.domain.workday import STATES, Member, TimeEvent, events_by_day
 
 SAIGON = "Asia/Ho_Chi_Minh"
 MONDAY = date(2026, 11, 23)
 NOON = datetime(2026, 11, 23, 5, tzinfo=UTC)
 LATER = datetime(2027, 1, 1, tzinfo=UTC)
-ROTA = Schedule(
+SCHEDULE = Schedule(
     Calendar(
         zone=SAIGON,
         shifts={
@@ -65,7 +67,7 @@ PUNCHES = {
 LEAVES = {"lan": [Leave("lan", MONDAY, MONDAY, "sick")]}
 
 
-def marks(person: str, walls: Sequence[str], on: date = MONDAY) -> list[TimeEvent]:
+def events(person: str, walls: Sequence[str], on: date = MONDAY) -> list[TimeEvent]:
     zero = datetime(on.year, on.month, on.day, tzinfo=UTC) - timedelta(hours=7)
     return [
         TimeEvent(
@@ -84,17 +86,19 @@ def parsed(rows: list[bytes]) -> list[list[str]]:
 
 def week_of_ann() -> Timesheet:
     found = [
-        *marks("ann", ["08:00", "17:00"]),
-        *marks("ann", ["08:30", "17:00"], date(2026, 11, 24)),
-        *marks("ann", ["08:00"], date(2026, 11, 25)),
+        *events("ann", ["08:00", "17:00"]),
+        *events("ann", ["08:30", "17:00"], date(2026, 11, 24)),
+        *events("ann", ["08:00"], date(2026, 11, 25)),
     ]
     leave = [Leave("ann", date(2026, 11, 27), date(2026, 11, 27), "annual")]
-    return timesheet(ROTA, PEOPLE[0], MONDAY, date(2026, 11, 29), by_day(found), leaves=leave, now=LATER)
+    return timesheet(
+        SCHEDULE, PEOPLE[0], MONDAY, date(2026, 11, 29), events_by_day(found), leaves=leave, now=LATER
+    )
 
 
 def test_a_roster_says_where_everybody_is() -> None:
     found = roster(
-        ROTA, PEOPLE, MONDAY, {p: marks(p, w) for p, w in PUNCHES.items()}, leaves=LEAVES, now=NOON
+        SCHEDULE, PEOPLE, MONDAY, {p: events(p, w) for p, w in PUNCHES.items()}, leaves=LEAVES, now=NOON
     )
     assert {row.person_id: row.state for row in found.items} == {
         "ann": "present",
@@ -114,7 +118,7 @@ def test_a_roster_says_where_everybody_is() -> None:
 
 
 def test_somebody_who_left_the_site_still_shows_on_days_they_punched() -> None:
-    found = roster(ROTA, PEOPLE, MONDAY, {"hà": marks("hà", ["08:00"])}, leaves={}, now=NOON)
+    found = roster(SCHEDULE, PEOPLE, MONDAY, {"hà": events("hà", ["08:00"])}, leaves={}, now=NOON)
     assert [row.state for row in found.items if row.person_id == "hà"] == ["present"]
 
 
@@ -132,40 +136,44 @@ def test_a_timesheet_lists_every_date_and_adds_up() -> None:
 
 def test_half_a_day_of_leave_counts_half() -> None:
     halves = [Leave("ann", MONDAY, date(2026, 11, 29), "annual", "first")]  # five weekdays, one a holiday
-    found = timesheet(ROTA, PEOPLE[0], MONDAY, date(2026, 11, 29), {}, leaves=halves, now=LATER)
+    found = timesheet(SCHEDULE, PEOPLE[0], MONDAY, date(2026, 11, 29), {}, leaves=halves, now=LATER)
     assert (found.totals.leave_days, found.totals.absent_days) == (2.0, 4)
 
 
 def test_a_timesheet_spans_at_most_a_leap_year() -> None:
     first = date(2028, 1, 1)
-    assert len(dates(first, date(2028, 12, 31))) == 366
+    assert len(date_range(first, date(2028, 12, 31))) == 366
     for until in (date(2029, 1, 1), date(2027, 12, 31)):
-        with pytest.raises(ValueError, match="not a range of 1 to 366 days"):
-            timesheet(ROTA, PEOPLE[0], first, until, {}, now=LATER)
+        with pytest.raises(InvalidRequest, match="from 0 to 365 days after"):
+            timesheet(SCHEDULE, PEOPLE[0], first, until, {}, now=LATER)
 
 
 def test_the_monthly_sheet_has_people_down_and_days_across() -> None:
     since, until = date(2026, 11, 1), date(2026, 11, 30)
-    of_ann = by_day([*marks("ann", ["08:00", "17:00"]), *marks("ann", ["08:30"], date(2026, 11, 24))])
-    rows = list(sheet(ROTA, PEOPLE[:2], since, until, {"ann": of_ann}, leaves={}, now=LATER))
+    of_ann = events_by_day(
+        [*events("ann", ["08:00", "17:00"]), *events("ann", ["08:30"], date(2026, 11, 24))]
+    )
+    rows = list(monthly_sheet(SCHEDULE, PEOPLE[:2], since, until, {"ann": of_ann}, leaves={}, now=LATER))
     assert "".join(rows[0].marks) == "OAAAAAOOAAAAAOOAAAAAOOPL?AFAOOA"
     assert "".join(rows[1].marks) == "OAAAAAOOAAAAAOOAAAAAOOAAAFAOOA"
-    table = list(sheet_table(since, until, rows))
+    table = list(monthly_sheet_table(since, until, rows))
     assert table[0][:5] == ("Name", "Code", "Group", 1, 2)
     assert {len(row) for row in table[:3]} == {3 + 30 + 11}
     assert table[1][33:36] == (2, 1, 0)
     letters = {row[0] for row in table if len(row) == 2}
-    assert {letter for letter in LETTERS.values() if letter} <= letters, "the legend explains every letter"
+    assert {letter for letter in STATE_LETTERS.values() if letter} <= letters, (
+        "the legend explains every letter"
+    )
 
 
 def test_every_state_has_a_letter() -> None:
-    assert set(LETTERS) == set(STATES)
+    assert set(STATE_LETTERS) == set(STATES)
 
 
 def test_tables_have_as_many_cells_as_their_header() -> None:
-    of_day = {p: marks(p, w) for p, w in PUNCHES.items()}
+    of_day = {p: events(p, w) for p, w in PUNCHES.items()}
     for table in (
-        list(roster_table(roster(ROTA, PEOPLE, MONDAY, of_day, leaves=LEAVES, now=NOON))),
+        list(roster_table(roster(SCHEDULE, PEOPLE, MONDAY, of_day, leaves=LEAVES, now=NOON))),
         list(timesheet_table([week_of_ann()])),
     ):
         assert {len(row) for row in table} == {len(table[0])}
@@ -174,7 +182,7 @@ def test_tables_have_as_many_cells_as_their_header() -> None:
 
 def test_an_exported_timesheet_shows_the_correction_and_what_it_corrects() -> None:
     found = [
-        *marks("ann", ["08:00", "13:00"]),
+        *events("ann", ["08:00", "13:00"]),
         TimeEvent(
             "c",
             datetime(2026, 11, 23, 10, tzinfo=UTC),
@@ -189,7 +197,9 @@ def test_an_exported_timesheet_shows_the_correction_and_what_it_corrects() -> No
         ),
     ]
     table = list(
-        timesheet_table([timesheet(ROTA, PEOPLE[0], MONDAY, MONDAY, by_day(found), leaves=(), now=LATER)])
+        timesheet_table(
+            [timesheet(SCHEDULE, PEOPLE[0], MONDAY, MONDAY, events_by_day(found), leaves=(), now=LATER)]
+        )
     )
     row = dict(zip(table[0], table[1], strict=True))
     assert row["Punches"] == (
@@ -205,8 +215,8 @@ def test_an_exported_timesheet_shows_the_correction_and_what_it_corrects() -> No
 
 def test_csv_is_rfc_4180_with_a_bom_on_request() -> None:
     rows: list[Row] = [("Name", "Minutes"), ('Ánh, "A"\nB', 5), (None, 0.5)]
-    assert b"".join(csv_chunks(rows)) == 'Name,Minutes\r\n"Ánh, ""A""\nB",5\r\n,0.5\r\n'.encode()
-    assert b"".join(csv_chunks(rows, bom=True)).startswith(b"\xef\xbb\xbfName")
+    assert b"".join(csv_chunks(rows)) == '"Name","Minutes"\r\n"Ánh, ""A""\nB",5\r\n"",0.5\r\n'.encode()
+    assert b"".join(csv_chunks(rows, bom=True)).startswith(b'\xef\xbb\xbf"Name"')
 
 
 @pytest.mark.parametrize(
@@ -214,10 +224,40 @@ def test_csv_is_rfc_4180_with_a_bom_on_request() -> None:
     ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "＝1", "'=1", '=HYPERLINK("http://x")'],  # noqa: RUF001
 )
 def test_a_name_that_looks_like_a_formula_stays_text(cell: str) -> None:
-    assert parsed(list(csv_chunks([(cell,)]))) == [[f"'{cell}"]]
+    [[read]] = parsed(list(csv_chunks([(cell,)])))
+    assert read.startswith("'")
+    assert plain(read) == cell
 
 
-@pytest.mark.parametrize("cell", ["Nguyễn Văn Ánh", "O'Brien", "'Abd", "a=b", "李小龍", "", "3 - 1"])
+SEPARATORS = (",", ";", "\t")
+
+
+@pytest.mark.parametrize(
+    "cell", ["x;=1+1", 'x;"=1+1', "x; -1", "x;'=1", "x\t@SUM(A1)", "x\n=1", "x;;+1", ";=1", '"";=1', 'x;""=1']
+)
+@pytest.mark.parametrize("row", [("{}",), ("Ánh", "{}", "12A1"), (5, "{}", None)])
+def test_no_formula_begins_where_a_semicolon_or_tab_ends_a_cell(cell: str, row: Row) -> None:
+    written = b"".join(csv_chunks([[cell if part == "{}" else part for part in row]])).decode()
+    for separator in SEPARATORS:
+        assert not formulas(written, separator), (written, separator)
+    [back] = csv.reader(io.StringIO(written, newline=""))
+    assert plain(back[row.index("{}")]) == cell
+
+
+def formulas(written: str, separator: str) -> list[str]:
+    """Give the cells of a CSV that a spreadsheet takes for formulas."""
+    read = csv.reader(io.StringIO(written, newline=""), delimiter=separator)
+    return [
+        cell
+        for line in read
+        for cell in line
+        if re.match(r"\s*[=+\-@＝＋－＠]", cell)  # noqa: RUF001
+    ]
+
+
+@pytest.mark.parametrize(
+    "cell", ["Nguyễn Văn Ánh", "O'Brien", "'Abd", "a=b", "李小龍", "", "3 - 1", "a; b", "Lê;An"]
+)
 def test_ordinary_text_is_left_alone(cell: str) -> None:
     assert as_text(cell) == cell
 
@@ -228,13 +268,15 @@ def test_numbers_stay_numbers() -> None:
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
 CELLS = TEXT | st.builds(
-    "{}{}".format, st.sampled_from(["=", "+", "-", "@", "\t", "\r", "'", "''=", " ="]), TEXT
+    "{}{}".format,
+    st.sampled_from(["=", "+", "-", "@", "\t", "\r", "'", "''=", " =", "x;=", 'x;"=', ';""-']),
+    TEXT,
 )
 
 
 def plain(cell: str) -> str:
     """Undo as_text."""
-    return cell[1:] if re.match(r"''*\s*[=+\-@＝＋－＠\t\r\n\0]", cell) else cell  # noqa: RUF001
+    return re.sub(r"""(?:^|(?<=[;\t\r\n]))'(?=["'\s]*[=+\-@＝＋－＠\t\r\n\0])""", "", cell)  # noqa: RUF001
 
 
 @given(st.lists(st.lists(CELLS, min_size=2, max_size=4), max_size=5))
@@ -243,6 +285,8 @@ def test_csv_cells_round_trip_and_never_begin_like_a_formula(rows: list[list[str
     assert [[plain(cell) for cell in row] for row in back] == rows
     assert not any(cell.strip()[:1] in {*"=+-@＝＋－＠"} for row in back for cell in row if cell.strip())  # noqa: RUF001
     assert not any(cell[:1] in {*"\t\r\n\0"} for row in back for cell in row if cell)
+    for separator in SEPARATORS:
+        assert not formulas(b"".join(csv_chunks(rows)).decode(), separator)
 
 
 def test_a_long_csv_comes_in_pieces() -> None:
@@ -298,7 +342,7 @@ def test_a_workbook_that_excel_could_not_hold_is_refused(monkeypatch: pytest.Mon
 
 
 def test_a_whole_month_makes_a_workbook() -> None:
-    rows = sheet(ROTA, PEOPLE, date(2026, 11, 1), date(2026, 11, 30), {}, leaves={}, now=LATER)
-    found = cells(xlsx(sheet_table(date(2026, 11, 1), date(2026, 11, 30), rows), title="2026-11"))
+    rows = monthly_sheet(SCHEDULE, PEOPLE, date(2026, 11, 1), date(2026, 11, 30), {}, leaves={}, now=LATER)
+    found = cells(xlsx(monthly_sheet_table(date(2026, 11, 1), date(2026, 11, 30), rows), title="2026-11"))
     assert found[0][3] == ("n", "1")
     assert found[1][0] == ("inlineStr", "Ánh")

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.domain.leave import Leave, leave_on, leaves_by_person
 from chalicelib.domain.schedule import (
     WEEK,
     Calendar,
@@ -16,27 +17,24 @@ from chalicelib.domain.schedule import (
     Holiday,
     Schedule,
     Shift,
-    check,
-    day_begins,
+    calendar_problems,
     expected_minutes,
-    halved,
+    with_half_day_leave,
     work_day,
+    work_day_start_s,
 )
 from chalicelib.domain.workday import (
-    Asked,
-    Leave,
     Member,
+    RequestedDirection,
     TimeEvent,
     WorkDay,
-    by_day,
-    day,
-    direction,
     employed,
-    leave_on,
-    leaves_by_person,
-    merge,
-    person_day,
-    recent,
+    evaluate_day,
+    evaluate_person_day,
+    events_by_day,
+    merge_events,
+    recent_event,
+    resolve_direction,
 )
 
 SAIGON, BERLIN, NEW_YORK = "Asia/Ho_Chi_Minh", "Europe/Berlin", "America/New_York"
@@ -69,9 +67,9 @@ def instant(wall: str, zone: str = SAIGON) -> datetime:
     return local.astimezone(UTC)
 
 
-def mark(
+def event(
     wall: str,
-    asked: Asked = "auto",
+    asked: RequestedDirection = "auto",
     *,
     zone: str = SAIGON,
     on: date | None = None,
@@ -92,15 +90,15 @@ def judge(
     shift: str, on: date, *walls: str, zone: str = SAIGON, now: datetime = LATER, leave: Leave | None = None
 ) -> WorkDay:
     """Judge the punches of one date: `08:00` is automatic, `08:00 in` is explicit, `+06:00` the day after."""
-    rota = Schedule(calendar(zone))
-    marks = []
+    schedule = Schedule(calendar(zone))
+    events = []
     for wall in walls:
         clock, _, asked = wall.partition(" ")
         there = on + timedelta(days=clock.startswith("+"))
-        found = mark(f"{there} {clock.lstrip('+')}", asked or "auto", zone=zone, on=on)  # type: ignore[arg-type]
-        assert rota.work_day(found.at, shift) == on, "the table says something else than the cut-off"
-        marks.append(found)
-    return day(rota.plan(shift, on), marks, leave=leave, now=now)
+        found = event(f"{there} {clock.lstrip('+')}", asked or "auto", zone=zone, on=on)  # type: ignore[arg-type]
+        assert schedule.work_day(found.at, shift) == on, "the table says something else than the cut-off"
+        events.append(found)
+    return evaluate_day(schedule.shift_day(shift, on), events, leave=leave, now=now)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +150,7 @@ def test_a_punch_belongs_to_the_day_people_expect(zone: str, shift: str, wall: s
     ],
 )
 def test_a_work_day_turns_over_away_from_its_shift(shift: Shift, begins: int) -> None:
-    assert day_begins(shift, "04:00") == begins * 3600
+    assert work_day_start_s(shift, "04:00") == begins * 3600
 
 
 MON, FRI, SAT, SUN = MONDAY, date(2026, 11, 27), date(2026, 11, 28), date(2026, 11, 29)
@@ -382,8 +380,8 @@ def on_leave(since: date, until: date | None = None, half: Half | None = None) -
     ],
 )
 def test_a_day_without_punches(member: Member, on: date, leaves: list[Leave], state: str) -> None:
-    rota = Schedule(calendar(holidays=(HOLIDAY,)))
-    found = person_day(rota, member, on, [], leaves=leaves, now=LATER)
+    schedule = Schedule(calendar(holidays=(HOLIDAY,)))
+    found = evaluate_person_day(schedule, member, on, [], leaves=leaves, now=LATER)
     assert found.state == state
     assert found.worked_minutes == found.overtime_minutes == found.late_minutes == 0
     due = 240 if found.leave_half else 480
@@ -391,10 +389,10 @@ def test_a_day_without_punches(member: Member, on: date, leaves: list[Leave], st
 
 
 def test_work_on_a_holiday_or_on_leave_is_overtime_and_never_late() -> None:
-    rota = Schedule(calendar(holidays=(HOLIDAY,)))
+    schedule = Schedule(calendar(holidays=(HOLIDAY,)))
     for on, leaves in ((HOLIDAY.date, []), (FRI, [on_leave(FRI)])):
-        punches = [mark(f"{on} 10:00"), mark(f"{on} 12:30")]
-        found = person_day(rota, AN, on, punches, leaves=leaves, now=LATER)
+        punches = [event(f"{on} 10:00"), event(f"{on} 12:30")]
+        found = evaluate_person_day(schedule, AN, on, punches, leaves=leaves, now=LATER)
         assert (found.state, found.worked_minutes, found.overtime_minutes) == ("left", 150, 150)
         assert (found.late_minutes, found.early_minutes, found.expected_minutes) == (0, 0, 0)
         assert (found.holiday, found.leave) == ((HOLIDAY.name, None) if not leaves else (None, "annual"))
@@ -430,18 +428,18 @@ def test_half_a_day_of_leave_changes_nothing_on_a_day_off() -> None:
 
 def test_somebody_inactive_keeps_the_days_they_worked() -> None:
     gone = msgspec.structs.replace(AN, active=False)
-    punches = [mark("2026-11-23 08:30"), mark("2026-11-23 17:00")]
-    rota = Schedule(calendar())
-    assert person_day(rota, gone, MONDAY, punches, now=LATER) == person_day(
-        rota, AN, MONDAY, punches, now=LATER
+    punches = [event("2026-11-23 08:30"), event("2026-11-23 17:00")]
+    schedule = Schedule(calendar())
+    assert evaluate_person_day(schedule, gone, MONDAY, punches, now=LATER) == evaluate_person_day(
+        schedule, AN, MONDAY, punches, now=LATER
     )
 
 
 def test_a_correction_supersedes_and_both_are_shown() -> None:
-    wrong = mark("2026-11-23 13:00", name="wrong")
-    right = mark("2026-11-23 17:00", "out", name="right", source="manual", supersedes="wrong")
-    found = day(
-        Schedule(calendar()).plan("office", MONDAY), [right, mark("2026-11-23 08:00"), wrong], now=LATER
+    wrong = event("2026-11-23 13:00", name="wrong")
+    right = event("2026-11-23 17:00", "out", name="right", source="manual", supersedes="wrong")
+    found = evaluate_day(
+        Schedule(calendar()).shift_day("office", MONDAY), [right, event("2026-11-23 08:00"), wrong], now=LATER
     )
     assert found.worked_minutes == 480
     shown = {entry.id: (entry.counted, entry.superseded_by, entry.supersedes) for entry in found.punches}
@@ -450,73 +448,78 @@ def test_a_correction_supersedes_and_both_are_shown() -> None:
 
 
 def test_a_voided_punch_is_shown_and_counts_for_nothing() -> None:
-    marks = [
-        mark("2026-11-23 08:00"),
-        mark("2026-11-23 12:00", name="slip"),
-        mark("2026-11-23 12:00", name="undo", source="manual", supersedes="slip", void=True),
-        mark("2026-11-23 17:00"),
+    events = [
+        event("2026-11-23 08:00"),
+        event("2026-11-23 12:00", name="slip"),
+        event("2026-11-23 12:00", name="undo", source="manual", supersedes="slip", void=True),
+        event("2026-11-23 17:00"),
     ]
-    found = day(Schedule(calendar()).plan("office", MONDAY), marks, now=LATER)
+    found = evaluate_day(Schedule(calendar()).shift_day("office", MONDAY), events, now=LATER)
     assert [(pair.minutes, found.open) for pair in found.pairs] == [(540, False)]
     assert [entry.counted for entry in found.punches] == [True, False, False, True]
 
 
 def test_a_day_whose_only_punch_is_void_is_an_absence() -> None:
-    marks = [
-        mark("2026-11-23 08:00", name="a"),
-        mark("2026-11-23 08:00", name="b", supersedes="a", void=True),
+    events = [
+        event("2026-11-23 08:00", name="a"),
+        event("2026-11-23 08:00", name="b", supersedes="a", void=True),
     ]
-    found = day(Schedule(calendar()).plan("office", MONDAY), marks, now=LATER)
+    found = evaluate_day(Schedule(calendar()).shift_day("office", MONDAY), events, now=LATER)
     assert (found.state, found.first_in, len(found.punches)) == ("absent", None, 2)
 
 
 def test_a_correction_of_a_correction_is_the_last_word() -> None:
-    marks = [
-        mark("2026-11-23 08:00", name="a"),
-        mark("2026-11-23 08:30", name="b", supersedes="a"),
-        mark("2026-11-23 08:05", name="c", supersedes="b"),
-        mark("2026-11-23 17:00", name="d"),
+    events = [
+        event("2026-11-23 08:00", name="a"),
+        event("2026-11-23 08:30", name="b", supersedes="a"),
+        event("2026-11-23 08:05", name="c", supersedes="b"),
+        event("2026-11-23 17:00", name="d"),
     ]
-    found = day(Schedule(calendar()).plan("office", MONDAY), marks, now=LATER)
+    found = evaluate_day(Schedule(calendar()).shift_day("office", MONDAY), events, now=LATER)
     assert (found.first_in, found.late_minutes) == (instant("2026-11-23 08:05"), 0)
 
 
 def test_a_correction_may_move_a_punch_to_another_day() -> None:
     punches = [
-        mark("2026-11-23 08:00"),
-        mark("2026-11-23 17:00", name="wrong"),
-        mark("2026-11-24 08:00", name="right", supersedes="wrong"),
+        event("2026-11-23 08:00"),
+        event("2026-11-23 17:00", name="wrong"),
+        event("2026-11-24 08:00", name="right", supersedes="wrong"),
     ]
-    days = by_day(punches)
-    rota = Schedule(calendar())
-    monday, tuesday = (day(rota.plan("office", on), marks, now=LATER) for on, marks in days.items())
+    days = events_by_day(punches)
+    schedule = Schedule(calendar())
+    monday, tuesday = (
+        evaluate_day(schedule.shift_day("office", on), events, now=LATER) for on, events in days.items()
+    )
     assert [(entry.id, entry.counted) for entry in monday.punches][1:] == [("wrong", False), ("right", False)]
     assert (monday.open, tuesday.first_in) == (True, instant("2026-11-24 08:00"))
 
 
 def test_the_same_punch_twice_is_one_punch() -> None:
-    marks = [mark("2026-11-23 08:00"), mark("2026-11-23 08:00"), mark("2026-11-23 17:00")]
-    assert day(Schedule(calendar()).plan("office", MONDAY), marks, now=LATER).worked_minutes == 480
+    events = [event("2026-11-23 08:00"), event("2026-11-23 08:00"), event("2026-11-23 17:00")]
+    assert (
+        evaluate_day(Schedule(calendar()).shift_day("office", MONDAY), events, now=LATER).worked_minutes
+        == 480
+    )
 
 
 def test_a_site_that_moves_keeps_the_days_it_had() -> None:
     """D1: a punch's work day and zone are those of the moment it was made."""
-    before = [mark(f"2026-11-23 {clock}", zone=SAIGON) for clock in ("08:00", "17:00")]
-    for rota in (Schedule(calendar(SAIGON)), Schedule(calendar(BERLIN)), Schedule(calendar(NEW_YORK))):
-        found = person_day(rota, AN, MONDAY, before, now=LATER)
+    before = [event(f"2026-11-23 {clock}", zone=SAIGON) for clock in ("08:00", "17:00")]
+    for schedule in (Schedule(calendar(SAIGON)), Schedule(calendar(BERLIN)), Schedule(calendar(NEW_YORK))):
+        found = evaluate_person_day(schedule, AN, MONDAY, before, now=LATER)
         assert (found.zone, found.late_minutes, found.worked_minutes) == (SAIGON, 0, 480)
-    assert person_day(Schedule(calendar(BERLIN)), AN, MONDAY, [], now=LATER).zone == BERLIN
+    assert evaluate_person_day(Schedule(calendar(BERLIN)), AN, MONDAY, [], now=LATER).zone == BERLIN
 
 
 def test_a_day_in_two_zones_goes_by_the_first_punch() -> None:
-    marks = [mark("2026-11-23 08:00", zone=SAIGON), mark("2026-11-23 12:00", zone=BERLIN)]
-    elsewhere = mark("2026-11-22 08:00", zone=NEW_YORK, supersedes="gone")  # only corrects
-    found = person_day(Schedule(calendar(BERLIN)), AN, MONDAY, [*marks[::-1], elsewhere], now=LATER)
+    events = [event("2026-11-23 08:00", zone=SAIGON), event("2026-11-23 12:00", zone=BERLIN)]
+    elsewhere = event("2026-11-22 08:00", zone=NEW_YORK, supersedes="gone")  # only corrects
+    found = evaluate_person_day(Schedule(calendar(BERLIN)), AN, MONDAY, [*events[::-1], elsewhere], now=LATER)
     assert (found.zone, found.late_minutes, found.worked_minutes) == (SAIGON, 0, 9 * 60)
 
 
 def test_a_shift_that_is_gone_falls_back_to_the_default() -> None:
-    assert Schedule(calendar()).plan("gone", MONDAY).shift == "office"
+    assert Schedule(calendar()).shift_day("gone", MONDAY).shift == "office"
 
 
 @pytest.mark.parametrize(
@@ -530,26 +533,26 @@ def test_a_shift_that_is_gone_falls_back_to_the_default() -> None:
         ("08:00_in 09:00_in", "auto", "out"),
     ],
 )
-def test_the_direction_of_a_new_punch(before: str, asked: Asked, expected: str) -> None:
-    marks = [mark(f"2026-11-23 {one[:5]}", one[6:] or "auto") for one in before.split()]  # type: ignore[arg-type]
-    assert direction(marks, mark("2026-11-23 13:00", asked)) == expected
+def test_the_direction_of_a_new_punch(before: str, asked: RequestedDirection, expected: str) -> None:
+    events = [event(f"2026-11-23 {one[:5]}", one[6:] or "auto") for one in before.split()]  # type: ignore[arg-type]
+    assert resolve_direction(events, event("2026-11-23 13:00", asked)) == expected
 
 
 def test_a_mark_that_voids_has_no_direction() -> None:
-    first = mark("2026-11-23 08:00", name="a")
+    first = event("2026-11-23 08:00", name="a")
     with pytest.raises(ValueError, match="not counted"):
-        direction([first], mark("2026-11-23 08:00", name="b", supersedes="a", void=True))
+        resolve_direction([first], event("2026-11-23 08:00", name="b", supersedes="a", void=True))
 
 
 @pytest.mark.parametrize(
     ("after_s", "found"), [(0, True), (59, True), (60, False), (-59, True), (-60, False)]
 )
 def test_a_second_punch_inside_the_window_is_the_first_again(after_s: int, found: bool) -> None:
-    first = mark("2026-11-23 08:00")
+    first = event("2026-11-23 08:00")
     at = first.at + timedelta(seconds=after_s)
-    assert recent([first], at, 60) == (first if found else None)
-    voided = [first, mark("2026-11-23 08:00", name="v", supersedes=first.id, void=True)]
-    assert recent(voided, at, 60) is None
+    assert recent_event([first], at, 60) == (first if found else None)
+    voided = [first, event("2026-11-23 08:00", name="v", supersedes=first.id, void=True)]
+    assert recent_event(voided, at, 60) is None
 
 
 def test_leave_is_found_by_person_and_date() -> None:
@@ -601,8 +604,8 @@ def test_expected_minutes_are_the_shift_without_its_break(shift: Shift, minutes:
 )
 def test_settings_that_contradict_themselves_are_named(change: dict[str, Any], problem: str) -> None:
     sound = calendar()
-    assert check(sound) == []
-    problems = check(msgspec.structs.replace(sound, **change))
+    assert calendar_problems(sound) == []
+    problems = calendar_problems(msgspec.structs.replace(sound, **change))
     assert len(problems) == 1
     assert problems[0].startswith(problem)
 
@@ -628,7 +631,7 @@ def test_settings_that_are_misspelt_are_refused(wire: bytes) -> None:
 def test_a_calendar_survives_the_wire_and_has_sound_defaults() -> None:
     full = calendar(BERLIN, holidays=(HOLIDAY,))
     assert msgspec.json.decode(msgspec.json.encode(full), type=Calendar) == full
-    assert check(msgspec.json.decode(b"{}", type=Calendar)) == []
+    assert calendar_problems(msgspec.json.decode(b"{}", type=Calendar)) == []
 
 
 # ---- properties
@@ -660,17 +663,17 @@ def offsets(limit_h: int) -> st.SearchStrategy[timedelta]:
     return st.timedeltas(timedelta(hours=-limit_h), timedelta(hours=limit_h))
 
 
-def rota_of(shift: Shift, zone: str) -> Schedule:
+def schedule_of(shift: Shift, zone: str) -> Schedule:
     return Schedule(Calendar(zone=zone, shifts={"s": shift}, default_shift="s"))
 
 
 @st.composite
 def days_of_marks(draw: st.DrawFn) -> tuple[Schedule, date, list[TimeEvent]]:
-    """Draw a rota, a date and any mess of marks on and around it."""
-    rota = rota_of(draw(ANY_SHIFT), draw(ZONES))
+    """Draw a schedule, a date and any mess of events on and around it."""
+    schedule = schedule_of(draw(ANY_SHIFT), draw(ZONES))
     on = draw(DATES)
     noon = datetime(on.year, on.month, on.day, 12, tzinfo=UTC)
-    marks = draw(
+    events = draw(
         st.lists(
             st.builds(
                 TimeEvent,
@@ -683,46 +686,50 @@ def days_of_marks(draw: st.DrawFn) -> tuple[Schedule, date, list[TimeEvent]]:
                 void=st.sampled_from([False, False, True]),
             ),
             max_size=10,
-            unique_by=lambda mark: mark.id,
+            unique_by=lambda event: event.id,
         )
     )
-    return rota, on, marks
+    return schedule, on, events
 
 
 @given(days_of_marks(), st.randoms(use_true_random=False), offsets(48))
 def test_the_order_of_arrival_does_not_matter(
     drawn: tuple[Schedule, date, list[TimeEvent]], random: Any, later: timedelta
 ) -> None:
-    rota, on, marks = drawn
-    now = rota.plan(None, on).ends + later
-    shuffled = [*marks, *marks[:2]]
+    schedule, on, events = drawn
+    now = schedule.shift_day(None, on).ends + later
+    shuffled = [*events, *events[:2]]
     random.shuffle(shuffled)
-    assert person_day(rota, AN, on, shuffled, now=now) == person_day(rota, AN, on, marks, now=now)
+    assert evaluate_person_day(schedule, AN, on, shuffled, now=now) == evaluate_person_day(
+        schedule, AN, on, events, now=now
+    )
 
 
 @given(days_of_marks(), offsets(48), st.sampled_from([None, "first", "second"]), st.booleans())
 def test_no_punches_make_negative_or_more_than_a_day_of_work(
     drawn: tuple[Schedule, date, list[TimeEvent]], later: timedelta, half: Half | None, on_leave_too: bool
 ) -> None:
-    rota, on, marks = drawn
+    schedule, on, events = drawn
     leaves = [on_leave(on, half=half)] if on_leave_too else []
-    found = person_day(rota, AN, on, marks, leaves=leaves, now=rota.plan(None, on).ends + later)
+    found = evaluate_person_day(
+        schedule, AN, on, events, leaves=leaves, now=schedule.shift_day(None, on).ends + later
+    )
     assert 0 <= found.worked_minutes <= found.worked_minutes + found.break_minutes <= 1440
     assert 0 <= found.overtime_minutes <= found.worked_minutes
     assert min(found.late_minutes, found.early_minutes, found.break_minutes, found.expected_minutes) >= 0
     assert all(pair.minutes >= 0 for pair in found.pairs)
-    assert {entry.id for entry in found.punches} == {mark.id for mark in marks}
+    assert {entry.id for entry in found.punches} == {event.id for event in events}
 
 
 @given(ANY_SHIFT, ZONES, DATES, st.integers(-300, 600), st.integers(-300, 600))
 def test_arriving_later_is_never_judged_more_kindly(
     shift: Shift, zone: str, on: date, one: int, other: int
 ) -> None:
-    plan = rota_of(shift, zone).plan(None, on)
+    shift_day = schedule_of(shift, zone).shift_day(None, on)
 
     def severity(minutes: int) -> tuple[int, int]:
-        at = plan.starts + timedelta(minutes=minutes)
-        found = day(plan, [TimeEvent("a", at, on, zone)], now=LATER)
+        at = shift_day.starts + timedelta(minutes=minutes)
+        found = evaluate_day(shift_day, [TimeEvent("a", at, on, zone)], now=LATER)
         return ["present", "late", "half_day"].index(found.state), found.late_minutes
 
     earlier, later = sorted((one, other))
@@ -733,15 +740,17 @@ def test_arriving_later_is_never_judged_more_kindly(
 def test_another_stretch_of_work_never_makes_it_less(
     drawn: tuple[Schedule, date, list[TimeEvent]], gap: int, length: int
 ) -> None:
-    rota, on, marks = drawn
-    before = person_day(rota, AN, on, marks, now=LATER)
-    starts = max((mark.at for mark in marks), default=rota.plan(None, on).starts) + timedelta(minutes=gap)
-    zone = marks[0].zone if marks else "UTC"
+    schedule, on, events = drawn
+    before = evaluate_person_day(schedule, AN, on, events, now=LATER)
+    starts = max((event.at for event in events), default=schedule.shift_day(None, on).starts) + timedelta(
+        minutes=gap
+    )
+    zone = events[0].zone if events else "UTC"
     more = [
         TimeEvent("y", starts, on, zone, "in"),
         TimeEvent("z", starts + timedelta(minutes=length), on, zone, "out"),
     ]
-    after = person_day(rota, AN, on, [*marks, *more], now=LATER)
+    after = evaluate_person_day(schedule, AN, on, [*events, *more], now=LATER)
     assert after.worked_minutes + after.break_minutes >= before.worked_minutes + before.break_minutes
 
 
@@ -749,46 +758,46 @@ def test_another_stretch_of_work_never_makes_it_less(
 def test_work_days_follow_each_other_without_gap_or_overlap(
     shift: Shift, zone: str, at: datetime, later_s: int
 ) -> None:
-    rota = rota_of(shift, zone)
-    on = rota.work_day(at)
-    plan = rota.plan(None, on)
-    assert plan.day_begins <= at < plan.day_ends
-    assert plan.day_ends == rota.plan(None, on + timedelta(days=1)).day_begins
-    assert rota.work_day(at + timedelta(seconds=later_s)) >= on
-    assert work_day(at, zone, day_begins(shift, "04:00")) == on
+    schedule = schedule_of(shift, zone)
+    on = schedule.work_day(at)
+    shift_day = schedule.shift_day(None, on)
+    assert shift_day.day_starts <= at < shift_day.day_ends
+    assert shift_day.day_ends == schedule.shift_day(None, on + timedelta(days=1)).day_starts
+    assert schedule.work_day(at + timedelta(seconds=later_s)) >= on
+    assert work_day(at, zone, work_day_start_s(shift, "04:00")) == on
 
 
 @given(ANY_SHIFT.filter(lambda shift: shift.cutoff is None), DATES, CLOCKS)
 def test_a_shift_lies_inside_its_own_work_day(shift: Shift, on: date, cutoff: str) -> None:
     calendar = Calendar(zone=SAIGON, cutoff=cutoff, shifts={"s": shift}, default_shift="s")
-    plan = Schedule(calendar).plan(None, on)
-    assert plan.day_begins <= plan.starts < plan.ends <= plan.day_ends
+    shift_day = Schedule(calendar).shift_day(None, on)
+    assert shift_day.day_starts <= shift_day.starts < shift_day.ends <= shift_day.day_ends
 
 
 @given(ANY_SHIFT, DATES, st.sampled_from(["first", "second"]))
 def test_the_halves_of_a_shift_lie_inside_it(shift: Shift, on: date, half: Half) -> None:
-    plan = rota_of(shift, SAIGON).plan(None, on)
-    if plan.expected_minutes > 0:
-        part = halved(plan, half)
-        assert plan.starts <= part.starts <= part.ends <= plan.ends
-        assert (part.ends - part.starts) == timedelta(minutes=plan.expected_minutes // 2)
+    shift_day = schedule_of(shift, SAIGON).shift_day(None, on)
+    if shift_day.expected_minutes > 0:
+        part = with_half_day_leave(shift_day, half)
+        assert shift_day.starts <= part.starts <= part.ends <= shift_day.ends
+        assert (part.ends - part.starts) == timedelta(minutes=shift_day.expected_minutes // 2)
 
 
 @given(days_of_marks(), st.randoms(use_true_random=False))
 def test_a_rebuild_equals_what_grew_punch_by_punch(
     drawn: tuple[Schedule, date, list[TimeEvent]], random: Any
 ) -> None:
-    marks = drawn[2]
-    made = {mark.id: mark for mark in marks}
+    events = drawn[2]
+    made = {event.id: event for event in events}
     grown: dict[date, tuple[TimeEvent, ...]] = {}
-    for mark in marks:
-        homes = {mark.work_day}
-        if mark.supersedes in made:
-            homes.add(made[mark.supersedes].work_day)
+    for event in events:
+        homes = {event.work_day}
+        if event.supersedes in made:
+            homes.add(made[event.supersedes].work_day)
         for home in homes:
-            grown[home] = merge(grown.get(home, ()), [mark])
-    random.shuffle(marks)
-    assert by_day(marks) == grown
+            grown[home] = merge_events(grown.get(home, ()), [event])
+    random.shuffle(events)
+    assert events_by_day(events) == grown
 
 
 @given(DATES, st.none() | DATES, st.none() | DATES)

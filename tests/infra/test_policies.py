@@ -27,7 +27,7 @@ from tests.support import policies, recorder
 from tests.support.builders import add_person, change_settings, stamped
 from tests.support.crashes import Crash, crash_at
 from tests.support.faces import JPEG, enrol
-from tests.support.photos import jpeg, photo_of_b, photo_of_c, photos_of_a, pixels
+from tests.support.photos import heavy, photo_of_b, photo_of_c, photos_of_a
 from tests.support.uploads import create_upload, post_upload
 
 STAGES = ["dev", "prod"]
@@ -101,8 +101,7 @@ def drive(http: Http, finish: Finish) -> None:
     face = enrol(http, person, first).json_body["face_id"]
     other = add_person(http, "C")
     upload = create_upload(http)
-    large = jpeg(pixels(photo_of_c())) + bytes(6 * 1024**2)
-    assert post_upload(upload, large)[0] in {201, 204}
+    assert post_upload(upload, heavy(photo_of_c()))[0] in {201, 204}
     assert http.post(f"/v1/people/{other}/faces", {"upload_id": upload["upload_id"]}).status_code == 201
     http.get(f"/v1/people/{person}/faces")
     http.get(f"/v1/people/{person}/faces/{face}/photo")

@@ -305,10 +305,10 @@ def test_S17_dangerous_routes_of_the_lab_do_not_exist(http: Http, boto: Boto, pa
 
 
 def test_D1_D2_early_morning_in_ho_chi_minh_city_is_that_day() -> None:
-    rota = Schedule(Calendar(zone="Asia/Ho_Chi_Minh"))
+    schedule = Schedule(Calendar(zone="Asia/Ho_Chi_Minh"))
     at = datetime(2025, 8, 11, 6, 55, tzinfo=ZoneInfo("Asia/Ho_Chi_Minh"))
     assert at.astimezone(UTC).date().isoformat() == "2025-08-10"
-    assert rota.work_day(at.astimezone(UTC)).isoformat() == "2025-08-11"
+    assert schedule.work_day(at.astimezone(UTC)).isoformat() == "2025-08-11"
 
 
 def test_D1_D2_a_punch_early_in_the_morning_is_one_instant_of_that_day(http: Http) -> None:

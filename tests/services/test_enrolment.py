@@ -100,6 +100,26 @@ def test_the_same_photo_twice_is_one_face(http: Http, boto: Callable[[str], Any]
     assert [len(found) for found in stored_faces(boto)] == [1, 1, 1]
 
 
+def with_metadata(content: bytes, note: bytes) -> bytes:
+    """Put a comment in front of a photo and a page behind it, as EXIF and apps do."""
+    comment = b"\xff\xfe" + struct.pack(">H", len(note) + 2) + note
+    return content[:2] + comment + content[2:] + b"<html>" + note
+
+
+def test_a_photo_is_kept_without_metadata_and_is_the_same_with_others(
+    http: Http, boto: Callable[[str], Any]
+) -> None:
+    person_id = add_person(http)
+    first = enrol(http, person_id, with_metadata(sideways(photo_of_c()), b"10.7769 N 106.7009 E"))
+    again = enrol(http, person_id, with_metadata(sideways(photo_of_c()), b"shared by an app"))
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json_body == first.json_body
+    [key], _, _ = stored_faces(boto)
+    stored = boto("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    assert b"10.7769" not in stored
+    assert np.array_equal(pixels(stored), pixels(sideways(photo_of_c())))
+
+
 def test_the_same_photo_many_times_at_once_is_one_face(http: Http, boto: Callable[[str], Any]) -> None:
     person_id = add_person(http)
     with ThreadPoolExecutor(4) as pool:

@@ -14,7 +14,7 @@ from chalice.test import HTTPResponse
 from chalicelib.aws.attendance_store import AttendanceStore
 from chalicelib.aws.directory import Directory
 from chalicelib.domain.person import Person
-from chalicelib.domain.workday import by_day
+from chalicelib.domain.workday import events_by_day
 from chalicelib.services import corrections
 from tests.conftest import Finish, Http, unknown_session
 from tests.support.builders import add_person, change_settings, stamp, stamped
@@ -161,9 +161,10 @@ def assert_rebuilt_is_the_same(
     """What the days say is what the punches say."""
     days = [since + timedelta(days=n) for n in range((until - since).days + 1)]
     records = {
-        record.work_day: record.marks for record in attendance_store.days(person_id, days) if record.marks
+        record.work_day: record.events for record in attendance_store.days(person_id, days) if record.events
     }
-    assert records == by_day(kept.mark() for kept in attendance_store.punches(person_id, since, until))
+    punches = attendance_store.punches(person_id, since, until)
+    assert records == events_by_day(kept.event() for kept in punches)
     assert corrections.rebuild(attendance_store, person_id, since, until) == 0
 
 

@@ -63,7 +63,7 @@ class Door:
         )
         self.stubber = Stubber(client)
         self.faces = FaceCollection(client, "people", "bucket", "FaceMovementAndLightChallenge")
-        self.ledger = attendance_store
+        self.attendance_store = attendance_store
         self.session = str(uuid.uuid4())
         directory.add_person(
             Person(person_id=ANN, name="Ann", created_at=NOW, updated_at=NOW, face_ids=(FACE,))
@@ -108,7 +108,7 @@ class Door:
     def check_in(self) -> PunchReceipt:
         """Spend the session."""
         body = NewPunch(liveness_session_id=self.session)
-        gateways = self.ledger, wiring.rate_limits(), self.faces
+        gateways = self.attendance_store, wiring.rate_limits(), self.faces
         receipt, _ = punch(*gateways, body, caller=CALLER, now=NOW)
         return receipt
 
@@ -116,12 +116,12 @@ class Door:
     def punches(self) -> int:
         """How many Ann has."""
         day = NOW.date()
-        return len(list(self.ledger.punches(ANN, day - timedelta(days=2), day + timedelta(days=2))))
+        return len(list(self.attendance_store.punches(ANN, day - timedelta(days=2), day + timedelta(days=2))))
 
     @property
     def spent(self) -> bool:
         """Whether the session is."""
-        found = self.ledger.session(self.session)
+        found = self.attendance_store.session(self.session)
         assert found is not None
         return found.state is SessionState.USED
 
@@ -139,7 +139,7 @@ def test_a_live_match_is_a_punch_with_its_evidence(door: Door) -> None:
     door.found((ANN, FACE, 99.1))
     receipt = door.check_in()
     assert (receipt.person_id, receipt.duplicate) == (ANN, False)
-    kept = door.ledger.punch(ANN, receipt.punch_id)
+    kept = door.attendance_store.punch(ANN, receipt.punch_id)
     assert kept is not None
     assert kept.evidence is not None
     assert (kept.evidence.liveness, kept.evidence.similarity) == (98.7, 99.1)
@@ -301,5 +301,7 @@ def test_a_spent_session_keeps_its_outcome_after_aws_has_forgotten_it(door: Door
     made = door.check_in()
     door.error("SessionNotFoundException")
     later = NOW + timedelta(minutes=4)
-    again = use_session(door.ledger, wiring.rate_limits(), door.faces, door.session, caller=CALLER, now=later)
+    again = use_session(
+        door.attendance_store, wiring.rate_limits(), door.faces, door.session, caller=CALLER, now=later
+    )
     assert (again.first, again.outcome.punch_id) == (False, made.punch_id)

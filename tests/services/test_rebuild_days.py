@@ -54,20 +54,20 @@ def test_days_that_are_gone_or_wrong_come_back_from_the_punches(
 ) -> None:
     people = [punched(http) for _ in range(3)]
     days = [ON, date(2026, 8, 12)]
-    right = {person: [day.marks for day in attendance_store.days(person, days)] for person in people}
+    right = {person: [day.events for day in attendance_store.days(person, days)] for person in people}
     dynamodb = boto("dynamodb")
     found = [item for item in dynamodb.scan(TableName=TABLE)["Items"] if item["pk"]["S"].startswith("DAY#")]
     gone, wrong, *_ = found
     dynamodb.delete_item(TableName=TABLE, Key={name: gone[name] for name in ("pk", "sk")})
     dynamodb.put_item(TableName=TABLE, Item=wrong | {"marks": {"S": "[]"}})
-    assert {person: [day.marks for day in attendance_store.days(person, days)] for person in people} != right
+    assert {person: [day.events for day in attendance_store.days(person, days)] for person in people} != right
 
     assert main(words(state)) == 0
 
     said = capsys.readouterr()
     assert said.out == "2 work days differed and are rewritten.\n"
     assert said.err == "3 people, 31 days each\n3 of 3 people done\n"
-    assert {person: [day.marks for day in attendance_store.days(person, days)] for person in people} == right
+    assert {person: [day.events for day in attendance_store.days(person, days)] for person in people} == right
     assert main(words(state)) == 0
     assert capsys.readouterr().out.startswith("0 work days")
 
@@ -80,10 +80,10 @@ def test_days_outside_the_range_are_left_alone(
     wrong = {"pk": {"S": pk}, "sk": {"S": sk}, "version": {"N": "9"}, "marks": {"S": "[]"}}
     boto("dynamodb").put_item(TableName=TABLE, Item=wrong)
     main(words(state, "2026-08-12", "2026-08-31"))
-    assert attendance_store.days(person, [ON])[0].marks == ()
+    assert attendance_store.days(person, [ON])[0].events == ()
     main(words(state, "2026-08-11", "2026-08-11"))
     [day] = attendance_store.days(person, [ON])
-    assert (len(day.marks), day.version) == (3, 10)
+    assert (len(day.events), day.version) == (3, 10)
 
 
 def test_it_is_a_command(http: Http, state: Path) -> None:

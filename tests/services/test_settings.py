@@ -152,11 +152,11 @@ MOVED = Schedule.of([(date.min, OLD), (date(2026, 7, 1), NEW)])
 
 
 def test_each_date_has_the_plan_of_its_calendar() -> None:
-    old, new = MOVED.plan("day", date(2026, 6, 30)), MOVED.plan("day", date(2026, 7, 1))
+    old, new = MOVED.shift_day("day", date(2026, 6, 30)), MOVED.shift_day("day", date(2026, 7, 1))
     assert (old.zone, old.shift, new.zone, new.shift) == (SAIGON, "day", NEW_YORK, "late")
-    assert MOVED.plan(None, date(2026, 7, 2)).holiday is None
+    assert MOVED.shift_day(None, date(2026, 7, 2)).holiday is None
     assert MOVED.calendar == NEW
-    assert MOVED.calendar_on(date(2000, 1, 1)) == OLD
+    assert MOVED.calendar_in_force(date(2000, 1, 1)) == OLD
 
 
 @pytest.mark.parametrize(
@@ -191,9 +191,9 @@ def test_later_is_never_an_earlier_work_day_whatever_was_changed(
     changes: list[tuple[date, Calendar]], first: Calendar, moments: list[datetime]
 ) -> None:
     history = [(date.min, first), *sorted(changes, key=lambda entry: entry[0])]
-    rota = Schedule.of(history)
+    schedule = Schedule.of(history)
     instants = sorted(moment.replace(tzinfo=UTC) for moment in moments)
-    days = [rota.work_day(at) for at in instants]
+    days = [schedule.work_day(at) for at in instants]
     assert days == sorted(days)
 
 

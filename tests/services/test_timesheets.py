@@ -686,11 +686,11 @@ def test_what_a_read_raises_reaches_who_gathers(boto: Callable[[str], Any]) -> N
 
 
 def test_the_ledger_reads_days_by_person_as_it_does_by_date(http: Http, office: dict[str, str]) -> None:
-    ledger = wiring.attendance_store()
+    attendance_store = wiring.attendance_store()
     days = [date(2026, 8, 10), date(2026, 8, 11)]
-    by_person = ledger.days_of(office.values(), days)
+    by_person = attendance_store.days_of(office.values(), days)
     assert len(by_person) == 3
-    assert sorted(by_person, key=str) == sorted(ledger.all_days(days), key=str)
+    assert sorted(by_person, key=str) == sorted(attendance_store.all_days(days), key=str)
 
 
 def test_a_punch_for_nobody_is_a_404(http: Http) -> None:

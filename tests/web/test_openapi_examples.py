@@ -12,6 +12,7 @@ import pytest
 
 from app import app
 from chalicelib.domain import reports, schedule
+from chalicelib.domain.dates import date_range
 from chalicelib.domain.ids import punch_instant
 from chalicelib.domain.photo import photo
 from chalicelib.domain.photo_advice import BY_REASON
@@ -137,7 +138,7 @@ def test_totals_are_those_of_the_days() -> None:
     assert sheets
     for sheet in sheets:
         assert sheet.totals == reports.totals(sheet.days)
-        assert [day.date for day in sheet.days] == reports.dates(sheet.since, sheet.until)
+        assert [day.date for day in sheet.days] == date_range(sheet.since, sheet.until)
     for month in every(MonthlySheet):
         assert all(len(row.marks) == len(month.days) for row in month.items)
         assert {day.isoformat()[:7] for day in month.days} == {month.month}
@@ -170,7 +171,7 @@ def dicts(value: Any) -> Iterator[dict[str, Any]]:
 def test_settings_contradict_nothing() -> None:
     found = every(Settings)
     assert found
-    assert not [problem for one in found for problem in schedule.check(one.calendar)]
+    assert not [problem for one in found for problem in schedule.calendar_problems(one.calendar)]
 
 
 def test_regions_have_face_liveness() -> None:

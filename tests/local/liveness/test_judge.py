@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import feeds, takes
+from benchmarks.liveness import feeds, takes
 from local.liveness.challenge import LIGHT, MOVEMENT
 from local.liveness.judge import Recording, Signal, Verdict, judge, signals
 from local.liveness.judge.judgement import MAX_JPEG, confidence

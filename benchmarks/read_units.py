@@ -1,8 +1,8 @@
-"""Read units as DynamoDB charges them, counted from what is really read.
+"""Read units as DynamoDB charges them, counted from the items that are read.
 
-An item's size is that of its attribute names and values. A query adds up the items of a page, and what
-GetItem and BatchGetItem read is counted item by item; every sum is rounded up to 4 KB, and costs a unit
-for each of them, or half of one if the read need not be consistent.
+The size of an item is that of its attribute names and values. A query adds up the items of a page; GetItem
+and BatchGetItem count each item alone. Every sum is rounded up to a multiple of 4 KB, and each 4 KB costs
+one unit, or half a unit for an eventually consistent read.
 """
 
 import threading
@@ -13,39 +13,39 @@ _UNIT_BYTES = 4096
 
 
 class Meter:
-    """A boto3 DynamoDB client that counts: `units` of reads, `calls` and `bytes` of items so far."""
+    """A boto3 DynamoDB client that counts its reads: `units`, `calls`, and `bytes` of items."""
 
     def __init__(self, client: Any) -> None:
-        self._client = client
+        self.client = client
         self._lock = threading.Lock()
         self.reset()
 
     def reset(self) -> None:
-        """Begin at nothing."""
+        """Set all counts to zero."""
         self.units, self.calls, self.bytes = 0.0, 0, 0
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
+        return getattr(self.client, name)
 
     def query(self, **arguments: Any) -> Any:
-        """Query, and count the page."""
-        reply = self._client.query(**arguments)
+        """Query, and count the page as a whole."""
+        reply = self.client.query(**arguments)
         self._count([sum(map(size, reply["Items"]))], arguments.get("ConsistentRead", False))
         return reply
 
     def get_item(self, **arguments: Any) -> Any:
-        """Get, and count the item, which costs something even if it is not there."""
-        reply = self._client.get_item(**arguments)
+        """Get, and count the item; a missing item costs the minimum."""
+        reply = self.client.get_item(**arguments)
         self._count([size(reply.get("Item", {}))], arguments.get("ConsistentRead", False))
         return reply
 
     def batch_get_item(self, **arguments: Any) -> Any:
-        """Get, and count each item asked for."""
-        reply = self._client.batch_get_item(**arguments)
-        for table, asked in arguments["RequestItems"].items():
+        """Get, and count each requested item; a missing one costs the minimum."""
+        reply = self.client.batch_get_item(**arguments)
+        for table, request in arguments["RequestItems"].items():
             sizes = [size(item) for item in reply["Responses"].get(table, [])]
-            sizes += [0] * (len(asked["Keys"]) - len(sizes))
-            self._count(sizes, asked.get("ConsistentRead", False))
+            sizes += [0] * (len(request["Keys"]) - len(sizes))
+            self._count(sizes, request.get("ConsistentRead", False))
         return reply
 
     def _count(self, sizes: list[int], consistent: bool) -> None:
@@ -57,7 +57,7 @@ class Meter:
 
 
 def size(item: Mapping[str, Any]) -> int:
-    """Give the bytes that an item counts for."""
+    """Return the size of an item as DynamoDB counts it, in bytes."""
     return sum(len(name.encode()) + _value(attribute) for name, attribute in item.items())
 
 
@@ -76,4 +76,4 @@ def _value(attribute: Mapping[str, Any]) -> int:
             return 3 + sum(1 + _value(element) for element in value)
         case "M":
             return 3 + sum(1 + len(name.encode()) + _value(element) for name, element in value.items())
-    return 1  # a truth value, or nothing
+    return 1  # a boolean, or null

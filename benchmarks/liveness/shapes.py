@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.takes import Grid
+from benchmarks.liveness.takes import Grid
 from local.camera.relief import REACH, TEXTURE_PX
 from local.liveness.judge.observe import center, unit
 from tests.support import photos as faces

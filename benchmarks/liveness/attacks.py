@@ -1,4 +1,4 @@
-"""What the liveness judge and its stream let through: `python -m benchmarks.attacks --help`.
+"""What the liveness judge and its stream let through: `python -m benchmarks.liveness.attacks --help`.
 
 Prints a table of classes (how many were accepted, refused, not judged, and why) and one of signals (what
 honest sessions and attacks gave). Limits may only be set on `--part setting`; figures are quoted for
@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 import cv2
 import numpy as np
 
-from benchmarks import feeds, takes
+from benchmarks.liveness import feeds, takes
 from local.aws.sigv4 import Credentials, Scope
 from local.liveness import framing, signing
 from local.liveness.challenge import MOVEMENT

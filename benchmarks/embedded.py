@@ -1,0 +1,23 @@
+"""The embedded AWS for benchmarks that call use cases or routes in this process."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from local.app.appserver import set_environment, stage_settings
+from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+
+TABLE = "rollcall-local"
+
+
+@contextmanager
+def embedded_aws(state: Path | None = None) -> Iterator[Embedded]:
+    """Run the embedded AWS and point the app at it; `state` is the folder of its files, None keeps none."""
+    aws = Embedded(state)
+    aws.start()
+    variables = stage_settings()["environment_variables"]
+    set_environment(aws.aws_url, aws.stream_url, REGION, ACCESS_KEY, SECRET_KEY, variables)
+    try:
+        yield aws
+    finally:
+        aws.stop()
