@@ -24,10 +24,11 @@ STAGE := dev
 OUT := out/$(STAGE)
 ARGS :=
 UPGRADE :=
+RULES :=
 COMPILE = $(VENV)/tools/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 \
 	$(and $(UPGRADE),$(if $(filter all,$(UPGRADE)),--upgrade,--upgrade-package $(UPGRADE)))
 
-.PHONY: help run test contract fuzz browser bench attacks kills package e2e check lint-infra fmt openapi lock hooks reset
+.PHONY: help run test contract fuzz mutate browser bench attacks kills package e2e check lint-infra fmt openapi lock hooks reset
 .PHONY: deploy destroy clean
 .DEFAULT_GOAL := help
 
@@ -37,6 +38,7 @@ help: ## list the targets
 	@echo "make test   lint, types and tests"
 	@echo "make contract  calls made up from the OpenAPI document, each answer checked against it"
 	@echo "make fuzz      what strangers may send, made up for SECONDS=$(SECONDS)"
+	@echo "make mutate    mutants of the rules, and which of them no test notices (RULES= names one; half an hour)"
 	@echo "make browser  AWS's liveness component in a real browser, to the punch and to every other end"
 	@echo "            (needs node and npm; CHROMIUM=/path names the browser)"
 	@echo "make bench  measure again what the documents quote, into docs/benchmarks.md"
@@ -72,6 +74,10 @@ contract: $(VENV)/.dev $(WEIGHTS) $(VENV)/.contract ## calls made up from the Op
 
 fuzz: $(VENV)/.dev $(WEIGHTS) $(VENV)/.fuzz ## what strangers may send
 	@$(PY) -m tests.fuzz --seconds $(SECONDS)
+
+mutate: $(VENV)/.mutate ## mutants of the rules that no test notices
+	@$(PY) -m mutmut run $(and $(RULES),"chalicelib.domain.$(RULES)*")
+	@$(PY) -m mutmut results
 
 browser: $(VENV)/.browser $(WEIGHTS) $(PAGE)/out/index.html ## AWS's liveness component in a real browser
 	@$(PY) -m tests.browser.chromium
@@ -143,7 +149,7 @@ destroy: $(VENV)/.run ## remove a stage from AWS
 	@$(PY) -m infra down --stage "$(STAGE)" $(ARGS)
 
 clean: ## remove what was made
-	@rm -rf $(VENV) .models out $(PAGE)/node_modules $(PAGE)/out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) .models out $(PAGE)/node_modules $(PAGE)/out mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@echo "Removed $(VENV), .models and caches; data is kept (make reset forgets it)."
 
@@ -169,7 +175,7 @@ $(VENV)/.dev: requirements/dev.txt | $(VENV)/.made
 	@echo "Installing $< ..."
 	@$(PY) $(INSTALL) $< && touch $@ $(VENV)/.run
 
-$(VENV)/.fuzz $(VENV)/.browser: $(VENV)/.%: requirements/%.txt | $(VENV)/.dev
+$(VENV)/.fuzz $(VENV)/.mutate $(VENV)/.browser: $(VENV)/.%: requirements/%.txt | $(VENV)/.dev
 	@echo "Installing $< ..."
 	@$(PY) $(INSTALL) $< && touch $@
 # The marker that npm itself leaves. No install script is needed, so none may run.

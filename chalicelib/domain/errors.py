@@ -102,6 +102,13 @@ class RoleNotAllowed(Forbidden):
         super().__init__("This token's role may not do this.", role=role)
 
 
+class GroupNotAllowed(Forbidden):
+    """The token is limited to groups, and the person would be in another one, or in none."""
+
+    def __init__(self) -> None:
+        super().__init__("This token may only have people in its own groups.")
+
+
 class TooManyRequests(TooMany):
     """More than the site's limits allow of this."""
 
@@ -232,8 +239,10 @@ class PoorPhoto(Refused):
 class FaceBelongsToAnother(Conflict):
     """The face in the photo is already enrolled for somebody else."""
 
-    def __init__(self, person_id: str) -> None:
-        super().__init__("This face is already enrolled for another person.", person_id=person_id)
+    def __init__(self, person_id: str | None) -> None:
+        """`person_id` is None if the caller may not see that person."""
+        details = {"person_id": person_id} if person_id else {}
+        super().__init__("This face is already enrolled for another person.", **details)
 
 
 class FaceDiffers(Refused):

@@ -25,7 +25,10 @@ SCOPES: dict[Role, frozenset[str]] = {
 
 
 class Token(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A token as stored: only its SHA-256, never the secret that its holder sends."""
+    """A token as stored: only its SHA-256, never the secret that its holder sends.
+
+    With `groups` it is limited to the people of these groups.
+    """
 
     token_id: str
     digest: str
@@ -33,6 +36,7 @@ class Token(Struct, frozen=True, kw_only=True, omit_defaults=True):
     label: str
     created_at: datetime
     site: str | None = None
+    groups: tuple[str, ...] | None = None
     expires_at: datetime | None = None
     last_used_at: datetime | None = None
 
@@ -46,12 +50,13 @@ class Token(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Caller(Struct, frozen=True):
-    """The caller of a request, as their token identifies them."""
+    """The caller of a request, as their token identifies them; `groups` is None if they may see everybody."""
 
     token_id: str
     role: Role
     label: str
     site: str | None = None
+    groups: frozenset[str] | None = None
 
     def may(self, scope: str) -> bool:
         """Say whether the caller's role has a scope."""

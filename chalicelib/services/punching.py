@@ -15,6 +15,7 @@ from chalicelib.aws.attendance_store import AttendanceStore, Snapshot
 from chalicelib.aws.collection import SEARCH_FLOOR, FaceCollection, LivenessResult
 from chalicelib.aws.metrics import record_metric, record_subject
 from chalicelib.aws.rate_limits import RateLimits
+from chalicelib.aws.visibility import all_people_visible
 from chalicelib.domain.errors import (
     AmbiguousMatch,
     NoFaceFound,
@@ -29,7 +30,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.face import Match
 from chalicelib.domain.ids import new_punch_id
-from chalicelib.domain.matching import owned, recognise
+from chalicelib.domain.matching import owned
 from chalicelib.domain.person import Person
 from chalicelib.domain.photo import Photo
 from chalicelib.domain.punch import Evidence, Punch
@@ -47,6 +48,7 @@ from chalicelib.domain.workday import (
     resolve_direction,
 )
 from chalicelib.services.limits import count_failure, require_unlocked
+from chalicelib.services.recognition import recognise_visible
 from chalicelib.services.retries import retry
 
 PUNCHED = "Punched"
@@ -214,7 +216,7 @@ def punch_by_photo(
     def decide(snapshot: Snapshot) -> SessionResult:
         require_unlocked(snapshot.locked_until, now=now)
         try:
-            person, evidence = recognise(matches, snapshot.people, snapshot.settings)
+            person, evidence = recognise_visible(matches, snapshot.people, snapshot.settings)
         except (NotRecognised, AmbiguousMatch):
             _count_failure(rate_limits, request, matches, snapshot)
             raise
@@ -250,9 +252,14 @@ def _with_snapshot(
     person_id = next(iter(person_ids), None)
     while True:
         with attendance_store.person_lock(person_id):
-            snapshot = attendance_store.snapshot(
-                request.now, session_id=session_id, person_id=person_id, others=person_ids, kiosk=request.who
-            )
+            with all_people_visible():  # other groups count as runners-up
+                snapshot = attendance_store.snapshot(
+                    request.now,
+                    session_id=session_id,
+                    person_id=person_id,
+                    others=person_ids,
+                    kiosk=request.who,
+                )
             best = next(iter(owned(matches, snapshot.people)), None)
             if best is None or best.person_id == person_id:
                 return decide(snapshot)
@@ -304,7 +311,7 @@ def _decide(
     require_unlocked(snapshot.locked_until, now=request.now)
     try:
         _require_live(request, snapshot.settings)
-        person, evidence = recognise(matches, snapshot.people, snapshot.settings)
+        person, evidence = recognise_visible(matches, snapshot.people, snapshot.settings)
     except (NotLive, NotRecognised, AmbiguousMatch) as refusal:
         outcome = replace(_outcome(request), code=type(refusal).__name__)
         attendance_store.use_session(_used(session, outcome))

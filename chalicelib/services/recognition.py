@@ -1,12 +1,19 @@
 """Identification (1:N) and verification (1:1) of a photo, by the rules of a punch."""
 
+from collections.abc import Mapping, Sequence
+
 from msgspec import Struct
 
 from chalicelib.aws.collection import FaceCollection
 from chalicelib.aws.directory import Directory
+from chalicelib.aws.visibility import all_people_visible, is_visible
 from chalicelib.domain.errors import AmbiguousMatch, ConsentMissing, NotRecognised
+from chalicelib.domain.face import Match
 from chalicelib.domain.matching import owned, recognise
+from chalicelib.domain.person import Person
 from chalicelib.domain.photo import Photo
+from chalicelib.domain.punch import Evidence
+from chalicelib.domain.settings import Settings
 
 
 class Candidate(Struct, frozen=True):
@@ -38,16 +45,32 @@ class Verification(Struct, frozen=True):
     similarity_threshold: float
 
 
+def recognise_visible(
+    matches: Sequence[Match], people: Mapping[str, Person], settings: Settings
+) -> tuple[Person, Evidence]:
+    """Recognise among all people of the site, but only whom the caller may see.
+
+    Other groups count as runners-up, so that nobody is taken for somebody of the caller's groups whom they
+    resemble. Raises NotRecognised or AmbiguousMatch.
+    """
+    person, evidence = recognise(matches, people, settings)
+    if not is_visible(person.group):
+        raise NotRecognised
+    return person, evidence
+
+
 def identify(directory: Directory, collection: FaceCollection, photo: Photo) -> Identification:
     """Find whom a photo shows (1:N), without side effects; raises NoFaceFound or InvalidPhoto."""
     matches = collection.search(photo)
-    people = directory.people({match.person_id for match in matches})
+    with all_people_visible():
+        people = directory.people({match.person_id for match in matches})
     best: dict[str, Candidate] = {}
     for match in owned(matches, people):
-        name = people[match.person_id].name
-        best.setdefault(match.person_id, Candidate(match.person_id, name, match.similarity))
+        person = people[match.person_id]
+        if is_visible(person.group):
+            best.setdefault(person.person_id, Candidate(person.person_id, person.name, match.similarity))
     try:
-        person, _ = recognise(matches, people, directory.settings())
+        person, _ = recognise_visible(matches, people, directory.settings())
     except (NotRecognised, AmbiguousMatch) as refusal:
         return Identification(type(refusal).__name__, None, list(best.values()))
     return Identification("Recognised", person.person_id, list(best.values()))

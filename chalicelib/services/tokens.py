@@ -23,6 +23,7 @@ from chalicelib.domain.errors import (
     TooManyRequests,
 )
 from chalicelib.domain.ids import new_id
+from chalicelib.domain.person import Group
 from chalicelib.domain.settings import Limits
 from chalicelib.domain.text import clean
 from chalicelib.domain.token import Caller, Role, Token
@@ -49,12 +50,19 @@ _FORMAT = re.compile("rc_[A-Za-z0-9_-]{43}")  # 256 bits
 _SCHEME = re.compile("bearer +", re.IGNORECASE)
 
 
+Groups = Annotated[list[Group], Meta(min_length=1, max_length=100, examples=[["12A1"]])]
+
+
 class NewToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A token to create. `label` names its holder, usually a device; punches made with it carry the label."""
+    """A token to create. `label` names its holder, usually a device; punches made with it carry the label.
+
+    With `groups` it sees and changes only people who are in one of these groups; an admin's cannot have them.
+    """
 
     role: Role
     label: Annotated[str, Meta(min_length=1, max_length=100, examples=["front door"])]
     site: Annotated[str, Meta(min_length=1, max_length=100, examples=["main building"])] | None = None
+    groups: Groups | None = None
     expires_at: Instant | None = None
 
 
@@ -65,6 +73,7 @@ class TokenView(Struct, frozen=True, kw_only=True):
     role: Role
     label: str
     site: str | None
+    groups: list[str] | None
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
@@ -94,6 +103,8 @@ def create(token_store: TokenStore, body: NewToken, *, now: datetime) -> Created
     """Create a token; raises InvalidRequest."""
     if body.expires_at and body.expires_at <= now:
         raise InvalidRequest("`expires_at` is in the past.")
+    if body.groups is not None and body.role is Role.ADMIN:
+        raise InvalidRequest("A token of an admin cannot be limited to groups.")
     secret = PREFIX + secrets.token_urlsafe(32)
     token = Token(
         token_id=new_id(),
@@ -101,11 +112,17 @@ def create(token_store: TokenStore, body: NewToken, *, now: datetime) -> Created
         role=body.role,
         label=clean(body.label, what="label", limit=100),
         site=clean(body.site, what="site", limit=100) if body.site else None,
+        groups=_groups(body.groups) if body.groups is not None else None,
         created_at=now,
         expires_at=body.expires_at,
     )
     token_store.add(token)
     return CreatedToken(**asdict(TokenView.of(token)), token=secret)
+
+
+def _groups(given: list[str]) -> tuple[str, ...]:
+    """Clean the names as those of people's groups are, since they are compared letter by letter."""
+    return tuple(sorted({clean(group, what="group", limit=100) for group in given}))
 
 
 def list_active(token_store: TokenStore, *, now: datetime) -> Page[TokenView]:
@@ -167,7 +184,8 @@ class Authenticator:
             self._count_guess(address, now)
         if token is None or not token.is_active(now):
             raise InvalidToken
-        caller = Caller(token.token_id, token.role, token.label, token.site)
+        groups = frozenset(token.groups) if token.groups is not None else None
+        caller = Caller(token.token_id, token.role, token.label, token.site, groups)
         if not caller.may(scope):
             raise RoleNotAllowed(token.role.value)
         return caller

@@ -32,6 +32,7 @@ from chalicelib.aws.client_events import is_busy
 from chalicelib.aws.rate_limits import RateLimits
 from chalicelib.aws.signing_key import SigningKey
 from chalicelib.aws.stored_replies import StoredReplies
+from chalicelib.aws.visibility import limited_to
 from chalicelib.domain import errors
 from chalicelib.domain.photo_advice import photo_advice
 from chalicelib.domain.token import Caller
@@ -168,9 +169,10 @@ class Endpoints:
                     if scope != "public":
                         caller = (authenticate or self._authenticate)(request, scope)
                         request = msgspec.structs.replace(request, caller=caller)
-                    reply = run_once(
-                        self._stored_replies, self.now(), request, lambda: run(request, path), on_replay
-                    )
+                    with limited_to(request.caller.groups if request.caller else None):
+                        reply = run_once(
+                            self._stored_replies, self.now(), request, lambda: run(request, path), on_replay
+                        )
                 except errors.RollcallError as error:
                     return self._refuse(error, request, error_format)
                 except Exception as error:
