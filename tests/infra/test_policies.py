@@ -23,7 +23,7 @@ from infra.stage import Failure, Stage, cloud_stages
 from local.aws.resources import read
 from tests.conftest import CONSENT, Finish, Http, chalice_client
 from tests.support import policies, recorder
-from tests.support.builders import add_person, stamped
+from tests.support.builders import add_person, change_settings, stamped
 from tests.support.crashes import Crash, crash_at
 from tests.support.faces import JPEG, enrol
 from tests.support.photos import heavy, photo_of_b, photo_of_c, photos_of_a
@@ -227,15 +227,28 @@ def test_the_sweep_asks_for_what_its_policy_allows_and_for_all_of_it(
 
 
 def test_the_retention_asks_for_what_its_policy_allows_and_for_all_of_it(
-    http: Http, monkeypatch: pytest.MonkeyPatch
+    http: Http, finish: Finish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from app import app
 
     left = add_person(http)
-    enrol(http, left, photo_of_b())
+    enrol(http, left, photos_of_a()[0])
+    http.post(f"/v1/people/{left}/leaves", {"since": "2026-12-01", "until": "2026-12-02", "kind": "sick"})
+    session = http.post("/v1/liveness-sessions").json_body["session_id"]
+    assert (
+        http.post("/v1/punches", {"liveness_session_id": finish(session, photos_of_a()[2])}).status_code
+        == 201
+    )
+    upload = create_upload(http)
+    post_upload(upload, photo_of_b())
+    with pytest.raises(Crash), crash_at("DeleteObject"):
+        http.post(f"/v1/people/{left}/verify", {"upload_id": upload["upload_id"]})
+    http.get("/v1/attendance", format="xlsx")
     http.call("PATCH", f"/v1/people/{left}", {"status": "inactive"})
     stamped(http, left, "2026-08-11T01:00:00Z")
-    leave_stray(left, "x")
+    leave_stray(left, session)
+    leave_half_done(left)
+    change_settings(http, retention={"punches_days": 36_500})
     long_after = datetime.now(UTC) + timedelta(days=20 * 366)
     monkeypatch.setattr("app.now", lambda: long_after)
 
@@ -245,7 +258,12 @@ def test_the_retention_asks_for_what_its_policy_allows_and_for_all_of_it(
             "retention", client.events.generate_cw_event("aws.events", "x", {}, [], "us-east-1")
         ).payload
 
-    assert (gone["faces"], gone["punches"], gone["liveness_images"]) == (1, 1, 1)
+    assert {name: gone[name] for name in ("faces", "leaves", "consents", "profiles")} == {
+        "faces": 1,
+        "leaves": 1,
+        "consents": 1,
+        "profiles": 1,
+    }
     compare("retention", calls)
     # It deletes audit entries, which the others' policies refuse whatever they allow.
     removed = {call for call in calls if call.action == "dynamodb:DeleteItem" and call.key == "AUDIT#"}
