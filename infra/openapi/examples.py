@@ -347,7 +347,7 @@ _EXAMPLES: tuple[Struct, ...] = (
     NewToken(role=Role.KIOSK, label="front door", site="main building"),
     _TOKEN,
     Revocation(revoked=[TOKEN], children=[_TOKEN]),
-    CreatedToken(**asdict(replace(_TOKEN, last_used_at=None)), token=f"rc_{'0123456789abcdef' * 3}"[:46]),
+    CreatedToken(**asdict(replace(_TOKEN, last_used_at=None)), token="rc_..."),  # noqa: S106
     AuditView(
         entry_id="b95d20c7e41f4a83967e0d1c",
         at=NOW.astimezone(UTC),
