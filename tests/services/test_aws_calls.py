@@ -36,7 +36,8 @@ CALLS = {
     "GET /v1/settings": 1,
 }
 """Once the caller's token is in memory. Mutations by managers and admins read it again and are audited before
-and after: 3 calls. Reads of people's data are audited once. People and work days are read from four shards."""
+and after: 3 calls. Reads of people's data are audited once. People and work days are read from four
+shards."""
 
 Measure = Callable[[Callable[[], HTTPResponse]], dict[str, Any]]
 
