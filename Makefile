@@ -15,8 +15,14 @@ CANDIDATES := $(or $(PYTHON),python3 python3.12 python3.13 python3.14 python3.11
 PORT := 8000
 AWS_PORT := 4566
 STREAM_PORT := 4567
+TLS_PORT := 4568
 STATE := .local
 HOST := 127.0.0.1
+LOG :=
+# The shell reads STATE from its environment, so that any character may be in it.
+export STATE
+LOCAL = --port '$(PORT)' --aws-port '$(AWS_PORT)' --stream-port '$(STREAM_PORT)' --tls-port '$(TLS_PORT)' \
+	--host '$(HOST)' --state "$$STATE" $(if $(LOG),--verbose)
 SECONDS := 60
 TIMES := 20
 PUNCHES := 200
@@ -24,19 +30,22 @@ STAGE := dev
 OUT := out/$(STAGE)
 ARGS :=
 UPGRADE :=
+RULES :=
 COMPILE = $(VENV)/tools/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 \
 	$(and $(UPGRADE),$(if $(filter all,$(UPGRADE)),--upgrade,--upgrade-package $(UPGRADE)))
 
-.PHONY: help run test contract fuzz browser bench attacks kills package e2e check lint-infra fmt openapi lock hooks reset
+.PHONY: help run aws test contract fuzz mutate browser bench attacks kills package e2e check lint-infra fmt openapi lock hooks reset
 .PHONY: deploy destroy clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@echo "make run    serve Rollcall on http://$(HOST):$(PORT), no AWS account needed"
-	@echo "            (PORT= AWS_PORT= STREAM_PORT= STATE= HOST=; port 0 is a free one)"
+	@echo "            (PORT= AWS_PORT= STREAM_PORT= TLS_PORT= STATE= HOST=; port 0 is a free one; LOG=1 shows requests)"
+	@echo "make aws    the embedded AWS alone, for 'chalice local --stage local'"
 	@echo "make test   lint, types and tests"
 	@echo "make contract  calls made up from the OpenAPI document, each answer checked against it"
 	@echo "make fuzz      what strangers may send, made up for SECONDS=$(SECONDS)"
+	@echo "make mutate    mutants of the rules, and which of them no test notices (RULES= names one; half an hour)"
 	@echo "make browser  AWS's liveness component in a real browser, to the punch and to every other end"
 	@echo "            (needs node and npm; CHROMIUM=/path names the browser)"
 	@echo "make bench  measure again what the documents quote, into docs/benchmarks.md"
@@ -58,8 +67,10 @@ help: ## list the targets
 	@echo "PYTHON=/path/to/python3 chooses the Python (>= 3.11) of $(VENV)"
 
 run: $(VENV)/.run $(WEIGHTS) ## serve
-	@$(PY) -m local --port $(PORT) --aws-port $(AWS_PORT) --stream-port $(STREAM_PORT) \
-		--state "$(STATE)" --host $(HOST)
+	@$(PY) -m local $(LOCAL)
+
+aws: $(VENV)/.run $(WEIGHTS) ## the embedded AWS alone
+	@$(PY) -m local --aws-only $(LOCAL)
 
 # A file's tests stay in one process, because they share what is slow to start.
 test: check $(WEIGHTS) $(VENV)/.tools ## lint, types, tests
@@ -72,6 +83,10 @@ contract: $(VENV)/.dev $(WEIGHTS) $(VENV)/.contract ## calls made up from the Op
 
 fuzz: $(VENV)/.dev $(WEIGHTS) $(VENV)/.fuzz ## what strangers may send
 	@$(PY) -m tests.fuzz --seconds $(SECONDS)
+
+mutate: $(VENV)/.mutate ## mutants of the rules that no test notices
+	@$(PY) -m mutmut run $(and $(RULES),"chalicelib.domain.$(RULES)*")
+	@$(PY) -m mutmut results
 
 browser: $(VENV)/.browser $(WEIGHTS) $(PAGE)/out/index.html ## AWS's liveness component in a real browser
 	@$(PY) -m tests.browser.chromium
@@ -134,7 +149,7 @@ hooks: $(VENV)/.dev $(VENV)/.tools ## checks before each commit
 	@$(VENV)/tools/bin/pre-commit install
 
 reset: $(VENV)/.made ## forget all data
-	@$(PY) -m local --state "$(STATE)" --reset
+	@$(PY) -m local --state "$$STATE" --reset
 
 deploy: $(VENV)/.run ## make a stage in AWS
 	@$(PY) -m infra up --stage "$(STAGE)" $(ARGS)
@@ -143,7 +158,7 @@ destroy: $(VENV)/.run ## remove a stage from AWS
 	@$(PY) -m infra down --stage "$(STAGE)" $(ARGS)
 
 clean: ## remove what was made
-	@rm -rf $(VENV) .models out $(PAGE)/node_modules $(PAGE)/out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) .models out $(PAGE)/node_modules $(PAGE)/out mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@echo "Removed $(VENV), .models and caches; data is kept (make reset forgets it)."
 
@@ -169,7 +184,7 @@ $(VENV)/.dev: requirements/dev.txt | $(VENV)/.made
 	@echo "Installing $< ..."
 	@$(PY) $(INSTALL) $< && touch $@ $(VENV)/.run
 
-$(VENV)/.fuzz $(VENV)/.browser: $(VENV)/.%: requirements/%.txt | $(VENV)/.dev
+$(VENV)/.fuzz $(VENV)/.mutate $(VENV)/.browser: $(VENV)/.%: requirements/%.txt | $(VENV)/.dev
 	@echo "Installing $< ..."
 	@$(PY) $(INSTALL) $< && touch $@
 # The marker that npm itself leaves. No install script is needed, so none may run.

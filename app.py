@@ -289,7 +289,9 @@ def lab_check_in(caller: Caller | None, body: routes.Upload) -> shapes.LabCheckI
 
 
 @app.route("/v1/people", methods=["POST"])
-@endpoint(scope="manager", status=201, raises=(errors.PersonExists, errors.UnknownShift))
+@endpoint(
+    scope="manager", status=201, raises=(errors.PersonExists, errors.UnknownShift, errors.GroupNotAllowed)
+)
 def create_person(caller: Caller, request: Request, body: NewPerson) -> PersonView:
     """Create a person."""
     return people.create(
@@ -318,7 +320,10 @@ def show_person(person_id: PersonId) -> PersonView:
 
 
 @app.route("/v1/people/{person_id}", methods=["PATCH"])
-@endpoint(scope="manager", raises=(errors.PersonNotFound, errors.PersonExists, errors.UnknownShift))
+@endpoint(
+    scope="manager",
+    raises=(errors.PersonNotFound, errors.PersonExists, errors.UnknownShift, errors.GroupNotAllowed),
+)
 def change_person(person_id: PersonId, body: PersonChange) -> PersonView:
     """Update the given fields of a person; null clears a field."""
     return people.change(directory(), person_id, body, now=now())
@@ -464,7 +469,7 @@ def add_leave(request: Request, person_id: PersonId, body: NewLeave) -> LeaveRec
 
 
 @app.route("/v1/people/{person_id}/leaves/{leave_id}", methods=["DELETE"])
-@endpoint(scope="manager", status=204, raises=(errors.LeaveNotFound,))
+@endpoint(scope="manager", status=204, raises=(errors.PersonNotFound, errors.LeaveNotFound))
 def remove_leave(person_id: PersonId, leave_id: PersonId) -> None:
     """Delete a leave."""
     leaves.remove_leave(directory(), person_id, leave_id)

@@ -104,6 +104,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     create.add_argument("--role", required=True, choices=["kiosk", "viewer", "manager", "admin"])
     create.add_argument("--label", help="who or what uses it (default: the role)")
     create.add_argument("--site", help="the site where it is used")
+    create.add_argument("--group", action="append", help="limit it to this group; may be given several times")
     create.add_argument(
         "--days",
         type=int,

@@ -23,7 +23,13 @@ def create(options: argparse.Namespace) -> None:
     now = wiring.now()
     expires_at = now + timedelta(days=options.days) if options.days is not None else None
     label = options.label or options.role
-    body = tokens.NewToken(role=Role(options.role), label=label, site=options.site, expires_at=expires_at)
+    body = tokens.NewToken(
+        role=Role(options.role),
+        label=label,
+        site=options.site,
+        groups=options.group,
+        expires_at=expires_at,
+    )
     try:
         with audit.audited(
             wiring.audit_log(), wiring.signing_key(), audit.OUTSIDE, "infra token create", {}, now=now
@@ -44,9 +50,10 @@ def show(options: argparse.Namespace) -> None:
 
     for token in tokens.list_active(wiring.token_store(), now=wiring.now()).items:
         used = token.last_used_at.isoformat(timespec="minutes") if token.last_used_at else "never"
+        groups = f" (only {', '.join(token.groups)})" if token.groups else ""
         until = token.expires_at.isoformat(timespec="minutes") if token.expires_at else "revoked"
         maker = f" by {token.created_by}" if token.created_by else ""
-        print(f"{token.token_id}  {token.role:<8}  used {used}, until {until}  {token.label}{maker}")
+        print(f"{token.token_id}  {token.role:<8}  used {used}, until {until}  {token.label}{groups}{maker}")
 
 
 def revoke(options: argparse.Namespace) -> None:

@@ -9,10 +9,13 @@ import uuid
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import pytest
+from botocore.config import Config
+from chalice.app import Chalice
 from chalice.test import Client, HTTPResponse
 from hypothesis import HealthCheck, settings
 
@@ -22,9 +25,10 @@ from chalicelib.aws.directory import Directory
 from chalicelib.domain.token import Role
 from chalicelib.services.tokens import NewToken, create, token_digest
 from local.app.appserver import set_environment, stage_settings
-from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+from local.aws.embedded import REGION, Embedded
 from local.liveness.judge.verdict import Picture, Verdict
 from tests.support import leaks, policies, recorder
+from tests.support.patience import PATIENCE_S
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,6 +42,13 @@ _STEADY: Final = settings(deadline=None, suppress_health_check=[HealthCheck.too_
 settings.register_profile("rollcall", _STEADY)
 settings.register_profile("explore", _STEADY, derandomize=False, print_blob=True)
 settings.load_profile("rollcall")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that have the embedded AWS, so that the others can be run alone."""
+    for item in items:
+        if "embedded" in getattr(item, "fixturenames", ()):
+            item.add_marker("aws")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -65,11 +76,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def embedded() -> Iterator[Embedded]:
-    """The embedded AWS, with real recognition, in this process."""
+    """The embedded AWS, with real recognition, in this process; the app waits for it as long as it takes."""
+    wiring._CONFIG = wiring._CONFIG.merge(Config(connect_timeout=PATIENCE_S, read_timeout=PATIENCE_S))
     aws = Embedded()
     aws.start()
     variables = stage_settings()["environment_variables"]
-    set_environment(aws.aws_url, aws.stream_url, REGION, ACCESS_KEY, SECRET_KEY, variables)
+    set_environment(aws.aws_url, aws.stream_url, REGION, aws.key, variables)
     recorder.listen(wiring._session())
     yield aws
     aws.stop()
@@ -160,6 +172,14 @@ class Http:
         return self.call("DELETE", path, body)
 
 
+def chalice_client(app: Chalice) -> Client:
+    """Make Chalice's test client, from a folder without configuration.
+
+    It would set the variables of stage local, which name the embedded AWS of `make aws`.
+    """
+    return Client(app, project_dir=str(Path(__file__).parent))
+
+
 @pytest.fixture
 def http(aws: Embedded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Http]:
     """The app, over the embedded AWS."""
@@ -168,7 +188,7 @@ def http(aws: Embedded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Http]:
     wiring.authenticator().clear_cache()
     monkeypatch.setattr("chalicelib.web.endpoint.DEADLINE_S", 600.0)  # not the speed of the machine
     environ = os.environ
-    with Client(app, stage_name="local") as client:
+    with chalice_client(app) as client:
         yield Http(client)
     # Chalice's client puts a copy in its place for each call; calls in several threads can leave one there.
     os.environ = environ  # noqa: B003

@@ -112,7 +112,7 @@ class AttendanceStore:
             keys.append(items.lock_key("person", person_id))
             today = now.astimezone(UTC).date()
             keys.append((f"PERSON#{person_id}", "PROFILE"))
-            near = [today + timedelta(days=n) for n in (-2, -1, 0, 1)]
+            near = [today + timedelta(days=n) for n in (-2, -1, 0, 1, 2)]
             keys += [items.day_key(person_id, day, self._shards) for day in near]
         found = self._table.get_many(keys)
         session = found.get((f"SESSION#{session_id}", "-"))

@@ -105,6 +105,13 @@ class RoleNotAllowed(Forbidden):
         self.caller = caller
 
 
+class GroupNotAllowed(Forbidden):
+    """The token is limited to groups, and the person would be in another one, or in none."""
+
+    def __init__(self) -> None:
+        super().__init__("This token may only have people in its own groups.")
+
+
 class TooManyRequests(TooMany):
     """More than the site's limits allow of this."""
 
@@ -235,8 +242,10 @@ class PoorPhoto(Refused):
 class FaceBelongsToAnother(Conflict):
     """The face in the photo is already enrolled for somebody else."""
 
-    def __init__(self, person_id: str) -> None:
-        super().__init__("This face is already enrolled for another person.", person_id=person_id)
+    def __init__(self, person_id: str | None) -> None:
+        """`person_id` is None if the caller may not see that person."""
+        details = {"person_id": person_id} if person_id else {}
+        super().__init__("This face is already enrolled for another person.", **details)
 
 
 class FaceDiffers(Refused):
@@ -392,10 +401,10 @@ class ExportTooLarge(TooLarge):
 
 
 class Busy(Unavailable):
-    """AWS throttled us, timed out or failed; the same request may be made again."""
+    """AWS throttled us, timed out, failed or is not there; the same request may be made again."""
 
-    def __init__(self) -> None:
-        super().__init__("The service is busy; try again in a moment.")
+    def __init__(self, message: str = "The service is busy; try again in a moment.") -> None:
+        super().__init__(message)
 
 
 class RequestInProgress(Conflict):

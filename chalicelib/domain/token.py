@@ -39,8 +39,8 @@ LONGEST_LIFE = timedelta(days=366)
 class Token(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A token as stored: only its SHA-256, never the secret that its holder sends.
 
-    `made_by` are the ids of the token that created it, of the one that created that, and so on; it is empty
-    for tokens created with AWS credentials.
+    With `groups` it is limited to the people of these groups. `made_by` are the ids of the token that created
+    it, of the one that created that, and so on; it is empty for tokens created with AWS credentials.
     """
 
     token_id: str
@@ -49,6 +49,7 @@ class Token(Struct, frozen=True, kw_only=True, omit_defaults=True):
     label: str
     created_at: datetime
     site: str | None = None
+    groups: tuple[str, ...] | None = None
     expires_at: datetime | None = None
     last_used_at: datetime | None = None
     made_by: tuple[str, ...] = ()
@@ -68,13 +69,17 @@ class Token(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Caller(Struct, frozen=True):
-    """The caller of a request, as their token identifies them. `digest` is that of the token."""
+    """The caller of a request, as their token identifies them.
+
+    `digest` is that of the token; `groups` is None if they may see everybody.
+    """
 
     token_id: str
     role: Role
     label: str
     site: str | None = None
     digest: str = ""
+    groups: frozenset[str] | None = None
 
     def __repr__(self) -> str:
         """Keep the digest out of logs and traces."""

@@ -15,6 +15,7 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from chalicelib.aws.directory import Directory
+from chalicelib.aws.visibility import all_people_visible, is_visible
 from chalicelib.config import BODY_BYTES
 from chalicelib.domain.errors import (
     ImportRefused,
@@ -103,7 +104,10 @@ class CellError(Struct, frozen=True):
 
 
 class ImportRowResult(Struct, frozen=True):
-    """The result of a row. `person_id` is the person created, or the one who already has the code."""
+    """The result of a row. `person_id` is the person created, or the one who already has the code.
+
+    It is null if the caller's token is limited to groups and the code is that of somebody of another group.
+    """
 
     row: int
     status: Literal["created", "valid", "invalid", "exists"]
@@ -280,6 +284,8 @@ def _check(
             if code in first:
                 problems.append(CellError("code", f"Row {first[code]} has this code too."))
             first.setdefault(code, row.row)
+        if isinstance(built, Person) and not is_visible(built.group):
+            problems.append(CellError("group", "This token may only have people in its own groups."))
         if isinstance(built, Person) and not problems:
             valid[row.row] = built
         results[row.row] = ImportRowResult(row.row, "invalid" if problems else "valid", None, problems)
@@ -308,13 +314,15 @@ def _lookalikes(directory: Directory, found: dict[int, Person]) -> dict[int, lis
 
 
 def _known_codes(directory: Directory, found: dict[int, Person]) -> dict[int, ImportRowResult]:
-    """Return results for the rows whose code somebody already has."""
-    owners = directory.owners(person.code for person in found.values() if person.code)
+    """Return results for the rows whose code is taken, with whom it belongs to if the caller may see them."""
+    with all_people_visible():  # codes are unique in the whole site
+        owners = directory.owners(person.code for person in found.values() if person.code)
+    visible = directory.people(owners.values()) if owners else {}
     problem = [CellError("code", "Somebody already has this code.")]
     return {
-        row: ImportRowResult(row, "exists", owners[fold(person.code)], problem)
+        row: ImportRowResult(row, "exists", owner if owner in visible else None, problem)
         for row, person in found.items()
-        if person.code and fold(person.code) in owners
+        if person.code and (owner := owners.get(fold(person.code)))
     }
 
 

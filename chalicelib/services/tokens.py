@@ -24,6 +24,7 @@ from chalicelib.domain.errors import (
     TooManyRequests,
 )
 from chalicelib.domain.ids import new_id
+from chalicelib.domain.person import Group
 from chalicelib.domain.settings import Limits
 from chalicelib.domain.text import clean
 from chalicelib.domain.token import DEFAULT_LIFE, EXPIRING, LONGEST_LIFE, Caller, Role, Token
@@ -54,16 +55,21 @@ _FORMAT = re.compile("rc_[A-Za-z0-9_-]{43}")  # 256 bits
 _SCHEME = re.compile("bearer +", re.IGNORECASE)
 
 
+Groups = Annotated[list[Group], Meta(min_length=1, max_length=100, examples=[["12A1"]])]
+
+
 class NewToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A token to create. `label` names its holder, usually a device; punches made with it carry the label.
 
-    Tokens of managers and admins expire after 90 days unless `expires_at` says otherwise, and after 366 days
-    at the latest. Others are valid until they are revoked, unless `expires_at` is given.
+    Tokens of managers and admins expire after 90 days unless `expires_at` says otherwise, after 366 days at the
+    latest. Others are valid until they are revoked, unless `expires_at` is given. With `groups` a token sees
+    and changes only people who are in one of these groups; an admin's cannot have them.
     """
 
     role: Role
     label: Annotated[str, Meta(min_length=1, max_length=100, examples=["front door"])]
     site: Annotated[str, Meta(min_length=1, max_length=100, examples=["main building"])] | None = None
+    groups: Groups | None = None
     expires_at: Instant | None = None
 
 
@@ -77,6 +83,7 @@ class TokenView(Struct, frozen=True, kw_only=True):
     role: Role
     label: str
     site: str | None
+    groups: list[str] | None
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
@@ -120,6 +127,8 @@ def create(
 
     `maker` is the caller whose token creates it; None for an administrator with AWS credentials.
     """
+    if body.groups is not None and body.role is Role.ADMIN:
+        raise InvalidRequest("A token of an admin cannot be limited to groups.")
     own = token_store.find(maker.digest) if maker else None
     if maker and own is None:
         raise InvalidToken
@@ -130,6 +139,7 @@ def create(
         role=body.role,
         label=clean(body.label, what="label", limit=100),
         site=clean(body.site, what="site", limit=100) if body.site else None,
+        groups=_groups(body.groups) if body.groups is not None else None,
         created_at=now,
         expires_at=_expiry(body, now),
         made_by=(own.token_id, *own.made_by)[:ANCESTORS] if own else (),
@@ -140,6 +150,11 @@ def create(
     if token.role is Role.ADMIN:
         record_metric("AdminTokenCreated")
     return CreatedToken(**asdict(TokenView.of(token)), token=secret)
+
+
+def _groups(given: list[str]) -> tuple[str, ...]:
+    """Clean the names as those of people's groups are, since they are compared letter by letter."""
+    return tuple(sorted({clean(group, what="group", limit=100) for group in given}))
 
 
 def _expiry(body: NewToken, now: datetime) -> datetime | None:
@@ -237,7 +252,8 @@ class Authenticator:
         record_token(token.token_id)  # of an expired one too: somebody still has it
         if not token.is_active(now):
             raise InvalidToken
-        caller = Caller(token.token_id, token.role, token.label, token.site, token.digest)
+        groups = frozenset(token.groups) if token.groups is not None else None
+        caller = Caller(token.token_id, token.role, token.label, token.site, token.digest, groups)
         if not caller.may(scope):
             raise RoleNotAllowed(caller)
         return caller

@@ -28,10 +28,11 @@ from chalice.app import Request as ChaliceRequest
 
 from chalicelib.aws import metrics
 from chalicelib.aws.audit_log import AuditLog
-from chalicelib.aws.client_events import is_busy
+from chalicelib.aws.client_events import busy
 from chalicelib.aws.rate_limits import RateLimits
 from chalicelib.aws.signing_key import SigningKey
 from chalicelib.aws.stored_replies import StoredReplies
+from chalicelib.aws.visibility import limited_to
 from chalicelib.domain import errors
 from chalicelib.domain.photo_advice import photo_advice
 from chalicelib.domain.token import Caller
@@ -173,17 +174,19 @@ class Endpoints:
                     if scope != "public":
                         caller = (authenticate or self._authenticate)(request, scope)
                         request = msgspec.structs.replace(request, caller=caller)
-                    reply = run_once(
-                        self._stored_replies, self.now(), request, lambda: run(request, path), on_replay
-                    )
+                    with limited_to(request.caller.groups if request.caller else None):
+                        reply = run_once(
+                            self._stored_replies, self.now(), request, lambda: run(request, path), on_replay
+                        )
                 except errors.RollcallError as error:
                     return self._refuse(error, request, error_format)
                 except Exception as error:
-                    if not is_busy(error):
+                    is_busy = busy(error)
+                    if is_busy is None:
                         raise
                     metrics.record_metric("Busy")
-                    self._app.log.warning("AWS is busy: %s", type(error).__name__)
-                    return _error_response(error_format, errors.Busy(), request)
+                    self._app.log.error("%s: %s", type(error).__name__, is_busy)  # noqa: TRY400 - one line
+                    return _error_response(error_format, is_busy, request)
                 return _response(reply, request)
 
             handle.endpoint = Endpoint(  # type: ignore[attr-defined]

@@ -208,6 +208,7 @@ _TOKEN = TokenView(
     role=Role.KIOSK,
     label="front door",
     site="main building",
+    groups=None,
     created_at=_CONSENT.recorded_at,
     expires_at=None,
     last_used_at=_PUNCHED_AT.replace(minute=0, second=0).astimezone(UTC),

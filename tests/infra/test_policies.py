@@ -13,7 +13,6 @@ from typing import Any
 
 import boto3
 import pytest
-from chalice.test import Client
 
 from chalicelib import wiring
 from chalicelib.domain.face import Face, FaceState
@@ -22,7 +21,7 @@ from infra import policies as written
 from infra import stages
 from infra.stage import Failure, Stage, cloud_stages
 from local.aws.resources import read
-from tests.conftest import CONSENT, Finish, Http
+from tests.conftest import CONSENT, Finish, Http, chalice_client
 from tests.support import policies, recorder
 from tests.support.builders import add_person, stamped
 from tests.support.crashes import Crash, crash_at
@@ -217,7 +216,7 @@ def test_the_sweep_asks_for_what_its_policy_allows_and_for_all_of_it(
     long_after = datetime.now(UTC) + timedelta(hours=1)
     monkeypatch.setattr("app.now", lambda: long_after)
 
-    with recorder.recording() as calls, Client(app, stage_name="local") as client:
+    with recorder.recording() as calls, chalice_client(app) as client:
         client.events  # noqa: B018 - the client knows schedules by their events
         swept = client.lambda_.invoke(
             "sweep", client.events.generate_cw_event("aws.events", "x", {}, [], "us-east-1")
@@ -240,7 +239,7 @@ def test_the_retention_asks_for_what_its_policy_allows_and_for_all_of_it(
     long_after = datetime.now(UTC) + timedelta(days=20 * 366)
     monkeypatch.setattr("app.now", lambda: long_after)
 
-    with recorder.recording() as calls, Client(app, stage_name="local") as client:
+    with recorder.recording() as calls, chalice_client(app) as client:
         client.events  # noqa: B018 - the client knows schedules by their events
         gone = client.lambda_.invoke(
             "retention", client.events.generate_cw_event("aws.events", "x", {}, [], "us-east-1")

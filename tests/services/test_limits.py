@@ -27,6 +27,7 @@ from tests.support.builders import add_person, change_settings, stamp
 from tests.support.faces import JPEG, enrolled
 from tests.support.kiosk import Kiosk
 from tests.support.lab import index
+from tests.support.patience import PATIENCE_S
 from tests.support.photos import no_face_photo, photo_of_b, photos_of_a
 
 
@@ -295,7 +296,7 @@ def test_asking_twice_at_once_for_one_failure_is_one_failure(
     def snapshot(*arguments: Any, **named: Any) -> Snapshot:
         found = read(*arguments, **named)
         if next(calls) < 2:
-            meet.wait(30)
+            meet.wait(PATIENCE_S)
         return found
 
     monkeypatch.setattr(AttendanceStore, "person_lock", lambda *_: threading.Lock())

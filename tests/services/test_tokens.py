@@ -28,6 +28,7 @@ from chalicelib.services.tokens import Authenticator, NewToken, token_digest
 from tests.conftest import Finish, Http, Scan
 from tests.support.builders import add_person
 from tests.support.faces import enrolled
+from tests.support.patience import PATIENCE_S
 from tests.support.photos import photos_of_a
 from tests.support.punches import create_session, todays_punches
 from tests.support.service import ROOT, Service, ask, spawn
@@ -112,6 +113,7 @@ def test_the_secret_is_in_no_repr() -> None:
         role=Role.ADMIN,
         label="l",
         site=None,
+        groups=None,
         created_at=at,
         expires_at=None,
         last_used_at=None,
@@ -420,13 +422,17 @@ def test_tokens_of_make_run_survive_a_restart_but_not_a_reset_and_infra_makes_ot
         ("infra token revoke", 404, "TokenNotFound"),
     ]
     assert audit[2]["about"] == audit[1]["about"] == {"token_id": token_id}
+    groups = ("--group", "12B", "--group", "12A1")
+    assert infra(tmp_path, "create", "--role", "viewer", *groups).returncode == 0
+    assert "viewer (only 12A1, 12B)" in infra(tmp_path, "list").stdout
+    assert infra(tmp_path, "create", "--role", "admin", *groups).returncode == 2
     first.end(signal.SIGTERM)
 
     second = Service(tmp_path)
     assert second.run["tokens"] == given
     assert seen(second, given["admin"])[0] == 200
     second.end(signal.SIGTERM)
-    assert "is deleted" in spawn(tmp_path, "--reset").communicate(timeout=30)[0]
+    assert "is deleted" in spawn(tmp_path, "--reset").communicate(timeout=PATIENCE_S)[0]
     # Neither the tokens nor their digests are left.
     assert {path.name for path in tmp_path.iterdir()} == {"liveness-stream.pem", "lock"}
 
