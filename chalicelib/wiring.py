@@ -127,8 +127,10 @@ def bucket() -> Bucket:
     # boto3 would sign links the old way in the oldest Regions, and send them to the global endpoint, which
     # redirects for a day after a bucket is made, and answers 400 for buckets of the newer Regions.
     own_endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    style = "auto" if own_endpoint or environment().stage == "local" else "virtual"
-    config = _CONFIG.merge(Config(signature_version="s3v4", s3={"addressing_style": style}))
+    by_path = own_endpoint or environment().stage == "local"
+    config = _CONFIG.merge(
+        Config(signature_version="s3v4", s3={"addressing_style": "auto" if by_path else "virtual"})
+    )
     return Bucket(_client("s3", config), environment().bucket)
 
 
