@@ -30,10 +30,11 @@ STAGE := dev
 OUT := out/$(STAGE)
 ARGS :=
 UPGRADE :=
+RULES :=
 COMPILE = $(VENV)/tools/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 \
 	$(and $(UPGRADE),$(if $(filter all,$(UPGRADE)),--upgrade,--upgrade-package $(UPGRADE)))
 
-.PHONY: help run aws test contract fuzz browser bench attacks kills package e2e check lint-infra fmt openapi lock hooks reset
+.PHONY: help run aws test contract fuzz mutate browser bench attacks kills package e2e check lint-infra fmt openapi lock hooks reset
 .PHONY: deploy destroy clean
 .DEFAULT_GOAL := help
 
@@ -44,12 +45,13 @@ help: ## list the targets
 	@echo "make test   lint, types and tests"
 	@echo "make contract  calls made up from the OpenAPI document, each answer checked against it"
 	@echo "make fuzz      what strangers may send, made up for SECONDS=$(SECONDS)"
+	@echo "make mutate    mutants of the rules, and which of them no test notices (RULES= names one; half an hour)"
 	@echo "make browser  AWS's liveness component in a real browser, to the punch and to every other end"
 	@echo "            (needs node and npm; CHROMIUM=/path names the browser)"
 	@echo "make bench  measure again what the documents quote, into docs/benchmarks.md"
 	@echo "make attacks  what the liveness judge of the laptop lets through, as tables (half an hour; needs npm)"
 	@echo "make kills     kill -9 in the middle of enrolments and erasures, then look for harm (TIMES=$(TIMES))"
-	@echo "make package  the app as it goes to Lambda: OUT/deployment.zip and OUT/sam.json"
+	@echo "make package  the app as it goes to Lambda: OUT/deployment.zip, OUT/sam.json and OUT/sbom.cdx.json"
 	@echo "            (STAGE=dev OUT=out/STAGE; AWS_DEFAULT_REGION must name a region)"
 	@echo "make e2e    the package under Lambda's runtime client, deploy and delete, faults (PUNCHES=$(PUNCHES))"
 	@echo "make check  lint and types only"
@@ -71,7 +73,7 @@ aws: $(VENV)/.run $(WEIGHTS) ## the embedded AWS alone
 	@$(PY) -m local --aws-only $(LOCAL)
 
 # A file's tests stay in one process, because they share what is slow to start.
-test: check $(WEIGHTS) ## lint, types, tests
+test: check $(WEIGHTS) $(VENV)/.tools ## lint, types, tests
 	@echo "Running the tests ..."
 	@$(PY) -m pytest -n 2 --dist loadfile
 
@@ -81,6 +83,10 @@ contract: $(VENV)/.dev $(WEIGHTS) $(VENV)/.contract ## calls made up from the Op
 
 fuzz: $(VENV)/.dev $(WEIGHTS) $(VENV)/.fuzz ## what strangers may send
 	@$(PY) -m tests.fuzz --seconds $(SECONDS)
+
+mutate: $(VENV)/.mutate ## mutants of the rules that no test notices
+	@$(PY) -m mutmut run $(and $(RULES),"chalicelib.domain.$(RULES)*")
+	@$(PY) -m mutmut results
 
 browser: $(VENV)/.browser $(WEIGHTS) $(PAGE)/out/index.html ## AWS's liveness component in a real browser
 	@$(PY) -m tests.browser.chromium
@@ -98,8 +104,9 @@ kills: $(VENV)/.dev $(WEIGHTS) ## kill -9 in the middle of enrolments and erasur
 	@echo "Killing a process that enrols and erases people, $(TIMES) times ..."
 	@$(PY) -m tests.kills $(TIMES)
 
-package: $(VENV)/.dev ## the zip that goes to Lambda
+package: $(VENV)/.dev $(VENV)/.tools ## the zip that goes to Lambda
 	@$(PY) -m infra.package --stage $(STAGE) --out "$(OUT)"
+	@$(PY) -m infra.sbom --out "$(OUT)"
 
 e2e: $(VENV)/.dev $(WEIGHTS) $(VENV)/.infra $(VENV)/.lambda ## the package, as AWS runs it
 	@echo "Packaging, and running the package as AWS does (about ten minutes) ..."
@@ -151,7 +158,7 @@ destroy: $(VENV)/.run ## remove a stage from AWS
 	@$(PY) -m infra down --stage "$(STAGE)" $(ARGS)
 
 clean: ## remove what was made
-	@rm -rf $(VENV) .models out $(PAGE)/node_modules $(PAGE)/out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) .models out $(PAGE)/node_modules $(PAGE)/out mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@echo "Removed $(VENV), .models and caches; data is kept (make reset forgets it)."
 
@@ -177,7 +184,7 @@ $(VENV)/.dev: requirements/dev.txt | $(VENV)/.made
 	@echo "Installing $< ..."
 	@$(PY) $(INSTALL) $< && touch $@ $(VENV)/.run
 
-$(VENV)/.fuzz $(VENV)/.browser: $(VENV)/.%: requirements/%.txt | $(VENV)/.dev
+$(VENV)/.fuzz $(VENV)/.mutate $(VENV)/.browser: $(VENV)/.%: requirements/%.txt | $(VENV)/.dev
 	@echo "Installing $< ..."
 	@$(PY) $(INSTALL) $< && touch $@
 # The marker that npm itself leaves. No install script is needed, so none may run.

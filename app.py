@@ -237,7 +237,11 @@ def lab_index_face(
 
 @app.route("/list-collections", methods=["GET"])
 @endpoint(
-    scope="manager", authenticate=authenticate_lab, error_format=routes.error_body, raises=(errors.LabOff,)
+    scope="manager",
+    authenticate=authenticate_lab,
+    error_format=routes.error_body,
+    raises=(errors.LabOff,),
+    audit=True,
 )
 def lab_list_collections() -> shapes.LabFaces:
     """List every enrolled face."""
@@ -246,7 +250,11 @@ def lab_list_collections() -> shapes.LabFaces:
 
 @app.route("/attendance", methods=["GET"])
 @endpoint(
-    scope="viewer", authenticate=authenticate_lab, error_format=routes.error_body, raises=(errors.LabOff,)
+    scope="viewer",
+    authenticate=authenticate_lab,
+    error_format=routes.error_body,
+    raises=(errors.LabOff,),
+    audit=True,
 )
 def lab_attendance(externalImageId: str = "") -> shapes.LabToday:  # noqa: N803
     """Return whether a person has checked in today."""
@@ -271,7 +279,14 @@ def lab_delete_face(body: routes.Deletion) -> shapes.LabDeleted:
     scope="kiosk",
     authenticate=authenticate_lab,
     error_format=routes.error_body,
-    raises=(errors.LabOff, errors.LockedOut, errors.InvalidPhoto, errors.PhotoTooLarge, errors.PhotoPunchOff),
+    raises=(
+        errors.LabOff,
+        errors.LockedOut,
+        errors.TooManyRequests,
+        errors.InvalidPhoto,
+        errors.PhotoTooLarge,
+        errors.PhotoPunchOff,
+    ),
 )
 def lab_check_in(caller: Caller | None, body: routes.Upload) -> shapes.LabCheckIn | shapes.LabNotCheckedIn:
     """Check in with a photo without liveness, where the settings allow it."""
@@ -282,7 +297,9 @@ def lab_check_in(caller: Caller | None, body: routes.Upload) -> shapes.LabCheckI
 
 
 @app.route("/v1/people", methods=["POST"])
-@endpoint(scope="manager", status=201, raises=(errors.PersonExists, errors.UnknownShift))
+@endpoint(
+    scope="manager", status=201, raises=(errors.PersonExists, errors.UnknownShift, errors.GroupNotAllowed)
+)
 def create_person(caller: Caller, request: Request, body: NewPerson) -> PersonView:
     """Create a person."""
     return people.create(
@@ -291,7 +308,7 @@ def create_person(caller: Caller, request: Request, body: NewPerson) -> PersonVi
 
 
 @app.route("/v1/people", methods=["GET"])
-@endpoint(scope="manager", raises=(errors.InvalidCursor,))
+@endpoint(scope="manager", raises=(errors.InvalidCursor,), audit=True)
 def list_people(
     q: Query = "",
     group: Group | None = None,
@@ -304,14 +321,17 @@ def list_people(
 
 
 @app.route("/v1/people/{person_id}", methods=["GET"])
-@endpoint(scope="manager", raises=(errors.PersonNotFound,))
+@endpoint(scope="manager", raises=(errors.PersonNotFound,), audit=True)
 def show_person(person_id: PersonId) -> PersonView:
     """Return a person."""
     return people.show(directory(), person_id)
 
 
 @app.route("/v1/people/{person_id}", methods=["PATCH"])
-@endpoint(scope="manager", raises=(errors.PersonNotFound, errors.PersonExists, errors.UnknownShift))
+@endpoint(
+    scope="manager",
+    raises=(errors.PersonNotFound, errors.PersonExists, errors.UnknownShift, errors.GroupNotAllowed),
+)
 def change_person(person_id: PersonId, body: PersonChange) -> PersonView:
     """Update the given fields of a person; null clears a field."""
     return people.change(directory(), person_id, body, now=now())
@@ -383,7 +403,7 @@ def add_face(caller: Caller, person_id: PersonId, body: PhotoBody, allow_differe
 
 
 @app.route("/v1/people/{person_id}/faces", methods=["GET"])
-@endpoint(scope="manager", raises=(errors.PersonNotFound,))
+@endpoint(scope="manager", raises=(errors.PersonNotFound,), audit=True)
 def list_faces(person_id: PersonId) -> Page[FaceView]:
     """List a person's enrolled faces, oldest first."""
     return Page([FaceView.of(face) for face in enrolment.list_faces(directory(), person_id)], None)
@@ -415,24 +435,34 @@ def import_people(body: Sheet, dry_run: bool = False, mode: imports.Mode = "all"
 
 
 @app.route("/v1/uploads", methods=["POST"])
-@endpoint(scope="manager", status=201)
-def begin_upload() -> uploads.Upload:
+@endpoint(scope="manager", status=201, raises=(errors.TooManyRequests,))
+def begin_upload(caller: Caller) -> uploads.Upload:
     """Create a form to upload a photo of up to 15 MB."""
+    limits.count_request(directory(), rate_limits(), "upload", caller, now=now())
     return uploads.create(directory(), bucket(), now=now())
 
 
 @app.route("/v1/identify", methods=["POST"], content_types=ANY_TYPE)
-@endpoint(consumes=PHOTO_TYPES, scope="manager", raises=PHOTO_ERRORS)
-def identify(body: PhotoBody) -> recognition.Identification:
-    """Identify the person in a photo (1:N). No attendance is recorded."""
+@endpoint(
+    consumes=PHOTO_TYPES, scope="manager", raises=(errors.IdentifyOff, errors.TooManyRequests, *PHOTO_ERRORS)
+)
+def identify(caller: Caller, body: PhotoBody) -> recognition.Identification:
+    """Identify the person in a photo (1:N), if the settings allow it. No attendance is recorded."""
+    recognition.require_identify(directory())
+    limits.count_request(directory(), rate_limits(), "identification", caller, now=now())
     with uploads.requested_photo(directory(), bucket(), body.photo, body.upload_id) as photo:
         return recognition.identify(directory(), collection(), photo)
 
 
 @app.route("/v1/people/{person_id}/verify", methods=["POST"], content_types=ANY_TYPE)
-@endpoint(consumes=PHOTO_TYPES, scope="manager", raises=(errors.PersonNotFound, *PHOTO_ERRORS))
-def verify(person_id: PersonId, body: PhotoBody) -> recognition.Verification:
+@endpoint(
+    consumes=PHOTO_TYPES,
+    scope="manager",
+    raises=(errors.PersonNotFound, errors.ConsentMissing, errors.TooManyRequests, *PHOTO_ERRORS),
+)
+def verify(caller: Caller, person_id: PersonId, body: PhotoBody) -> recognition.Verification:
     """Verify that a photo shows a given person (1:1). No attendance is recorded."""
+    limits.count_request(directory(), rate_limits(), "verification", caller, now=now())
     with uploads.requested_photo(
         directory(), bucket(), body.photo, body.upload_id, person_id=person_id
     ) as photo:
@@ -447,14 +477,14 @@ def add_leave(request: Request, person_id: PersonId, body: NewLeave) -> LeaveRec
 
 
 @app.route("/v1/people/{person_id}/leaves/{leave_id}", methods=["DELETE"])
-@endpoint(scope="manager", status=204, raises=(errors.LeaveNotFound,))
+@endpoint(scope="manager", status=204, raises=(errors.PersonNotFound, errors.LeaveNotFound))
 def remove_leave(person_id: PersonId, leave_id: PersonId) -> None:
     """Delete a leave."""
     leaves.remove_leave(directory(), person_id, leave_id)
 
 
 @app.route("/v1/leaves", methods=["GET"])
-@endpoint(scope="viewer")
+@endpoint(scope="viewer", audit=True)
 def list_leaves(from_: date, to: date, person_id: PersonId | None = None) -> Page[LeaveRecord]:
     """List leaves that overlap a range of dates, both ends included."""
     return Page(leaves.list_leaves(directory(), from_, to, person_id), None)
@@ -513,7 +543,7 @@ def record_manual_punch(
 
 
 @app.route("/v1/punches", methods=["GET"])
-@endpoint(scope="viewer", raises=(errors.InvalidCursor,))
+@endpoint(scope="viewer", raises=(errors.InvalidCursor,), audit=True)
 def list_punches(
     caller: Caller,
     from_: date,
@@ -542,6 +572,7 @@ def list_punches(
     scope="viewer",
     responses={200: (timesheets.RosterPage, "text/csv"), 303: SignedLink},
     raises=(errors.InvalidCursor, errors.ExportTooLarge),
+    audit=True,
 )
 def show_roster(
     request: Request,
@@ -567,6 +598,7 @@ def show_roster(
     scope="viewer",
     responses={200: (Timesheet, "text/csv"), 303: SignedLink},
     raises=(errors.PersonNotFound,),
+    audit=True,
 )
 def show_timesheet(
     request: Request,
@@ -586,6 +618,7 @@ def show_timesheet(
     scope="viewer",
     responses={200: (Page[Timesheet], "text/csv"), 303: SignedLink},
     raises=(errors.InvalidCursor, errors.ExportTooLarge),
+    audit=True,
 )
 def list_timesheets(
     request: Request,
@@ -609,6 +642,7 @@ def list_timesheets(
     scope="viewer",
     responses={200: (timesheets.MonthlySheet, "text/csv"), 303: SignedLink},
     raises=(errors.InvalidCursor, errors.ExportTooLarge),
+    audit=True,
 )
 def show_month(
     request: Request,
@@ -640,7 +674,9 @@ def show_settings() -> Settings:
 @endpoint(scope="admin", raises=(errors.InvalidSettings, errors.SettingsChanged))
 def change_settings(body: Settings, effective_from: date | None = None) -> Settings:
     """Replace the site's settings. Past days keep their rules unless `effective_from` includes them."""
-    return settings.replace_settings(directory(), body, effective_from=effective_from, now=now())
+    return settings.replace_settings(
+        directory(), body, effective_from=effective_from, production=environment().production, now=now()
+    )
 
 
 # --- tokens, audit, retention -------------------------------------------------------------------
@@ -648,9 +684,9 @@ def change_settings(body: Settings, effective_from: date | None = None) -> Setti
 
 @app.route("/v1/tokens", methods=["POST"])
 @endpoint(scope="admin", status=201, on_replay="refuse")
-def create_token(body: tokens.NewToken) -> tokens.CreatedToken:
+def create_token(caller: Caller, body: tokens.NewToken) -> tokens.CreatedToken:
     """Create a token. The response shows it once."""
-    return tokens.create(token_store(), body, now=now())
+    return tokens.create(token_store(), body, maker=caller, now=now())
 
 
 @app.route("/v1/tokens", methods=["GET"])
@@ -661,10 +697,14 @@ def list_tokens() -> Page[tokens.TokenView]:
 
 
 @app.route("/v1/tokens/{token_id}", methods=["DELETE"])
-@endpoint(scope="admin", status=204, raises=(errors.TokenNotFound, errors.LastAdminToken))
-def revoke_token(token_id: PersonId) -> None:
-    """Revoke a token. It stops working everywhere within a minute."""
-    tokens.revoke(token_store(), token_id, now=now())
+@endpoint(scope="admin", raises=(errors.TokenNotFound, errors.LastAdminToken))
+def revoke_token(caller: Caller, token_id: PersonId, children: bool = False) -> tokens.Revocation:
+    """Revoke a token, and with `children` also the tokens that it created.
+
+    It changes nothing from that moment, and reads nothing after a minute. The response lists the active
+    tokens that it had created; the caller's own token is never revoked as a child.
+    """
+    return tokens.revoke(token_store(), token_id, children=children, by=caller.token_id, now=now())
 
 
 @app.route("/v1/audit", methods=["GET"])

@@ -42,6 +42,16 @@ class Environment(msgspec.Struct, frozen=True, rename=lambda name: f"ROLLCALL_{n
     challenge: Challenge = "FaceMovementAndLightChallenge"
     log: Literal["off", "json"] = "json"
 
+    @property
+    def production(self) -> bool:
+        """Whether this is a production stage, by its name."""
+        return is_production(self.stage)
+
+
+def is_production(stage: str) -> bool:
+    """Say whether a stage is one of production: its name begins with `prod`."""
+    return stage.lower().startswith("prod")
+
 
 def require_stage(variables: Mapping[str, str]) -> None:
     """Stop Chalice's command line at a stage that is not configured; Chalice itself takes any name."""
@@ -56,6 +66,5 @@ def require_stage(variables: Mapping[str, str]) -> None:
 
 def refuse_open_production(variables: Mapping[str, str]) -> None:
     """Raise ValueError for a production stage whose lab routes would need no token."""
-    stage = variables.get("ROLLCALL_STAGE", "").lower()
-    if stage.startswith("prod") and variables.get("ROLLCALL_LAB") == "open":
+    if is_production(variables.get("ROLLCALL_STAGE", "")) and variables.get("ROLLCALL_LAB") == "open":
         raise ValueError("ROLLCALL_LAB=open lets everybody in: it is not for a production stage")

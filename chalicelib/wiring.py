@@ -19,7 +19,6 @@ from chalicelib.aws.bucket import Bucket
 from chalicelib.aws.client_events import stay_on_this_machine, watch
 from chalicelib.aws.collection import FaceCollection
 from chalicelib.aws.directory import Directory
-from chalicelib.aws.dynamodb import Table
 from chalicelib.aws.metrics import Meter
 from chalicelib.aws.personal_data import PersonalData
 from chalicelib.aws.rate_limits import RateLimits
@@ -27,6 +26,7 @@ from chalicelib.aws.signing_key import SigningKey
 from chalicelib.aws.stored_replies import StoredReplies
 from chalicelib.aws.streaming import Streaming
 from chalicelib.aws.tokens import TokenStore
+from chalicelib.aws.visibility import PeopleTable
 from chalicelib.config import Environment, refuse_open_production, require_stage
 from chalicelib.domain.settings import Settings, default_settings
 from chalicelib.domain.token import Caller
@@ -76,9 +76,9 @@ def _client(service: Literal["dynamodb", "rekognition", "s3", "sts"], config: Co
 
 
 @cache
-def table() -> Table:
-    """Return the table."""
-    return Table(_client("dynamodb"), environment().table)
+def table() -> PeopleTable:
+    """Return the table, which shows each caller what they may see."""
+    return PeopleTable(_client("dynamodb"), environment().table)
 
 
 def _defaults() -> Settings:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import pytest
+from botocore.config import Config
 from chalice.app import Chalice
 from chalice.test import Client, HTTPResponse
 from hypothesis import HealthCheck, settings
@@ -27,6 +28,7 @@ from local.app.appserver import set_environment, stage_settings
 from local.aws.embedded import REGION, Embedded
 from local.liveness.judge.verdict import Picture, Verdict
 from tests.support import leaks, policies, recorder
+from tests.support.patience import PATIENCE_S
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,6 +42,13 @@ _STEADY: Final = settings(deadline=None, suppress_health_check=[HealthCheck.too_
 settings.register_profile("rollcall", _STEADY)
 settings.register_profile("explore", _STEADY, derandomize=False, print_blob=True)
 settings.load_profile("rollcall")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that have the embedded AWS, so that the others can be run alone."""
+    for item in items:
+        if "embedded" in getattr(item, "fixturenames", ()):
+            item.add_marker("aws")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -67,7 +76,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def embedded() -> Iterator[Embedded]:
-    """The embedded AWS, with real recognition, in this process."""
+    """The embedded AWS, with real recognition, in this process; the app waits for it as long as it takes."""
+    wiring._CONFIG = wiring._CONFIG.merge(Config(connect_timeout=PATIENCE_S, read_timeout=PATIENCE_S))
     aws = Embedded()
     aws.start()
     variables = stage_settings()["environment_variables"]

@@ -107,12 +107,12 @@ class AttendanceStore:
         if session_id:
             keys.append((f"SESSION#{session_id}", "-"))
         if kiosk:
-            keys.append(items.lock_key("kiosk", kiosk))
+            keys += [items.lock_key("kiosk", kiosk), items.lock_key("idle-kiosk", kiosk)]
         if person_id:
             keys.append(items.lock_key("person", person_id))
             today = now.astimezone(UTC).date()
             keys.append((f"PERSON#{person_id}", "PROFILE"))
-            near = [today + timedelta(days=n) for n in (-2, -1, 0, 1)]
+            near = [today + timedelta(days=n) for n in (-2, -1, 0, 1, 2)]
             keys += [items.day_key(person_id, day, self._shards) for day in near]
         found = self._table.get_many(keys)
         session = found.get((f"SESSION#{session_id}", "-"))

@@ -24,7 +24,6 @@ from chalicelib.aws.dynamodb import (
     delete,
     delete_version,
     insert,
-    key,
     put,
     replace,
     replace_if,
@@ -56,11 +55,12 @@ C = TypeVar("C")
 _LAST = "\U0010ffff"  # sorts after every text
 
 
-def check_position(place: str, prefix: str) -> str:
-    """Check a position in a list whose positions begin with `prefix`; raises InvalidCursor."""
-    if not place.startswith(prefix) or place >= prefix + _LAST:
+def _first(person: Person, pk: str, prefix: str) -> str:
+    """Give the first place at which a search finds a person; raises InvalidCursor when it does not."""
+    places = [sk for own, sk in items.search_keys(person) if own == pk and sk.startswith(prefix)]
+    if not places:
         raise InvalidCursor
-    return place
+    return min(places)
 
 
 def batched(found: Iterator[Item], size: int) -> Iterator[list[Item]]:
@@ -139,7 +139,7 @@ class Directory:
         """The writes that add a person; that of the code is the second."""
         claims = []
         if person.code:
-            claims.append(insert(key(*items.code(person.code)) | {"person_id": person.person_id}))
+            claims.append(insert(items.code_owner(person.code, person.person_id)))
         words = map(put, items.search_keys(person).values())  # unconditional: the key contains the id
         consents = [put(items.consent(person.person_id, person.consent))] if person.consent else []
         return [self._save(person), *claims, *words, *consents]
@@ -148,6 +148,11 @@ class Directory:
         """Return the person ids of codes, by folded code; codes that nobody has are omitted."""
         found = self._table.get_many(items.code(code) for code in codes)
         return {pk.removeprefix("CODE#"): item["person_id"] for (pk, _), item in found.items()}
+
+    def lookalike(self, person: Person) -> str | None:
+        """Find somebody else whose code looks like a person's: their id, if there is one."""
+        found = self._table.query_all(items.looks(person.code), index=LISTING) if person.code else iter(())
+        return next((item["person_id"] for item in found if item["person_id"] != person.person_id), None)
 
     def add_people(self, people: Sequence[Person]) -> list[Person]:
         """Insert many people with different codes; returns those whose code was taken, who are not inserted.
@@ -202,8 +207,8 @@ class Directory:
         old_code = items.code(before.code) if before.code else None
         new_code = items.code(after.code) if after.code else None
         writes = [self._save(after)]
-        if new_code and new_code != old_code:
-            writes.append(insert(key(*new_code) | {"person_id": after.person_id}))
+        if after.code and new_code != old_code:
+            writes.append(insert(items.code_owner(after.code, after.person_id)))
         if old_code and new_code != old_code:
             writes.append(delete(*old_code))
         writes += [put(new[place]) for place in new.keys() - old.keys()]
@@ -220,38 +225,40 @@ class Directory:
     ) -> Page[Person]:
         """List people by name; `q` (folded) is the beginning of a word of the name, or of the code.
 
-        `after` is the last position of the page before. Raises InvalidCursor.
+        `after` is the id of the last person of the page before; raises InvalidCursor when they are gone, or
+        `q` does not find them any more.
         """
-        places = self._found(q, after) if q else self._in_order(after)
-        found: list[tuple[str, Person]] = []
-        for place, person in places:
+        try:
+            last = self.person(after) if after else None
+        except PersonNotFound:
+            raise InvalidCursor from None
+        found: list[Person] = []
+        for person in self._found(q, last) if q else self._in_order(last):
             if wanted(person):
                 if len(found) == limit:
-                    return Page([person for _, person in found], found[-1][0])
-                found.append((place, person))
-        return Page([person for _, person in found], None)
+                    return Page(found, found[-1].person_id)
+                found.append(person)
+        return Page(found, None)
 
-    def _found(self, q: str, after: str | None) -> Iterator[tuple[str, Person]]:
+    def _found(self, q: str, last: Person | None) -> Iterator[Person]:
         pk, prefix = items.search_key(q)
-        low = check_position(after, prefix) + "\x00" if after else prefix
+        low = f"{_first(last, pk, prefix)}\x00" if last else prefix
         for places in batched(self._table.query_all(pk, between=(low, prefix + _LAST), limit=250), 100):
             people = self.people(item["person_id"] for item in places)
             for item in places:
                 person = people.get(item["person_id"])
                 # A name with two such words is found twice; only its first position counts.
-                if person and item["sk"] == min(
-                    sk for own, sk in items.search_keys(person) if own == pk and sk.startswith(prefix)
-                ):
-                    yield item["sk"], person
+                if person and item["sk"] == _first(person, pk, prefix):
+                    yield person
 
-    def _in_order(self, after: str | None) -> Iterator[tuple[str, Person]]:
-        low = check_position(after, "") + "\x00" if after else "\x00"
+    def _in_order(self, last: Person | None) -> Iterator[Person]:
+        low = f"{items.name_sort_key(last)}\x00" if last else "\x00"
         shards = [
             self._table.query_all(f"PEOPLE#{shard}", index=LISTING, between=(low, _LAST), limit=250)
             for shard in range(self._shards)
         ]
         for item in heapq.merge(*shards, key=itemgetter("listing_sk")):
-            yield item["listing_sk"], struct(item, Person)
+            yield struct(item, Person)
 
     def all_people(self) -> list[Person]:
         """Return all people, unordered; one query per shard, in parallel."""

@@ -36,6 +36,7 @@ from chalicelib.domain.audit_entry import AuditEntry
 from chalicelib.domain.face import Face, FaceState
 from chalicelib.domain.ids import punch_instant
 from chalicelib.domain.leave import LeaveRecord
+from chalicelib.domain.lookalikes import skeleton
 from chalicelib.domain.person import Consent, Person
 from chalicelib.domain.punch import DayRecord, Punch
 from chalicelib.domain.schedule import Calendar
@@ -145,6 +146,17 @@ def search_key(folded: str, suffix: str = "") -> tuple[str, str]:
 def code(code: str) -> tuple[str, str]:
     """Return the key of the item that makes a code unique."""
     return f"CODE#{fold(code)}", "-"
+
+
+def looks(code: str) -> str:
+    """Give the partition of the index in which all codes are listed that look like one."""
+    return f"LOOKS#{skeleton(code)}"
+
+
+def code_owner(code_: str, person_id: str) -> Item:
+    """Lay out whose a code is, listed with the codes that look like it."""
+    listed = {"listing_pk": looks(code_), "listing_sk": fold(code_)}
+    return key(*code(code_)) | listed | {"person_id": person_id}
 
 
 def face(face: Face) -> Item:

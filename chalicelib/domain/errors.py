@@ -20,6 +20,8 @@ show, and may change. `details` holds facts for programs, by name.
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.domain.token import Caller
+
 
 class RollcallError(Exception):
     """The base of all errors with a stable code."""
@@ -98,8 +100,16 @@ class InvalidToken(Unauthenticated):
 class RoleNotAllowed(Forbidden):
     """The token is good, but its role may not do this."""
 
-    def __init__(self, role: str) -> None:
-        super().__init__("This token's role may not do this.", role=role)
+    def __init__(self, caller: Caller) -> None:
+        super().__init__("This token's role may not do this.", role=caller.role.value)
+        self.caller = caller
+
+
+class GroupNotAllowed(Forbidden):
+    """The token is limited to groups, and the person would be in another one, or in none."""
+
+    def __init__(self) -> None:
+        super().__init__("This token may only have people in its own groups.")
 
 
 class TooManyRequests(TooMany):
@@ -232,8 +242,10 @@ class PoorPhoto(Refused):
 class FaceBelongsToAnother(Conflict):
     """The face in the photo is already enrolled for somebody else."""
 
-    def __init__(self, person_id: str) -> None:
-        super().__init__("This face is already enrolled for another person.", person_id=person_id)
+    def __init__(self, person_id: str | None) -> None:
+        """`person_id` is None if the caller may not see that person."""
+        details = {"person_id": person_id} if person_id else {}
+        super().__init__("This face is already enrolled for another person.", **details)
 
 
 class FaceDiffers(Refused):
@@ -339,6 +351,13 @@ class PhotoPunchOff(Forbidden):
 
     def __init__(self) -> None:
         super().__init__("Check-in by photo is switched off; use a liveness session.")
+
+
+class IdentifyOff(Forbidden):
+    """Asking who is in a photo is switched off."""
+
+    def __init__(self) -> None:
+        super().__init__("Identification is switched off; an admin can allow it by the setting `identify`.")
 
 
 class LabOff(NotFound):

@@ -123,8 +123,23 @@ class Person(Struct, frozen=True, kw_only=True, omit_defaults=True):
         )
 
 
+class FieldWarning(Struct, frozen=True):
+    """Something to check, although the request was accepted; `person_id` is the other person concerned."""
+
+    field: str
+    message: str
+    person_id: str | None = None
+
+
+LOOKALIKE = "This code looks like the code of somebody else."
+"""Said of two codes that differ only in characters such as O and 0, or Latin and Cyrillic A."""
+
+
 class PersonView(Struct, frozen=True, kw_only=True):
-    """A person. `faces` is the number of enrolled faces; `since` and `until` are dates, both inclusive."""
+    """A person. `faces` is the number of enrolled faces; `since` and `until` are dates, both inclusive.
+
+    `warnings` is present when the person was just added or changed and something should be checked.
+    """
 
     person_id: str
     name: str
@@ -139,6 +154,7 @@ class PersonView(Struct, frozen=True, kw_only=True):
     consent: Consent | None
     created_at: datetime
     updated_at: datetime
+    warnings: list[FieldWarning] | UnsetType = UNSET
 
     @classmethod
     def of(cls, person: Person) -> "PersonView":

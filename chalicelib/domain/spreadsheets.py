@@ -14,9 +14,13 @@ Cell = str | int | float | None
 Row = Sequence[Cell]
 
 
-# What Excel, LibreOffice and Google Sheets may read as a formula, also in full-width characters and after
-# white space. Text that already starts with an apostrophe gets another, so removing one is always right.
-_FORMULA = re.compile(r"'*\s*[=+\-@＝＋－＠\t\r\n\0]")  # noqa: RUF001 - the full-width ones are meant
+# Where Excel, LibreOffice and Google Sheets may see a formula, also one of full-width characters or behind
+# white space: where a cell begins, and where a reader that separates by semicolons or tabs begins another,
+# because it does not see our quotes. An apostrophe that is there already gets another one in front, so that
+# one can be taken off again.
+_FORMULA = re.compile(
+    r"""(?:^|(?<=[;\t\r\n]))(?=["'\s]*[=+\-@＝＋－＠\t\r\n\0])"""  # noqa: RUF001 - the full-width ones are meant
+)
 
 
 _CHUNK_ROWS = 2000
@@ -28,13 +32,14 @@ XLSX_MAX_ROWS = 1_048_576  # Excel's own limit
 def csv_chunks(rows: Iterable[Row], *, bom: bool = False) -> Iterator[bytes]:
     """Yield a table as CSV in UTF-8, in chunks of 2,000 rows.
 
-    Lines end in CRLF. Text that a spreadsheet could read as a formula gets a leading apostrophe; numbers
-    are written unchanged. With `bom`, the file starts with a byte order mark, by which Excel detects UTF-8.
+    Lines end in CRLF. Text is quoted and gets an apostrophe wherever a spreadsheet could read it as a
+    formula; numbers are written unchanged. With `bom`, the file starts with a byte order mark, by which
+    Excel detects UTF-8.
     """
     if bom:
         yield b"\xef\xbb\xbf"
     buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer = csv.writer(buffer, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC)
     for number, row in enumerate(rows, start=1):
         writer.writerow([as_text(cell) if isinstance(cell, str) else cell for cell in row])
         if number % _CHUNK_ROWS == 0:
@@ -46,8 +51,8 @@ def csv_chunks(rows: Iterable[Row], *, bom: bool = False) -> Iterator[bytes]:
 
 
 def as_text(cell: str) -> str:
-    """Return text that no spreadsheet reads as a formula."""
-    return f"'{cell}" if _FORMULA.match(cell) else cell
+    """Return text that no spreadsheet reads as a formula, whichever character separates its cells."""
+    return _FORMULA.sub("'", cell)
 
 
 def xlsx(rows: Iterable[Row], *, title: str) -> bytes:

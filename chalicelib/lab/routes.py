@@ -26,6 +26,7 @@ from chalicelib.domain.errors import (
     IdempotencyKeyReused,
     InvalidRequest,
     NoFaceFound,
+    PersonNotFound,
     Refused,
     RollcallError,
     SessionPending,
@@ -331,7 +332,10 @@ def delete_face(
     owner = collection.owner(body.face_id)
     if owner is None:
         raise FaceNotFound(body.face_id)
-    enrolment.remove(directory, collection, bucket, owner, body.face_id, now=now)
+    try:
+        enrolment.remove(directory, collection, bucket, owner, body.face_id, now=now)
+    except PersonNotFound:
+        raise FaceNotFound(body.face_id) from None  # the caller named a face, and must not learn whose it is
     return {"success": True, "message": "Face and image deleted successfully"}
 
 

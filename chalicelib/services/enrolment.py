@@ -13,6 +13,7 @@ import msgspec
 from chalicelib.aws.bucket import Bucket, photo_key
 from chalicelib.aws.collection import FaceCollection
 from chalicelib.aws.directory import Directory
+from chalicelib.aws.visibility import all_people_visible, is_visible
 from chalicelib.domain.errors import (
     ConsentMissing,
     ConsentNotFound,
@@ -164,12 +165,16 @@ def _of_others(matches: list[Match], person: Person, settings: Settings) -> list
 
 
 def _refuse_another(directory: Directory, matches: list[Match], person: Person, settings: Settings) -> None:
-    """Raise FaceBelongsToAnother if a match is an active face of another person."""
+    """Raise FaceBelongsToAnother if a match is an active face of another person, whom the caller may see
+    or not: one face for two people would make both of them unrecognisable.
+    """
     others = _of_others(matches, person, settings)
-    people = directory.people({match.person_id for match in others}) if others else {}
+    with all_people_visible():
+        people = directory.people({match.person_id for match in others}) if others else {}
     for match in others:
-        if match.person_id in people and match.face_id in people[match.person_id].face_ids:
-            raise FaceBelongsToAnother(match.person_id)
+        owner = people.get(match.person_id)
+        if owner and match.face_id in owner.face_ids:
+            raise FaceBelongsToAnother(owner.person_id if is_visible(owner.group) else None)
 
 
 def _refuse_unfinished(
@@ -177,7 +182,9 @@ def _refuse_unfinished(
 ) -> None:
     """Raise EnrolmentInProgress if a match may be a face that is being enrolled for another person."""
     for person_id in {match.person_id for match in _of_others(matches, person, settings)}:
-        if any(face.state is FaceState.PENDING for face in directory.faces(person_id)):
+        with all_people_visible():
+            faces = directory.faces(person_id)
+        if any(face.state is FaceState.PENDING for face in faces):
             raise EnrolmentInProgress
 
 
@@ -207,7 +214,8 @@ def _enrol(
         raise EnrolmentInProgress from None
     try:
         bucket.put_photo(face.photo_key, photo)
-        indexed = collection.index(photo, person.person_id)
+        # As it is stored, and not as it was uploaded: the same photo again must give the same face.
+        indexed = collection.index(msgspec.structs.replace(photo, key=face.photo_key), person.person_id)
         face = msgspec.structs.replace(
             face,
             face_id=indexed.face_id,

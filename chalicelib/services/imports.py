@@ -11,9 +11,11 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from chalicelib.aws.directory import Directory
+from chalicelib.aws.visibility import all_people_visible, is_visible
 from chalicelib.config import BODY_BYTES
 from chalicelib.domain.errors import (
     ImportRefused,
@@ -22,7 +24,8 @@ from chalicelib.domain.errors import (
     InvalidRequest,
     UnknownShift,
 )
-from chalicelib.domain.person import NewPerson, Person
+from chalicelib.domain.lookalikes import skeleton
+from chalicelib.domain.person import LOOKALIKE, FieldWarning, NewPerson, Person
 from chalicelib.domain.settings import Settings
 from chalicelib.domain.text import fold
 from chalicelib.domain.types import to_builtins
@@ -101,12 +104,16 @@ class CellError(Struct, frozen=True):
 
 
 class ImportRowResult(Struct, frozen=True):
-    """The result of a row. `person_id` is the person created, or the one who already has the code."""
+    """The result of a row. `person_id` is the person created, or the one who already has the code.
+
+    It is null if the caller's token is limited to groups and the code is that of somebody of another group.
+    """
 
     row: int
     status: Literal["created", "valid", "invalid", "exists"]
     person_id: str | None = None
     problems: list[CellError] = []
+    warnings: list[FieldWarning] | UnsetType = UNSET
 
 
 class ImportResult(Struct, frozen=True):
@@ -235,8 +242,10 @@ def run(directory: Directory, rows: list[Row], *, dry_run: bool, mode: Mode, now
     """
     results, found = _check(directory, rows, now=now)
 
+    warnings = _lookalikes(directory, found)
+
     def result() -> ImportResult:
-        items = [results[number] for number in sorted(results)]
+        items = [replace(results[number], warnings=warnings.get(number, UNSET)) for number in sorted(results)]
         created = sum(item.status == "created" for item in items)
         failed = sum(item.status in ("invalid", "exists") for item in items)
         return ImportResult(dry_run, mode, len(items), created, failed, items)
@@ -275,6 +284,8 @@ def _check(
             if code in first:
                 problems.append(CellError("code", f"Row {first[code]} has this code too."))
             first.setdefault(code, row.row)
+        if isinstance(built, Person) and not is_visible(built.group):
+            problems.append(CellError("group", "This token may only have people in its own groups."))
         if isinstance(built, Person) and not problems:
             valid[row.row] = built
         results[row.row] = ImportRowResult(row.row, "invalid" if problems else "valid", None, problems)
@@ -284,14 +295,34 @@ def _check(
     return results | existing, valid
 
 
+def _lookalikes(directory: Directory, found: dict[int, Person]) -> dict[int, list[FieldWarning]]:
+    """Warn of rows whose code looks like another one, of somebody who is there or of an earlier row."""
+    coded = {row: person.code for row, person in found.items() if person.code}
+    if not coded:
+        return {}
+    alike: dict[str, tuple[str, str | None]] = {
+        skeleton(person.code): (fold(person.code), person.person_id)
+        for person in directory.all_people()
+        if person.code
+    }
+    warnings: dict[int, list[FieldWarning]] = {}
+    for row, code in coded.items():
+        other, person_id = alike.setdefault(skeleton(code), (fold(code), None))
+        if other != fold(code):
+            warnings[row] = [FieldWarning("code", LOOKALIKE, person_id)]
+    return warnings
+
+
 def _known_codes(directory: Directory, found: dict[int, Person]) -> dict[int, ImportRowResult]:
-    """Return results for the rows whose code somebody already has."""
-    owners = directory.owners(person.code for person in found.values() if person.code)
+    """Return results for the rows whose code is taken, with whom it belongs to if the caller may see them."""
+    with all_people_visible():  # codes are unique in the whole site
+        owners = directory.owners(person.code for person in found.values() if person.code)
+    visible = directory.people(owners.values()) if owners else {}
     problem = [CellError("code", "Somebody already has this code.")]
     return {
-        row: ImportRowResult(row, "exists", owners[fold(person.code)], problem)
+        row: ImportRowResult(row, "exists", owner if owner in visible else None, problem)
         for row, person in found.items()
-        if person.code and fold(person.code) in owners
+        if person.code and (owner := owners.get(fold(person.code)))
     }
 
 

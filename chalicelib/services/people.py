@@ -7,10 +7,22 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from chalicelib.aws.directory import Directory
+from chalicelib.aws.metrics import record_changes
+from chalicelib.domain.audit_entry import FieldChange
 from chalicelib.domain.dates import EARLIEST_INSTANT, MAX_CLOCK_SKEW
 from chalicelib.domain.errors import InvalidRequest, UnknownShift, WriteConflict
 from chalicelib.domain.ids import new_id
-from chalicelib.domain.person import Consent, NewConsent, NewPerson, Person, PersonChange, PersonView, Status
+from chalicelib.domain.person import (
+    LOOKALIKE,
+    Consent,
+    FieldWarning,
+    NewConsent,
+    NewPerson,
+    Person,
+    PersonChange,
+    PersonView,
+    Status,
+)
 from chalicelib.domain.settings import Settings
 from chalicelib.domain.text import CLEANED_FIELDS, clean, compose, fold
 from chalicelib.domain.types import Page
@@ -70,8 +82,14 @@ def create(
     try:
         directory.add_person(person)
     except WriteConflict:
-        return PersonView.of(directory.person(person.person_id))  # added before, by the same request
-    return PersonView.of(person)
+        person = directory.person(person.person_id)  # added before, by the same request
+    return _with_warnings(directory, person)
+
+
+def _with_warnings(directory: Directory, person: Person) -> PersonView:
+    other = directory.lookalike(person)
+    shown = PersonView.of(person)
+    return replace(shown, warnings=[FieldWarning("code", LOOKALIKE, other)]) if other else shown
 
 
 def change(directory: Directory, person_id: str, body: PersonChange, *, now: datetime) -> PersonView:
@@ -87,7 +105,10 @@ def change(directory: Directory, person_id: str, body: PersonChange, *, now: dat
         if after.since and after.until and after.until < after.since:
             raise InvalidRequest("`until` is before `since`.")
         directory.change_person(person, after)
-        return PersonView.of(after)
+        # Only the names: their values would stay in the audit log after the person was erased.
+        changed = [name for name in fields if getattr(person, name) != getattr(after, name)]
+        record_changes(map(FieldChange, changed))
+        return _with_warnings(directory, after) if "code" in fields else PersonView.of(after)
 
     return retry(attempt)
 

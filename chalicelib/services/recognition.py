@@ -1,10 +1,13 @@
-"""Identification (1:N) and verification (1:1) of a photo, by the rules of a punch."""
+"""Identification (1:N) and verification (1:1) of a photo, by the rules of a punch.
+
+Asking who is in any photo is not what people consented to, so a site must allow it by its settings.
+"""
 
 from msgspec import Struct
 
 from chalicelib.aws.collection import FaceCollection
 from chalicelib.aws.directory import Directory
-from chalicelib.domain.errors import AmbiguousMatch, NotRecognised
+from chalicelib.domain.errors import AmbiguousMatch, ConsentMissing, IdentifyOff, NotRecognised
 from chalicelib.domain.matching import recognise
 from chalicelib.domain.photo import Photo
 
@@ -33,6 +36,12 @@ class Verification(Struct, frozen=True):
     similarity_threshold: float
 
 
+def require_identify(directory: Directory) -> None:
+    """Raise IdentifyOff unless the settings allow to ask who is in a photo."""
+    if not directory.settings().identify:
+        raise IdentifyOff
+
+
 def identify(directory: Directory, collection: FaceCollection, photo: Photo) -> Identification:
     """Find whom a photo shows (1:N), without side effects; raises NoFaceFound or InvalidPhoto."""
     matches = collection.search(photo)
@@ -51,8 +60,13 @@ def identify(directory: Directory, collection: FaceCollection, photo: Photo) -> 
 
 
 def verify(directory: Directory, collection: FaceCollection, person_id: str, photo: Photo) -> Verification:
-    """Compare a photo with a person's faces (1:1); raises PersonNotFound, NoFaceFound, InvalidPhoto."""
+    """Compare a photo with a person's faces (1:1).
+
+    Raises PersonNotFound, ConsentMissing, NoFaceFound or InvalidPhoto.
+    """
     person, threshold = directory.person(person_id), directory.settings().similarity_threshold
+    if person.consent is None:
+        raise ConsentMissing
     own = [match for match in collection.search(photo) if match.face_id in person.face_ids]
     similarity = max((match.similarity for match in own), default=None)
     return Verification(similarity is not None and similarity >= threshold, similarity, threshold)

@@ -17,6 +17,7 @@ from chalicelib.aws.attendance_store import AttendanceStore
 from chalicelib.aws.directory import Directory
 from chalicelib.domain import reports
 from chalicelib.domain.dates import check_date, date_range, month_dates
+from chalicelib.domain.errors import InvalidCursor
 from chalicelib.domain.leave import Leave, LeaveRecord, leaves_by_person
 from chalicelib.domain.person import Person
 from chalicelib.domain.punch import DayRecord
@@ -121,7 +122,7 @@ def roster(
     rows = chosen.rows(found.items)
 
     def page() -> RosterPage:
-        shown = _after(rows, after)
+        shown = _after(rows, after, people)
         return RosterPage(on, found.counts, shown[:limit], _next(shown, limit))
 
     table = partial(reports.roster_table, reports.Roster(on, found.counts, rows))
@@ -172,7 +173,7 @@ def of_group(
 
     def page() -> Page[Timesheet]:
         size = min(limit, max(PAGE_DAYS // len(days), 1))
-        made = list(islice(data.timesheets(_after(data.people, after), size + 1), size + 1))
+        made = list(islice(data.timesheets(data.after(after), size + 1), size + 1))
         return Page(made[:size], _next(made, size))
 
     def table() -> Iterable[Row]:
@@ -196,7 +197,7 @@ def of_month(
     data = _ReportData(directory, attendance_store, group, days, now)
 
     def page() -> MonthlySheet:
-        rows = list(islice(data.sheet(_after(data.people, after), limit + 1), limit + 1))
+        rows = list(islice(data.sheet(data.after(after), limit + 1), limit + 1))
         return MonthlySheet(text, days, rows[:limit], _next(rows, limit))
 
     def table() -> Iterable[Row]:
@@ -221,12 +222,17 @@ class _ReportData:
         everybody, history, leaves = directory.in_parallel(
             directory.all_people, directory.calendars, partial(directory.leaves, self._since, self._until)
         )
+        self._everybody = everybody
         self.people = _among(everybody, group)
         self._few = max(FEW, len(everybody) // SHARE)
         read = self.people if len(self.people) <= self._few else everybody
         self.person_days = len(read) * len(days)
         self._schedule = Schedule.of(history)
         self._leaves = _by_person(leaves)
+
+    def after(self, after: str | None) -> list[Person]:
+        """Leave out those whom earlier pages showed."""
+        return _after(self.people, after, self._everybody)
 
     def timesheets(self, people: Sequence[Person], size: int) -> Iterator[Timesheet]:
         """Yield timesheets, reading `size` people's days at once."""
@@ -284,17 +290,23 @@ def _begins(q: str, row: RosterRow) -> bool:
     return f" {q}" in f" {fold(row.name)}" or (row.code is not None and fold(row.code).startswith(q))
 
 
-def _sort_key(one: Person | RosterRow | Timesheet | MonthlySheetRow) -> str:
-    return f"{fold(one.name)[:100]}\0{one.person_id}"  # cut, because a cursor has to fit into a URL
+def _sort_key(one: Person | RosterRow | Timesheet | MonthlySheetRow) -> tuple[str, str]:
+    return fold(one.name), one.person_id
 
 
-def _after(rows: list[R], after: str | None) -> list[R]:
-    """Return the rows after those of earlier pages."""
+def _after(rows: list[R], after: str | None, everybody: Iterable[Person]) -> list[R]:
+    """Leave out what earlier pages showed, the last of them the person `after`; raises InvalidCursor.
+
+    That person need not be among the rows any more, but among everybody.
+    """
     if after is None:
         return rows
-    return rows[bisect_right(rows, after, key=_sort_key) :]
+    last = next((person for person in everybody if person.person_id == after), None)
+    if last is None:
+        raise InvalidCursor
+    return rows[bisect_right(rows, _sort_key(last), key=_sort_key) :]
 
 
 def _next(rows: Sequence[R], limit: int) -> str | None:
-    """Return the sort key of the last row of a page, if more rows follow."""
-    return _sort_key(rows[limit - 1]) if len(rows) > limit else None
+    """Give the last person of `limit` rows, if anything follows them."""
+    return rows[limit - 1].person_id if len(rows) > limit else None

@@ -1,4 +1,7 @@
-"""Cursors of lists: the place where a page ended, signed so that callers cannot make up their own."""
+"""Cursors of lists: the place where a page ended, signed so that callers cannot make up their own.
+
+Whoever sees a cursor can read the place, and URLs are logged: it is an id, never a name.
+"""
 
 import hmac
 from base64 import b64decode, urlsafe_b64encode

@@ -6,8 +6,10 @@ and a punch is recorded.
 
 **Authentication**: send `Authorization: Bearer rc_...`. Each operation names the scope it requires \
 (`x-scope`) and the roles that have it (`x-roles`). The role `kiosk` may create punches only, `viewer` \
-reads attendance, `manager` maintains people and corrects punches, `admin` may do everything. Requests \
-over the limits in the settings, and many unknown tokens from one address, get 429 with `Retry-After`.
+reads attendance, `manager` maintains people and corrects punches, `admin` may do everything. A token \
+with `groups` (any role but `admin`) sees and changes the people of these groups only: everybody else is to \
+it as if they did not exist. Requests over the limits in the settings, and many unknown tokens from one \
+address, get 429 with `Retry-After`.
 
 **Errors** have the body `{"Code", "Message", "RequestId", "Details"?}`. Programs should rely on `Code`; \
 `Message` is for people and may change. Errors of the gateway itself (unknown path, body too large, \
@@ -49,6 +51,7 @@ PARAMETERS = {
     "allow_different": "Enrol the face even if it differs from the person's other faces.",
     "attendance": "Whether punches and work days are anonymised or removed.",
     "bom": "Start the CSV with a byte order mark, which Excel needs to recognise UTF-8.",
+    "children": "Also revoke the tokens that it created, and those that these created.",
     "compareFaceId": "Accepted and ignored.",
     "cursor": "The `next_cursor` of the previous page.",
     "date": "The work day; default: today's.",

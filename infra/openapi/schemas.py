@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
-from msgspec.inspect import DateTimeType, StructType, Type, UnionType
+from msgspec import NODEFAULT
+from msgspec.inspect import DateTimeType, Field, StructType, Type, UnionType
 
 from infra.openapi import examples
 
@@ -101,12 +102,19 @@ class Schemas:
                 _date(component["properties"][field.encode_name], field.type)
             if name not in self._returned:
                 _describe_defaults(component)
-            # Every field of a response is present, unless its type omits defaults.
+            # Every field of a response is present, unless its type omits defaults, or it is unset by default.
             elif name not in self._requested and not struct.cls.__struct_config__.omit_defaults:
-                component["required"] = list(component["properties"])
+                component["required"] = [
+                    field.encode_name for field in struct.fields if not _may_be_absent(field)
+                ]
                 for field_schema in component["properties"].values():
                     field_schema.pop("default", None)
         return self._components
+
+
+def _may_be_absent(field: Field) -> bool:
+    """Whether a field is unset by default, which is no value."""
+    return not field.required and field.default is NODEFAULT and field.default_factory is NODEFAULT
 
 
 def _date(schema: Json, kind: Type) -> None:

@@ -12,6 +12,7 @@ from infra import build, progress, stack
 from infra.__main__ import main
 from infra.stage import ROOT, Stage, find
 from tests.support.chalice_stand_in import Chalice
+from tests.support.patience import PATIENCE_S
 
 Infra = Callable[..., int]
 
@@ -51,7 +52,7 @@ def account(moto: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     forget_gateways(monkeypatch)
     monkeypatch.setattr(progress, "POLL_S", 0)
     monkeypatch.setattr(stack, "POLL_S", 0)
-    assert requests.post(f"{moto}/moto-api/reset", timeout=30).ok
+    assert requests.post(f"{moto}/moto-api/reset", timeout=PATIENCE_S).ok
     return moto
 
 

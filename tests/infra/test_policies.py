@@ -26,7 +26,7 @@ from tests.support import policies, recorder
 from tests.support.builders import add_person, stamped
 from tests.support.crashes import Crash, crash_at
 from tests.support.faces import JPEG, enrol
-from tests.support.photos import jpeg, photo_of_b, photo_of_c, photos_of_a, pixels
+from tests.support.photos import heavy, photo_of_b, photo_of_c, photos_of_a
 from tests.support.uploads import create_upload, post_upload
 
 STAGES = ["dev", "prod"]
@@ -100,8 +100,7 @@ def drive(http: Http, finish: Finish) -> None:
     face = enrol(http, person, first).json_body["face_id"]
     other = add_person(http, "C")
     upload = create_upload(http)
-    large = jpeg(pixels(photo_of_c())) + bytes(6 * 1024**2)
-    assert post_upload(upload, large)[0] in {201, 204}
+    assert post_upload(upload, heavy(photo_of_c()))[0] in {201, 204}
     assert http.post(f"/v1/people/{other}/faces", {"upload_id": upload["upload_id"]}).status_code == 201
     http.get(f"/v1/people/{person}/faces")
     http.get(f"/v1/people/{person}/faces/{face}/photo")
@@ -248,6 +247,16 @@ def test_the_retention_asks_for_what_its_policy_allows_and_for_all_of_it(
 
     assert (gone["faces"], gone["punches"], gone["liveness_images"]) == (1, 1, 1)
     compare("retention", calls)
+    # It deletes audit entries, which the others' policies refuse whatever they allow.
+    removed = {call for call in calls if call.action == "dynamodb:DeleteItem" and call.key == "AUDIT#"}
+    assert removed
+    for function in ("api_handler", "sweep"):
+        for stage in STAGES:
+            denied = policies.denials(stage, function, of="local")
+            assert all(any(denial.refuses(call) for denial in denied) for call in removed)
+            kept = recorder.Call("dynamodb:DeleteItem", next(iter(removed)).resource, "PERSON#")
+            assert not any(denial.refuses(kept) for denial in denied)
+    assert policies.denials("dev", "retention") == []
 
 
 REMEDY = "change infra/roles.yaml, then run `python -m infra policies`"
@@ -259,6 +268,8 @@ def compare(function: str, calls: set[recorder.Call]) -> None:
         granted = policies.grants(stage, function, of="local")
         refused = policies.refused(calls, granted)
         assert not refused, f"no policy of {function} allows {refused}: {REMEDY}"
+        denied = policies.denials(stage, function, of="local")
+        assert [call for call in calls if any(denial.refuses(call) for denial in denied)] == []
         spare = [
             grant
             for grant in granted

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from infra.stage import Stage
 from local.aws.embedded import ACCOUNT, REGION
 from tests.support import policies, recorder
+from tests.support.patience import PATIENCE_S
 
 TABLE = "rollcall-dev"
 BUCKET = f"rollcall-dev-{ACCOUNT}-{REGION}"
@@ -53,7 +54,7 @@ OBJECTS = ["deploy/deployed.json", "exports/x", "photos/x", "uploads/x"]
 
 def reset_auth(moto: str, free_calls: int) -> None:
     """Have moto check rights, after so many calls."""
-    assert requests.post(f"{moto}/moto-api/reset-auth", data=str(free_calls), timeout=30).ok
+    assert requests.post(f"{moto}/moto-api/reset-auth", data=str(free_calls), timeout=PATIENCE_S).ok
 
 
 @pytest.fixture(params=list(policies.functions()))
@@ -67,7 +68,7 @@ def function(request: pytest.FixtureRequest) -> str:
 def clients(moto: str, function: str) -> Iterator[Any]:
     """Makes clients with the rights of a function; moto refuses what they do not have."""
     reset_auth(moto, 1_000_000)
-    assert requests.post(f"{moto}/moto-api/reset", timeout=30).ok
+    assert requests.post(f"{moto}/moto-api/reset", timeout=PATIENCE_S).ok
     root = boto3.session.Session("testing", "testing", region_name=REGION)
 
     def made(service: str) -> Any:

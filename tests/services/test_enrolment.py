@@ -22,10 +22,11 @@ from chalicelib.aws.directory import Directory
 from chalicelib.domain.errors import PersonNotFound, PoorPhoto
 from chalicelib.domain.face import MAX_FACES, Face, FaceState
 from chalicelib.domain.photo_advice import BY_CODE, BY_REASON, photo_advice
+from chalicelib.domain.settings import default_settings
 from chalicelib.services import enrolment
 from local.aws import s3 as local_s3
 from tests.conftest import SERVICE, Http
-from tests.support.builders import add_person
+from tests.support.builders import add_person, change_settings
 from tests.support.crashes import Crash, crash_at
 from tests.support.faces import JPEG, enrol, list_faces, stored_faces
 from tests.support.photos import (
@@ -98,6 +99,26 @@ def test_the_same_photo_twice_is_one_face(http: Http, boto: Callable[[str], Any]
     assert (first.status_code, again.status_code) == (201, 200)
     assert again.json_body == first.json_body
     assert [len(found) for found in stored_faces(boto)] == [1, 1, 1]
+
+
+def with_metadata(content: bytes, note: bytes) -> bytes:
+    """Put a comment in front of a photo and a page behind it, as EXIF and apps do."""
+    comment = b"\xff\xfe" + struct.pack(">H", len(note) + 2) + note
+    return content[:2] + comment + content[2:] + b"<html>" + note
+
+
+def test_a_photo_is_kept_without_metadata_and_is_the_same_with_others(
+    http: Http, boto: Callable[[str], Any]
+) -> None:
+    person_id = add_person(http)
+    first = enrol(http, person_id, with_metadata(sideways(photo_of_c()), b"10.7769 N 106.7009 E"))
+    again = enrol(http, person_id, with_metadata(sideways(photo_of_c()), b"shared by an app"))
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json_body == first.json_body
+    [key], _, _ = stored_faces(boto)
+    stored = boto("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    assert b"10.7769" not in stored
+    assert np.array_equal(pixels(stored), pixels(sideways(photo_of_c())))
 
 
 def test_the_same_photo_many_times_at_once_is_one_face(http: Http, boto: Callable[[str], Any]) -> None:
@@ -373,6 +394,20 @@ def test_a_link_serves_the_photo_for_a_minute(http: Http, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(local_s3, "datetime", Later)
     assert fetch(link["url"])[0] == 403
+
+
+def test_identify_is_refused_where_the_settings_do_not_allow_it(http: Http) -> None:
+    assert default_settings(local=False, zone="UTC").identify is False
+    assert change_settings(http, identify=False).status_code == 200
+    refused = http.post("/v1/identify", photos_of_a()[0], JPEG)
+    assert (refused.status_code, refused.json_body["Code"]) == (403, "IdentifyOff")
+
+
+def test_nobody_is_verified_without_a_consent(http: Http) -> None:
+    person_id = add_person(http)
+    assert http.delete(f"/v1/people/{person_id}/consent").status_code == 200
+    refused = http.post(f"/v1/people/{person_id}/verify", photos_of_a()[0], JPEG)
+    assert (refused.status_code, refused.json_body["Code"]) == (403, "ConsentMissing")
 
 
 def test_identify_finds_whom_a_photo_shows_and_records_nothing(

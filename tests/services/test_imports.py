@@ -213,7 +213,7 @@ A,1,a@example.com,g,day,2026-01-31
 ,2,not an address,g,moon,31/02/2026
 B\u202e,X\u202e,b@example.com,,,
 C,1,,,,
-D,x,,,,,stray
+D,y,,,,,stray
 E,Taken,,,,
 F,,,,,11/23/2026
 G,6,,,,,,,beyond
@@ -255,6 +255,19 @@ def test_one_bad_row_refuses_all_and_writes_nothing(http: Http, boto: Callable[[
     assert (details["rows_total"], details["created"], details["failed"]) == (3, 0, 1)
     assert statuses(answer) == [(2, "valid"), (3, "invalid"), (4, "valid")]
     assert stored(boto) == []
+
+
+@pytest.mark.parametrize("dry_run", ["true", "false"])
+def test_codes_that_look_alike_are_taken_with_a_warning(http: Http, dry_run: str) -> None:
+    there = http.post("/v1/people", {"name": "A", "code": "HS-0042"}).json_body["person_id"]
+    sheet = b"name,code\nB,HS-OO42\nC,X1\nD,XI\nE,Y\n"
+    answer = http.post("/v1/imports", sheet, CSV, dry_run=dry_run)
+    assert answer.status_code == 200, answer.body
+    warned = {
+        row["row"]: [(warning["field"], warning["person_id"]) for warning in row.get("warnings", [])]
+        for row in answer.json_body["items"]
+    }
+    assert warned == {2: [("code", there)], 3: [], 4: [("code", None)], 5: []}
 
 
 def test_with_mode_good_the_good_rows_are_taken(http: Http) -> None:

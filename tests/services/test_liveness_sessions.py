@@ -87,6 +87,7 @@ def test_the_credentials_can_do_nothing_but_stream(http: Http, assumed: list[dic
     begin(http)
     [asked] = assumed
     assert asked["RoleArn"] == "arn:aws:iam::123456789012:role/rollcall-local-streaming"
+    assert asked["RoleSessionName"] == http.token_id("admin"), "as CloudTrail shows it"
     assert asked["DurationSeconds"] == 900, "the least that STS gives"
     assert json.loads(asked["Policy"])["Statement"] == [
         {"Effect": "Allow", "Action": "rekognition:StartFaceLivenessSession", "Resource": "*"}

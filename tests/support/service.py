@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import boto3
 
 from tests.support import leaks
+from tests.support.patience import PATIENCE_S
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 FREE_PORTS: Final = ["--port", "0", "--aws-port", "0", "--stream-port", "0", "--tls-port", "0"]
@@ -27,7 +28,7 @@ class Service:
         self.run = self._ready(state / "run.json")
 
     def _ready(self, file: Path) -> dict[str, Any]:
-        until = time.monotonic() + 120
+        until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until and self.process.poll() is None:
             if file.exists():
                 run: dict[str, Any] = json.loads(file.read_text())
@@ -51,7 +52,7 @@ class Service:
         """Send a signal; gives the exit code, the seconds it took and what was written to stderr."""
         began = time.monotonic()
         self.process.send_signal(number)
-        output, errors = self.process.communicate(timeout=10)
+        output, errors = self.process.communicate(timeout=PATIENCE_S)
         # `make run` shows its tokens once, at the start, to who runs it.
         leaks.check(output.partition("Ctrl-C stops it.")[2] + errors)
         return self.process.returncode, time.monotonic() - began, errors
@@ -72,7 +73,7 @@ def ask(
     url: str, method: str = "GET", body: Any = None, headers: dict[str, str] | None = None
 ) -> tuple[int, dict[str, str], bytes]:
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE_S)
     try:
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         connection.request(method, target, body, headers or {})

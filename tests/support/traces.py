@@ -1,8 +1,10 @@
 """A person with data in every place, and a search for what is left of them."""
 
+import io
 import json
+import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,14 +34,31 @@ def everything(boto: Boto) -> str:
             body = item.pop("body", {}).get("B")
             found.append(json.dumps(item, ensure_ascii=False, default=str))
             found.append(zlib.decompress(body).decode() if body else "")
+    found.append(in_bucket(boto))
+    found += [str(face) for face in boto("rekognition").list_faces(CollectionId=COLLECTION)["Faces"]]
+    return "\n".join(found)
+
+
+def in_bucket(boto: Boto) -> str:
+    """Return every key and every version of every object as one text; a workbook is unpacked."""
+    found: list[str] = []
     versions = boto("s3").list_object_versions(Bucket=BUCKET)
     for entry in [*versions.get("Versions", []), *versions.get("DeleteMarkers", [])]:
         found.append(entry["Key"])
     for entry in versions.get("Versions", []):
         content = boto("s3").get_object(Bucket=BUCKET, Key=entry["Key"], VersionId=entry["VersionId"])
-        found.append(content["Body"].read().decode(errors="ignore"))
-    found += [str(face) for face in boto("rekognition").list_faces(CollectionId=COLLECTION)["Faces"]]
+        found += _unpacked(content["Body"].read())
     return "\n".join(found)
+
+
+def _unpacked(content: bytes) -> Iterator[str]:
+    """Yield the text of a file or, of a zip as every workbook is, that of all files in it."""
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        yield content.decode(errors="ignore")
+        return
+    with zipfile.ZipFile(io.BytesIO(content)) as files:
+        for name in files.namelist():
+            yield from _unpacked(files.read(name))
 
 
 def traces_of(boto: Boto, *words: str) -> list[str]:

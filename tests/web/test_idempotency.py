@@ -15,6 +15,7 @@ from chalicelib.domain.stored_reply import StoredReply
 from chalicelib.services import people
 from chalicelib.web import idempotency
 from tests.conftest import CONSENT, Finish, Http
+from tests.support.patience import PATIENCE_S
 from tests.support.photos import photo_of_c
 
 LEAVE = {"since": "2026-03-02", "until": "2026-03-03", "kind": "sick"}
@@ -114,13 +115,13 @@ def test_a_key_of_a_request_in_progress_is_a_409(http: Http, monkeypatch: pytest
 
     def slow(*arguments: Any, **named: Any) -> Any:
         begun.set()
-        assert done.wait(20)
+        assert done.wait(PATIENCE_S)
         return create(*arguments, **named)
 
     monkeypatch.setattr(people, "create", slow)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(http.post, "/v1/people", {"name": "A"}, KEY)
-        assert begun.wait(20)
+        assert begun.wait(PATIENCE_S)
         meanwhile = http.post("/v1/people", {"name": "A"}, KEY)
         other = http.post("/v1/people", {"name": "B"}, KEY)
         done.set()

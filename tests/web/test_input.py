@@ -1,6 +1,7 @@
 """Input from strangers: whatever a field, header or file holds, the answer is a clear one."""
 
 import base64
+import csv
 import io
 import json
 from collections.abc import Callable
@@ -9,9 +10,12 @@ from urllib.parse import quote
 
 import pytest
 from chalice.test import HTTPResponse
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chalicelib.config import BODY_BYTES, JSON_BYTES
 from chalicelib.web.endpoint import PARAMETER_CHARS
+from chalicelib.web.request import decode
 from tests.conftest import CONSENT, Http
 from tests.support.builders import calendar, change_settings
 from tests.support.photos import photo_of_c, pixels, png
@@ -249,6 +253,53 @@ def test_invalid_json_is_a_400(http: Http, body: bytes) -> None:
         refused(http.post("/v1/people", body, {"Content-Type": content_type}))
 
 
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        pytest.param(b'{"name": "A", "name": "B"}', "name", id="at the top"),
+        pytest.param(b'{"name": "A", "n\\u0061me": "B"}', "name", id="written otherwise"),
+        pytest.param(b'{"name": "A", "name": "A"}', "name", id="with the same value"),
+        pytest.param(
+            json.dumps({"name": "A", "consent": CONSENT}).replace('"la', '"language": "en", "la').encode(),
+            "language",
+            id="further in",
+        ),
+    ],
+)
+def test_a_key_that_is_given_twice_is_named(http: Http, body: bytes, key: str) -> None:
+    found = refused(http.post("/v1/people", body, {"Content-Type": "application/json"}))
+    assert found["Message"] == f"The key `{key}` is given more than once."
+    assert http.get("/v1/people").json_body["items"] == []
+
+
+def test_keys_are_looked_at_wherever_json_is_read(http: Http) -> None:
+    settings = http.get("/v1/settings").body.decode()
+    twice = settings.replace("{", '{"margin": 0, ', 1).encode()
+    refused(http.call("PUT", "/v1/settings", twice, {"Content-Type": "application/json"}))
+    session = b'{"liveness_session_id": "00000000-0000-4000-8000-000000000000", "liveness_session_id": "x"}'
+    refused(
+        http.post(
+            "/v1/punches", session.replace(b'"x"', session[24:62]), {"Content-Type": "application/json"}
+        )
+    )
+    same_key_elsewhere = (
+        b'{"name": "A", "consent": {"text_version": "name", "language": "vi", "method": "name"}}'
+    )
+    assert (
+        http.post("/v1/people", same_key_elsewhere, {"Content-Type": "application/json"}).status_code == 201
+    )
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_json_without_repeated_keys_is_read_as_it_is(value: Any) -> None:
+    assert decode(json.dumps(value).encode(), Any) == value
+
+
 @pytest.mark.parametrize("path", ["/v1/people", "/v1/settings", "/v1/tokens", "/v1/punches/manual"])
 def test_a_body_that_is_too_large_is_a_413_with_our_code(http: Http, path: str) -> None:
     body = b'{"name": "' + b"a" * JSON_BYTES + b'"}'
@@ -400,7 +451,7 @@ def test_a_file_that_is_not_a_csv_of_people_is_a_400(http: Http, content: bytes)
     refused(http.post("/v1/imports", content, {"Content-Type": "text/csv"}), 400, "InvalidImport")
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\uff1d", "\t=", "'=", "|"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\uff1d", "\t=", "'=", "|", "x;=", 'x;"='])
 def test_exports_escape_imported_formulas(http: Http, start: str) -> None:
     name = f"{start}cmd|' /C calc'!A0"
     cells = '"' + name.replace('"', '""') + '"'
@@ -408,9 +459,10 @@ def test_exports_escape_imported_formulas(http: Http, start: str) -> None:
     made = http.post("/v1/imports", sheet, {"Content-Type": "text/csv"})
     assert made.status_code == 200, made.body
     text = http.get("/v1/attendance", format_="csv").body.decode()
-    for line in io.StringIO(text):
+    for separator in (",", ";", "\t"):
+        read = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
         assert not [
-            cell for cell in line.split(",") if cell.strip('"')[:1] in ("=", "+", "-", "@", "\t", "\uff1d")
+            cell for line in read for cell in line if cell[:1] in ("=", "+", "-", "@", "\t", "\uff1d")
         ]
 
 

@@ -21,7 +21,7 @@ from app import app
 from chalicelib import wiring
 from chalicelib.web.endpoint import SECURITY_HEADERS
 from tests.conftest import CONSENT, Http
-from tests.support.photos import photo_of_c
+from tests.support.photos import another, photo_of_c
 
 ROOT = Path(__file__).resolve().parents[2]
 JPEG = {"Content-Type": "image/jpeg"}
@@ -73,7 +73,7 @@ Calls = list[tuple[str, str, Any]]
 
 def photo(number: int) -> bytes:
     """Make a photo that was not sent before."""
-    return photo_of_c() + bytes([number])
+    return another(photo_of_c(), number)
 
 
 def calls(person: str, face: str, session: str, uploads: list[str]) -> dict[str, Calls]:
@@ -190,11 +190,26 @@ def test_every_response_has_the_security_headers(http: Http) -> None:
     for status, answer in answers(http):
         assert answer.status_code == status, answer.body
         for name, value in SECURITY_HEADERS.items():
-            cached = name == "Cache-Control" and "ETag" in answer.headers
-            assert answer.headers[name] == ("private, no-cache" if cached else value), (status, name)
+            if (
+                answer.headers.get("Content-Type", "").startswith("text/html")
+                and name == "Content-Security-Policy"
+            ):
+                assert {"default-src 'none'", "frame-ancestors 'none'"} <= {*answer.headers[name].split("; ")}
+            else:
+                assert answer.headers[name] == value, (status, name)
         assert answer.headers["Access-Control-Allow-Origin"] == "*", status
         assert answer.headers["X-Request-Id"], status
         assert not [text for pair in answer.headers.items() for text in pair if "\n" in text or "\r" in text]
+
+
+def test_nothing_about_people_may_be_stored_and_yet_it_can_be_polled(http: Http) -> None:
+    path = f"/v1/people/{http.post('/v1/people', {'name': 'A'}).json_body['person_id']}"
+    for answered in ("/v1/people", path, f"{path}/data", "/v1/attendance", "/v1/audit", "/v1/settings"):
+        first = http.get(answered)
+        assert first.headers["Cache-Control"] == "no-store"
+    shown = http.get(path)
+    again = http.call("GET", path, headers={"If-None-Match": shown.headers["ETag"]})
+    assert (again.status_code, again.body, again.headers["Cache-Control"]) == (304, b"", "no-store")
 
 
 def test_the_allowed_origin_is_configurable() -> None:

@@ -205,9 +205,10 @@ def test_each_role_may_call_its_routes_only(
             check_refusal(answer, operation, 403, "RoleNotAllowed")
 
 
-def test_a_refused_caller_costs_only_the_check_of_the_token(
+def test_a_refused_caller_costs_only_the_check_of_the_token_and_a_note(
     patient: Http, lab: Lab, nothing_asked: list[str]
 ) -> None:
+    noted = {"UpdateItem", "PutItem"}  # the count of the minute, and its first refusal in the audit
     lab("on")
     sends(patient, "/v1/tokens", "GET", f"Bearer {patient.token('kiosk')}")
     for path, item in DOCUMENT["paths"].items():
@@ -216,10 +217,13 @@ def test_a_refused_caller_costs_only_the_check_of_the_token(
                 continue
             nothing_asked.clear()
             assert sends(patient, path, method.upper(), None).status_code == 401
-            assert nothing_asked == []
+            assert set(nothing_asked) <= noted
             if "kiosk" not in operation["x-roles"]:
+                nothing_asked.clear()
                 sends(patient, path, method.upper(), f"Bearer {patient.token('kiosk')}")
-                assert nothing_asked == []  # the token is known for some seconds
+                # The token is known for some seconds; a mutation reads it again.
+                assert set(nothing_asked) <= (noted if method == "get" else noted | {"GetItem"})
+                assert len(nothing_asked) <= 3
 
 
 def test_an_error_does_not_say_why_a_token_is_invalid(patient: Http) -> None:

@@ -3,6 +3,7 @@
 import struct
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,6 @@ from hypothesis import strategies as st
 
 from chalicelib import wiring
 from chalicelib.config import BODY_BYTES
-from chalicelib.domain import image_header
 from chalicelib.domain.errors import InvalidPhoto, PhotoTooLarge
 from chalicelib.domain.photo import MOST_PIXELS, photo
 from tests.conftest import CONSENT, Http
@@ -54,15 +54,15 @@ def with_thumbnail() -> bytes:
         pytest.param(JPEG[:2] + b"\xff" * 20 + JPEG[2:], "image/jpeg", id="fill bytes"),
         pytest.param(commented(b"<script>alert(1)</script>"), "image/jpeg", id="HTML in a comment"),
         pytest.param(commented(b"\xff\xd9\xff\xda"), "image/jpeg", id="an end in a comment"),
-        # Telephones put films and depth maps there. We serve what it is by our own word, not by sniffing.
+        # Telephones put films and depth maps there.
         pytest.param(JPEG + b"PK\x03\x04" + bytes(99), "image/jpeg", id="an archive behind the JPEG"),
         pytest.param(PNG + b"<html><script>", "image/png", id="HTML behind the PNG"),
     ],
 )
 def test_a_photo_is_what_its_header_says(content: bytes, content_type: str) -> None:
     taken = photo(content)
-    assert (taken.content, taken.content_type) == (content, content_type)
-    assert image_header.read_header(content) == image_header.Header(content_type, 120, 80)
+    assert (taken.content, taken.content_type) == (PNG if content_type == "image/png" else JPEG, content_type)
+    assert taken.digest == photo(taken.content).digest
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,9 @@ def test_what_cannot_be_a_whole_photo_is_refused(content: bytes) -> None:
 
 @pytest.mark.parametrize("make", [jpeg_of, png_of])
 def test_a_few_bytes_that_claim_billions_of_pixels_are_refused(make: Callable[[int, int], bytes]) -> None:
-    assert photo(make(8192, 8192))
+    if make is jpeg_of:  # as many as a photo may have, but too few bytes for them
+        with pytest.raises(InvalidPhoto, match="ends before"):
+            photo(make(8192, 8192))
     for size in ((8193, 8192), (60_000, 60_000), (65_535, 1025)):
         assert size[0] * size[1] > MOST_PIXELS
         with pytest.raises(PhotoTooLarge):
@@ -118,8 +120,9 @@ def test_a_photo_fits_into_what_lambda_takes() -> None:
 @example(b"\xff\xd8\xff\xc0")
 def test_any_bytes_are_a_photo_or_none(content: bytes) -> None:
     for start in (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"):
-        found = image_header.read_header(start + content)
-        assert found is None or found.content_type in ("image/jpeg", "image/png")
+        with suppress(InvalidPhoto):
+            taken = photo(start + content)
+            assert photo(taken.content) == taken
 
 
 @pytest.mark.parametrize(
@@ -156,4 +159,6 @@ def test_a_polyglot_is_kept_as_the_picture_it_is(http: Http, boto: Callable[[str
     assert sent.status_code == 201, sent.json_body
     [entry] = boto("s3").list_objects_v2(Bucket="rollcall-local")["Contents"]
     assert entry["Key"].endswith(".jpg")
-    assert boto("s3").head_object(Bucket="rollcall-local", Key=entry["Key"])["ContentType"] == "image/jpeg"
+    stored = boto("s3").get_object(Bucket="rollcall-local", Key=entry["Key"])
+    assert stored["ContentType"] == "image/jpeg"
+    assert b"script" not in stored["Body"].read()
