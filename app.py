@@ -1,6 +1,7 @@
 """Every route of Rollcall. A view calls one use case with its arguments and returns the result."""
 
 from datetime import date
+from types import NoneType
 from typing import Any, NoReturn
 
 from chalice.app import Chalice, CORSConfig, Cron, Rate
@@ -130,6 +131,13 @@ def show_health(request: Request, deep: bool = False) -> health.Health | Reply:
         return shallow
     authenticate(request, "admin")
     return health.deep(shallow, directory(), bucket(), collection())
+
+
+@app.route("/", methods=["GET"])
+@endpoint(scope="public", responses={303: NoneType})
+def show_root(request: Request) -> Reply:
+    """Redirect to the page of this document."""
+    return api_docs.redirect(request)
 
 
 @app.route("/openapi.json", methods=["GET"])

@@ -87,7 +87,7 @@ def routes(http: Http, monkeypatch: pytest.MonkeyPatch) -> Routes:
 def drive(http: Http, finish: Finish) -> None:
     """Do once what the API is for: each route, and of each the ways that ask something else of AWS."""
     first, second, _ = photos_of_a()
-    for path in ("/health", "/docs", "/openapi.json", "/v1/settings", "/v1/leaves", "/v1/people"):
+    for path in ("/", "/health", "/docs", "/openapi.json", "/v1/settings", "/v1/leaves", "/v1/people"):
         http.get(path)
     http.call("PUT", "/v1/settings", http.get("/v1/settings").json_body)
     person = add_person(http, code="A1")
@@ -167,7 +167,7 @@ def test_the_api_asks_for_what_its_policy_allows_and_for_all_of_it(
         drive(http, finish)
 
     every = {(method, route) for route, methods in app.routes.items() for method in methods}
-    assert routes.called == every
+    assert not every - routes.called, "`drive` must call each route once, to show what it asks of AWS"
     compare("api_handler", calls)
 
 
@@ -277,11 +277,15 @@ def test_the_retention_asks_for_what_its_policy_allows_and_for_all_of_it(
     assert policies.denials("dev", "retention") == []
 
 
+REMEDY = "change infra/roles.yaml, then run `python -m infra policies`"
+
+
 def compare(function: str, calls: set[recorder.Call]) -> None:
     """Check a function's policies against the calls it made."""
     for stage in STAGES:
         granted = policies.grants(stage, function, of="local")
-        assert policies.refused(calls, granted) == [], "missing"
+        refused = policies.refused(calls, granted)
+        assert not refused, f"no policy of {function} allows {refused}: {REMEDY}"
         denied = policies.denials(stage, function, of="local")
         assert [call for call in calls if any(denial.refuses(call) for denial in denied)] == []
         spare = [
@@ -289,7 +293,7 @@ def compare(function: str, calls: set[recorder.Call]) -> None:
             for grant in granted
             if grant.action not in BY_LAMBDA | BY_S3 and not any(grant.allows(call) for call in calls)
         ]
-        assert spare == [], "spare"
+        assert not spare, f"{function} makes no call that needs {spare}: {REMEDY}, or call it in `drive`"
         if any(grant.action in BY_S3 for grant in granted):
             assert any(call.action == "s3:GetObject" for call in calls)
 

@@ -78,7 +78,7 @@ def test_S1_every_route_names_its_scope() -> None:
             view: Any = entry.view_function
             scope = view.endpoint.scope
             assert scope in {"public", "kiosk", "viewer", "manager", "admin"}, path
-            assert scope != "public" or path in {"/health", "/openapi.json", "/docs"}, path
+            assert scope != "public" or path in {"/", "/health", "/openapi.json", "/docs"}, path
 
 
 def test_S2_without_a_reference_image_nobody_is_checked_in(http: Http, finish: Finish, boto: Boto) -> None:
