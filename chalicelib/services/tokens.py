@@ -62,8 +62,8 @@ class NewToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A token to create. `label` names its holder, usually a device; punches made with it carry the label.
 
     Tokens of managers and admins expire after 90 days unless `expires_at` says otherwise, and after 366 days
-    at the latest. Others are valid until they are revoked, unless `expires_at` is given. With `groups` a token
-    sees and changes only people who are in one of these groups; an admin's cannot have them.
+    at the latest. Others are valid until they are revoked, unless `expires_at` is given. With `groups` a
+    token sees and changes only people who are in one of these groups; an admin's cannot have them.
     """
 
     role: Role
