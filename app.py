@@ -1,6 +1,7 @@
 """Every route of Rollcall. A view calls one use case with its arguments and returns the result."""
 
 from datetime import date
+from types import NoneType
 from typing import Any, NoReturn
 
 from chalice.app import Chalice, CORSConfig, Cron, Rate
@@ -132,6 +133,13 @@ def show_health(request: Request, deep: bool = False) -> health.Health | Reply:
     return health.deep(shallow, directory(), bucket(), collection())
 
 
+@app.route("/", methods=["GET"])
+@endpoint(scope="public", responses={303: NoneType})
+def show_root(request: Request) -> Reply:
+    """Redirect to the page of this document."""
+    return api_docs.redirect(request)
+
+
 @app.route("/openapi.json", methods=["GET"])
 @endpoint(scope="public", responses={200: dict[str, Any]})
 def show_openapi() -> Reply:
@@ -206,6 +214,7 @@ def lab_result(
     scope="manager",
     authenticate=authenticate_lab,
     error_format=routes.error_body,
+    responses={200: shapes.LabRegistered | shapes.LabRefusal},
     raises=(
         errors.LabOff,
         errors.ConsentMissing,
@@ -220,9 +229,7 @@ def lab_result(
         errors.EnrolmentInProgress,
     ),
 )
-def lab_index_face(
-    caller: Caller | None, body: routes.Registration
-) -> shapes.LabRegistered | shapes.LabRefusal:
+def lab_index_face(caller: Caller | None, body: routes.Registration) -> Reply:
     """Enrol a photo under a name."""
     return routes.register(directory(), rate_limits(), collection(), bucket(), body, caller=caller, now=now())
 
@@ -271,6 +278,7 @@ def lab_delete_face(body: routes.Deletion) -> shapes.LabDeleted:
     scope="kiosk",
     authenticate=authenticate_lab,
     error_format=routes.error_body,
+    responses={200: shapes.LabCheckIn | shapes.LabNotCheckedIn},
     raises=(
         errors.LabOff,
         errors.LockedOut,
@@ -280,7 +288,7 @@ def lab_delete_face(body: routes.Deletion) -> shapes.LabDeleted:
         errors.PhotoPunchOff,
     ),
 )
-def lab_check_in(caller: Caller | None, body: routes.Upload) -> shapes.LabCheckIn | shapes.LabNotCheckedIn:
+def lab_check_in(caller: Caller | None, body: routes.Upload) -> Reply:
     """Check in with a photo without liveness, where the settings allow it."""
     return routes.check_in(attendance_store(), rate_limits(), collection(), body, caller=caller, now=now())
 
@@ -335,16 +343,16 @@ def change_person(person_id: PersonId, body: PersonChange) -> PersonView:
     responses={200: erasure.ErasureReceipt, 202: erasure.ErasureReceipt},
     raises=(errors.PersonNotFound,),
 )
-def erase_person(person_id: PersonId, attendance: AttendanceHandling = "anonymise") -> Reply:
+def erase_person(person_id: PersonId, attendance: AttendanceHandling = "pseudonymise") -> Reply:
     """Erase a person with all their data, and return a receipt.
 
-    Their attendance is anonymised, or removed. The status is 202 while a request that was already running may
-    still have to be undone: the erasure is then completed within two minutes, or by repeating the call.
+    Their attendance is pseudonymised, or removed. The status is 202 while a request that was already running
+    may still have to be undone: the erasure is then completed within two minutes, or by repeating the call.
     """
     receipt = erasure.erase(
         directory(), personal_data(), collection(), bucket(), person_id, attendance, now=now()
     )
-    return Reply(200 if receipt.complete else 202, receipt)
+    return Reply(200 if receipt.complete else 202, receipt, about=())
 
 
 @app.route("/v1/people/{person_id}/data", methods=["GET"])
@@ -356,7 +364,8 @@ def erase_person(person_id: PersonId, attendance: AttendanceHandling = "anonymis
 )
 def show_data(person_id: PersonId) -> subject_access.PersonData | Reply:
     """Return all data held about a person, with links to the photos; 303 to a file if it is large."""
-    data = subject_access.person_data(directory(), personal_data(), bucket(), person_id, now=now())
+    gateways = directory(), personal_data(), audit_log(), signing_key(), bucket()
+    data = subject_access.person_data(*gateways, person_id, now=now())
     return exports.reply_json(bucket(), data, f"person-{person_id}.json", now=now())
 
 
@@ -436,14 +445,18 @@ def begin_upload(caller: Caller) -> uploads.Upload:
 
 @app.route("/v1/identify", methods=["POST"], content_types=ANY_TYPE)
 @endpoint(
-    consumes=PHOTO_TYPES, scope="manager", raises=(errors.IdentifyOff, errors.TooManyRequests, *PHOTO_ERRORS)
+    consumes=PHOTO_TYPES,
+    scope="manager",
+    responses={200: recognition.Identification},
+    raises=(errors.IdentifyOff, errors.TooManyRequests, *PHOTO_ERRORS),
 )
-def identify(caller: Caller, body: PhotoBody) -> recognition.Identification:
+def identify(caller: Caller, body: PhotoBody) -> Reply:
     """Identify the person in a photo (1:N), if the settings allow it. No attendance is recorded."""
     recognition.require_identify(directory())
     limits.count_request(directory(), rate_limits(), "identification", caller, now=now())
     with uploads.requested_photo(directory(), bucket(), body.photo, body.upload_id) as photo:
-        return recognition.identify(directory(), collection(), photo)
+        found = recognition.identify(directory(), collection(), photo)
+    return Reply(200, found, about=found.about)
 
 
 @app.route("/v1/people/{person_id}/verify", methods=["POST"], content_types=ANY_TYPE)
@@ -512,8 +525,9 @@ def show_session(caller: Caller, session_id: SessionId) -> liveness_sessions.Liv
 )
 def punch(caller: Caller, body: punching.NewPunch) -> Reply:
     """Create a punch from a finished liveness session; 200 for a duplicate of the last punch."""
-    receipt = punching.punch(attendance_store(), rate_limits(), collection(), body, caller=caller, now=now())
-    return Reply(200 if receipt.duplicate else 201, receipt)
+    gateways = attendance_store(), rate_limits(), collection()
+    receipt, person_id = punching.punch(*gateways, body, caller=caller, now=now())
+    return Reply(200 if receipt.duplicate else 201, receipt, about=(person_id,))
 
 
 @app.route("/v1/punches/manual", methods=["POST"])

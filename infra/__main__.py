@@ -13,7 +13,7 @@ from infra.stage import Failure
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line; `run` holds the command's function."""
-    from infra import deploy, down, policies, stages, status, template, tokens, work
+    from infra import deploy, down, pause, policies, stages, status, template, tokens, work
 
     parser = argparse.ArgumentParser(prog="python -m infra", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
@@ -68,6 +68,20 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
         help="restore faces that the collection lost, from their photos",
     )
     reindex.set_defaults(run=work.reindex)
+
+    reconcile = commands.add_parser(
+        "reconcile",
+        parents=[stage, dry, state],
+        help="after a restore: repeat erasures, and delete faces and photos that nobody has",
+    )
+    reconcile.set_defaults(run=work.reconcile)
+
+    for name, text in (
+        ("pause", "stop the API and the schedules, to restore the table"),
+        ("unpause", "start them again"),
+    ):
+        switch = commands.add_parser(name, parents=[stage], help=text)
+        switch.set_defaults(run=getattr(pause, name))
 
     rebuild = commands.add_parser(
         "rebuild-days", parents=[stage, state], help="recompute the work days from the punches"

@@ -92,7 +92,7 @@ def inventory(stage: Stage) -> list[str]:
     """List the stage's resources in its Region. Raises Failure if the bucket is not ours."""
     found = [f"API {api}" for api in gateway.apis(stage)]
     found += [f"rule {name}" for name in _rule_names(stage)]
-    found += [f"function {name}" for name in _function_names(stage)]
+    found += [f"function {name}" for name in function_names(stage)]
     found += [f"log group {name}" for name in _log_group_names(stage)]
     if stack.describe(stage, stage.prefix):
         found.append(f"stack {stage.prefix}")
@@ -137,14 +137,15 @@ def _delete_rules(stage: Stage) -> None:
         say(f"  rule {rule}")
 
 
-def _function_names(stage: Stage) -> list[str]:
+def function_names(stage: Stage) -> list[str]:
+    """Return the names of a stage's functions."""
     pages = stage.client("lambda").get_paginator("list_functions").paginate()
     names = (function["FunctionName"] for page in pages for function in page["Functions"])
     return [name for name in names if _is_ours(stage, name)]
 
 
 def _delete_functions(stage: Stage) -> None:
-    for name in _function_names(stage):
+    for name in function_names(stage):
         stage.client("lambda").delete_function(FunctionName=name)
         say(f"  function {name}")
 

@@ -1,11 +1,15 @@
-"""Maintenance of a stage by an administrator: `rebuild-days`, `sweep`, `retain`, `reindex`."""
+"""Maintenance of a stage by an administrator: `rebuild-days`, `sweep`, `retain`, `reindex`, `reconcile`."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
 
 from infra.progress import counted, say
 from infra.stage import Failure, use
+
+T = TypeVar("T")
 
 PARALLEL = 8
 """How many people are processed at a time."""
@@ -77,9 +81,6 @@ def reindex(options: argparse.Namespace) -> None:
     """Index the faces that the collection lacks again, from their photos. Raises Failure."""
     use(options.stage, options.state)
     from chalicelib import wiring
-    from chalicelib.aws.backoff import attempts
-    from chalicelib.aws.client_events import is_busy
-    from chalicelib.domain.errors import Busy
     from chalicelib.services import restore_collection
 
     directory, collection, bucket = wiring.directory(), wiring.collection(), wiring.bucket()
@@ -88,13 +89,7 @@ def reindex(options: argparse.Namespace) -> None:
     say(f"{len(people)} people with faces")
 
     def of_one(person_id: str) -> restore_collection.Reindexed:
-        for _ in attempts(ATTEMPTS):  # many at a time exceed Rekognition's quota
-            try:
-                return restore_collection.reindex(directory, collection, bucket, person_id)
-            except Exception as error:
-                if not (isinstance(error, Busy) or is_busy(error)):
-                    raise
-        raise Failure("AWS keeps throttling; run the command again later, it continues from here")
+        return _patiently(lambda: restore_collection.reindex(directory, collection, bucket, person_id))
 
     total = restore_collection.Reindexed()
     with ThreadPoolExecutor(PARALLEL) as pool:
@@ -108,3 +103,60 @@ def reindex(options: argparse.Namespace) -> None:
     print(f"{total.kept} faces were present, {total.restored} were restored, {len(total.lost)} are lost.")
     if total.lost:
         raise Failure("people whose faces are lost must be enrolled again")
+
+
+def reconcile(options: argparse.Namespace) -> None:
+    """Bring collection and bucket in line with a restored table; with `--dry-run` only count. Raises Failure.
+
+    Each step may be repeated, so that a command that was interrupted is run again.
+    """
+    use(options.stage, options.state)
+    from chalicelib import wiring
+    from chalicelib.services import reconciliation
+    from chalicelib.services.erasure import erase
+
+    directory, collection, bucket = wiring.directory(), wiring.collection(), wiring.bucket()
+    personal_data, dry_run = wiring.personal_data(), options.dry_run
+    verb = "would be" if dry_run else "were"
+
+    erased = reconciliation.erased_people(directory, bucket)
+    for person_id, attendance in counted(erased, len(erased), "erasures") if not dry_run else ():
+        again = partial(erase, directory, personal_data, collection, bucket, person_id, attendance)
+        _patiently(partial(again, now=wiring.now()))
+    print(f"{len(erased)} people who had been erased {verb} erased again.")
+
+    faces = strays = 0
+    for page in collection.pages():
+        stray = reconciliation.stray_faces(directory, page, without={person_id for person_id, _ in erased})
+        if not dry_run:
+            _patiently(partial(collection.delete_faces, stray))
+        faces, strays = faces + len(page), strays + len(stray)
+        say(f"{faces} faces of the collection checked")
+    print(f"{strays} of {faces} faces of the collection were nobody's and {verb} deleted.")
+
+    keys = bucket.list_keys("photos/")
+    strays = 0
+    for start in range(0, len(keys), 1000):
+        stray = reconciliation.stray_photos(
+            directory, keys[start : start + 1000], without={person_id for person_id, _ in erased}
+        )
+        for key in stray if not dry_run else ():
+            bucket.delete_all(key)
+        strays += len(stray)
+        say(f"{min(start + 1000, len(keys))} of {len(keys)} photos checked")
+    print(f"{strays} of {len(keys)} photos were nobody's and {verb} deleted.")
+
+
+def _patiently(action: Callable[[], T]) -> T:
+    """Call `action` again while AWS throttles. Raises Failure."""
+    from chalicelib.aws.backoff import attempts
+    from chalicelib.aws.client_events import is_busy
+    from chalicelib.domain.errors import Busy
+
+    for _ in attempts(ATTEMPTS):  # many at a time exceed Rekognition's quota
+        try:
+            return action()
+        except Exception as error:
+            if not (isinstance(error, Busy) or is_busy(error)):
+                raise
+    raise Failure("AWS keeps throttling; run the command again later, it continues from here")

@@ -33,11 +33,13 @@ class WorkDayChanged(WriteConflict):
 class Snapshot(Struct, frozen=True):
     """Everything that the decision about a punch depends on, read in one call.
 
-    `locked_until` (Unix time in seconds, 0 for no lock-out) is the later of the kiosk's and the person's.
+    `people` are the person and the others who were asked for, if they exist, by id. `locked_until` (Unix
+    time in seconds, 0 for no lock-out) is the later of the kiosk's and the person's.
     """
 
     settings: Settings
     session: Session | None
+    people: dict[str, Person]
     person: Person | None
     days: dict[date, DayRecord]
     locked_until: int = 0
@@ -95,10 +97,13 @@ class AttendanceStore:
         now: datetime,
         *,
         person_id: str | None = None,
+        others: Iterable[str] = (),
         session_id: str | None = None,
         kiosk: str | None = None,
     ) -> Snapshot:
         """Read the settings, a session, a person and their work days around `now`, and locks: one call.
+
+        `others` are people of whom only the profile is read.
 
         The work day depends on the zone and cut-off, which are read in the same call, so all work days that
         are possible anywhere on earth are read.
@@ -108,6 +113,7 @@ class AttendanceStore:
             keys.append((f"SESSION#{session_id}", "-"))
         if kiosk:
             keys += [items.lock_key("kiosk", kiosk), items.lock_key("idle-kiosk", kiosk)]
+        keys += [(f"PERSON#{other}", "PROFILE") for other in others]
         if person_id:
             keys.append(items.lock_key("person", person_id))
             today = now.astimezone(UTC).date()
@@ -116,13 +122,15 @@ class AttendanceStore:
             keys += [items.day_key(person_id, day, self._shards) for day in near]
         found = self._table.get_many(keys)
         session = found.get((f"SESSION#{session_id}", "-"))
-        person = found.get((f"PERSON#{person_id}", "PROFILE"))
+        profiles = [items.read_person(item) for (_, sk), item in found.items() if sk == "PROFILE"]
+        people = {person.person_id: person for person in profiles if person}
         days = [items.read_day(item) for (pk, _), item in found.items() if pk.startswith("DAY#")]
         locks = [item["until"] for (pk, _), item in found.items() if pk.startswith("LOCK#")]
         return Snapshot(
             settings=items.read_settings(found.get(SETTINGS), self._defaults),
             session=struct(session, Session) if session else None,
-            person=items.read_person(person),
+            people=people,
+            person=people.get(person_id) if person_id else None,
             days={day.work_day: day for day in days},
             locked_until=max(locks, default=0),
         )

@@ -7,9 +7,7 @@ from chalicelib.aws import items
 from chalicelib.aws.dynamodb import Item, Table, delete, insert
 from chalicelib.aws.items import struct
 from chalicelib.domain.audit_entry import AuditEntry
-
-FIRST = date(2026, 1, 1)
-"""No entry is older, because Rollcall is not."""
+from chalicelib.domain.dates import ROLLCALL_BEGAN
 
 
 class AuditLog:
@@ -43,7 +41,7 @@ class AuditLog:
     def delete_entries(self, before: date, *, dry_run: bool) -> int:
         """Delete the entries of the days before a date, unless `dry_run`; returns how many."""
         removed = 0
-        for month in _months(FIRST, before):
+        for month in _months(ROLLCALL_BEGAN.date(), before):
             for item in self._table.query_all(f"AUDIT#{month}", between=("0", before.isoformat())):
                 removed += 1
                 if not dry_run:

@@ -1,5 +1,6 @@
 """Photos, uploads and exported files in a private S3 bucket; no caller ever chooses a key."""
 
+import hashlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,19 @@ LINK_LIFE = timedelta(seconds=60)
 
 UPLOAD_LIFE = timedelta(minutes=10)
 """How long the presigned form of an upload works."""
+
+
+UPLOADS = "uploads/"
+"""The prefix of uploaded photos."""
+
+
+ERASURES = "erasures/"
+"""The prefix of the list of erasures. It outlives every backup of the table, and then expires."""
+
+
+def erasure_key(person_id: str) -> str:
+    """Return the S3 key of an erasure in the list: a digest, so that not even the random id is left."""
+    return f"{ERASURES}{hashlib.sha256(person_id.encode()).hexdigest()}"
 
 
 def photo_key(person_id: str, photo: Photo) -> str:
@@ -97,6 +111,24 @@ class Bucket:
             ContentDisposition=f'attachment; filename="{filename}"',
         )
 
+    def record_erasure(self, person_id: str, attendance: str) -> None:
+        """Add a person to the list of erasures, which a restored table is compared with."""
+        self._client.put_object(
+            Bucket=self._bucket,
+            Key=erasure_key(person_id),
+            Body=attendance.encode(),
+            ContentType="text/plain",
+        )
+
+    def erasures(self) -> set[str]:
+        """Return the keys of the list of erasures (see `erasure_key`)."""
+        return set(self.list_keys(ERASURES))
+
+    def erased_attendance(self, key: str) -> str:
+        """Return what an erasure in the list did with the attendance."""
+        reply = self._client.get_object(Bucket=self._bucket, Key=key)
+        return reply["Body"].read().decode()
+
     def delete(self, key: str) -> None:
         """Delete an object if it exists."""
         self._client.delete_object(Bucket=self._bucket, Key=key)
@@ -132,4 +164,4 @@ class Bucket:
 
 def upload_key(upload_id: str) -> str:
     """Return the S3 key of an upload."""
-    return f"uploads/{upload_id}"
+    return f"{UPLOADS}{upload_id}"

@@ -167,6 +167,14 @@ class FaceCollection:
         )
         return [_match(match) for match in reply["FaceMatches"]]
 
+    def pages(self) -> Iterator[list[tuple[str, str]]]:
+        """Yield all faces of the collection, up to 1,000 at a time: the ids of person and face."""
+        pages = self._client.get_paginator("list_faces").paginate(
+            CollectionId=self._collection, PaginationConfig={"PageSize": 1000}
+        )
+        for page in pages:
+            yield [(face["ExternalImageId"], face["FaceId"]) for face in page["Faces"]]
+
     def owner(self, face_id: str) -> str | None:
         """Return the id of the person of a face; None if the collection has no such face."""
         if not _FACE_ID.fullmatch(face_id):

@@ -290,6 +290,13 @@ class Directory:
         settings = items.read_settings(found.get(SETTINGS), self._defaults)
         return settings, person, struct(found[place], Face) if place in found else None
 
+    def stored_faces(self, places: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Return which faces exist in any state, of places (person id, digest of the photo)."""
+        found = self._table.get_many(
+            (f"PERSON#{person_id}", f"FACE#{digest}") for person_id, digest in places
+        )
+        return {(pk.removeprefix("PERSON#"), sk.removeprefix("FACE#")) for pk, sk in found}
+
     def faces(self, person_id: str) -> list[Face]:
         """Return all faces of a person in any state."""
         return [struct(item, Face) for item in self._table.query_all(f"PERSON#{person_id}", prefix="FACE#")]
@@ -371,6 +378,10 @@ class Directory:
             *(replace_if(items.face(face), attribute="state", value=FaceState.ACTIVE) for face in removing),
         )
 
+    def forget_consent(self, person: Person) -> None:
+        """Remove the consent from a profile without faces; raises WriteConflict if the person changed."""
+        self._table.write(self._save(changed(person, consent=None)))
+
     def consents(self, person_id: str) -> list[Consent]:
         """Return all consents of a person, oldest first."""
         found = self._table.query_all(f"PERSON#{person_id}", prefix="CONSENT#")
@@ -396,6 +407,11 @@ class Directory:
         except WriteConflict:
             return False
         return True
+
+    def known_uploads(self, upload_ids: Iterable[str]) -> set[str]:
+        """Return which uploads have an item."""
+        found = self._table.get_many(map(items.upload_key, upload_ids))
+        return {pk.removeprefix("UPLOAD#") for pk, _ in found}
 
     def expired_uploads(self, before: datetime) -> list[str]:
         """List the uploads that expired before an instant."""

@@ -276,8 +276,11 @@ def stored_reply_key(place: str) -> tuple[str, str]:
 def stored_reply(place: str, reply: StoredReply, expires: datetime) -> Item:
     """Convert a stored reply."""
     item = key(*stored_reply_key(place)) | to_builtins(reply) | {"expires": int(expires.timestamp())}
-    # `-` lists the replies that may name any person: an erasure searches all of them.
-    return item | ({"body": reply.body, **_about(reply.about or "-", place)} if reply.body else {})
+    if not reply.body:
+        return item
+    # `-` lists the replies about several people or none: an erasure looks for the person's id in all of them.
+    about = reply.about[0] if len(reply.about) == 1 else "-"
+    return item | {"body": reply.body, **_about(about, place)}
 
 
 def consent(person_id: str, consent: Consent) -> Item:

@@ -1,5 +1,6 @@
 """Everything that the table stores about a person, for access and erasure."""
 
+import zlib
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from itertools import islice
@@ -57,7 +58,7 @@ class PersonalData:
     def finish(self, erasure: Erasure) -> None:
         """Delete a complete erasure; a pseudonym with punches is listed for the retention."""
         writes = [delete(f"PERSON#{erasure.person_id}", "PROFILE")]
-        if erasure.attendance == "anonymise" and erasure.found and erasure.found.punches:
+        if erasure.attendance == "pseudonymise" and erasure.found and erasure.found.punches:
             place = key(f"PERSON#{erasure.pseudonym}", "PSEUDONYM")
             listing = {"listing_pk": PSEUDONYMS, "listing_sk": erasure.pseudonym}
             writes.append(put(place | listing | {"person_id": erasure.pseudonym}))
@@ -82,19 +83,22 @@ class PersonalData:
         """List the temporary items about a person: sessions and stored replies."""
         return list(self._table.query_all(f"ABOUT#{person_id}", index=LISTING))
 
-    def stored_replies(self) -> Iterator[Item]:
-        """Yield the stored replies that may name any person."""
-        return self._table.query_all("ABOUT#-", index=LISTING)
+    def shared_replies(self, person_id: str) -> list[Item]:
+        """List the stored replies about several people that have a person's id in them."""
+        word = person_id.encode()
+        found = self._table.query_all("ABOUT#-", index=LISTING)
+        return [item for item in found if word in zlib.decompress(item["body"])]
 
-    def failure_keys(self, person_id: str) -> list[tuple[str, str]]:
-        """List the keys of a person's counters of failed punches and lock-out."""
-        counts = _places(self._table.query_all(f"LIMIT#failed-person#{person_id}"))
-        return [*counts, items.lock_key("person", person_id)]
+    def failures(self, person_id: str) -> list[Item]:
+        """List the counters of a person's failed punches and their lock-out."""
+        counts = self._table.query_all(f"LIMIT#failed-person#{person_id}")
+        lock = self._table.get(*items.lock_key("person", person_id))
+        return [*counts, *([lock] if lock else [])]
 
-    def uploads(self, person_id: str) -> list[str]:
+    def uploads(self, person_id: str) -> list[Item]:
         """List the uploads that were used for a person and are not deleted yet."""
         found = self._table.query_all(items.UPLOADS, index=LISTING)
-        return [item["pk"].removeprefix("UPLOAD#") for item in found if item.get("about") == person_id]
+        return [item for item in found if item.get("about") == person_id]
 
     def punches(self, person_id: str, before: date | None = None) -> Iterator[Punch]:
         """Yield a person's punches, or only those of work days before a date."""
@@ -106,8 +110,12 @@ class PersonalData:
                 yield punch
 
     def delete(self, places: Iterable[tuple[str, str]]) -> None:
-        """Delete items if they exist."""
+        """Delete items by key if they exist."""
         self._in_transactions([delete(*place)] for place in places)
+
+    def delete_items(self, found: Iterable[Item]) -> None:
+        """Delete items."""
+        self.delete(_places(found))
 
     def remove_attendance(self, person_id: str, punches: Iterable[Punch]) -> tuple[int, int]:
         """Delete punches and their work days; returns how many of each."""
@@ -133,7 +141,7 @@ class PersonalData:
             for record in records
         )
         self._in_transactions(
-            [put(items.punch(_anonymous(punch, pseudonym))), delete(*_place(punch))] for punch in found
+            [put(items.punch(_pseudonymous(punch, pseudonym))), delete(*_place(punch))] for punch in found
         )
 
     def _day(self, person_id: str, work_day: date) -> tuple[str, str]:
@@ -146,7 +154,7 @@ class PersonalData:
             self._table.write(*(write for group in some for write in group))
 
 
-def _anonymous(punch: Punch, pseudonym: str) -> Punch:
+def _pseudonymous(punch: Punch, pseudonym: str) -> Punch:
     return changed(punch, person_id=pseudonym, evidence=None, reason=None, by=None, device=None, site=None)
 
 

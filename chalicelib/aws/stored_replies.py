@@ -35,8 +35,15 @@ class StoredReplies:
         return None
 
     def save(self, place: str, reply: StoredReply, *, now: datetime, kept: timedelta) -> None:
-        """Store the reply of a request."""
-        self._table.write(put(items.stored_reply(place, reply, now + kept)))
+        """Store the reply of a request, unless a person whom it is about was erased meanwhile.
+
+        A repeated request then runs again, and finds out that they are gone.
+        """
+        standing = [items.require_person(person_id) for person_id in reply.about if reply.body]
+        try:
+            self._table.write(put(items.stored_reply(place, reply, now + kept)), *standing)
+        except WriteConflict:
+            self.delete(place)
 
     def delete(self, place: str) -> None:
         """Delete the record of a request that changed nothing."""

@@ -15,6 +15,10 @@ MAX_DAYS = 366  # a leap year
 EARLIEST_INSTANT = datetime(2000, 1, 1, tzinfo=UTC)
 
 
+ROLLCALL_BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+"""The earliest instant of a consent to this service, and of an audit entry."""
+
+
 MAX_CLOCK_SKEW = timedelta(minutes=5)
 """How far a caller's instant may lie in the future, because the caller's clock may be fast."""
 

@@ -5,7 +5,11 @@ from typing import Literal
 
 from msgspec import Struct
 
-AttendanceHandling = Literal["anonymise", "remove"]
+AttendanceHandling = Literal["pseudonymise", "remove"]
+"""Whether an erasure moves the attendance to a made-up id, or removes it.
+
+A pseudonym is no anonymity: whoever knows when somebody came and went can recognise them.
+"""
 
 
 class ErasedCounts(Struct, frozen=True):

@@ -1,5 +1,7 @@
 """The decision whose face was matched: above the threshold, and by a margin over the second-best person."""
 
+from collections.abc import Mapping, Sequence
+
 from chalicelib.domain.errors import AmbiguousMatch, NotRecognised
 from chalicelib.domain.face import Match
 from chalicelib.domain.person import Person, Status
@@ -7,20 +9,36 @@ from chalicelib.domain.punch import Evidence
 from chalicelib.domain.settings import Settings
 
 
-def recognise(matches: list[Match], person: Person | None, settings: Settings) -> tuple[Person, Evidence]:
-    """Decide whose face was matched, and return the person with the evidence.
+def owned(matches: Sequence[Match], people: Mapping[str, Person]) -> list[Match]:
+    """Select the matches with active faces of `people`, who are those of the matches that exist, by id.
 
-    `matches` are sorted best first, and `person` is the person of the first one. The best match must reach
-    the similarity threshold and exceed the second-best person by the margin. Raises NotRecognised or
-    AmbiguousMatch.
+    The others are nobody's: faces that are being enrolled or removed, and faces that the collection still has
+    although the table, after it was restored, does not know them.
     """
-    if not matches or person is None or person.status is not Status.ACTIVE:
+    return [
+        match
+        for match in matches
+        if match.person_id in people and match.face_id in people[match.person_id].face_ids
+    ]
+
+
+def recognise(
+    matches: Sequence[Match], people: Mapping[str, Person], settings: Settings
+) -> tuple[Person, Evidence]:
+    """Decide who a face is: over the threshold, and clear of the second-best person.
+
+    `matches` are best first, and `people` are those of the matches who exist, by id. Raises NotRecognised
+    or AmbiguousMatch: never "the closest wins".
+    """
+    candidates = owned(matches, people)
+    if not candidates:
         raise NotRecognised
-    # Only active faces count: not one whose enrolment or removal is in progress.
-    best = next((m for m in matches if m.face_id in person.face_ids), None)
-    if best is None or best.similarity < settings.similarity_threshold:
+    best = candidates[0]
+    person = people[best.person_id]
+    if person.status is not Status.ACTIVE or best.similarity < settings.similarity_threshold:
         raise NotRecognised
-    runner_up = max((m.similarity for m in matches if m.person_id != person.person_id), default=None)
+    others = (match.similarity for match in candidates if match.person_id != person.person_id)
+    runner_up = max(others, default=None)
     if runner_up is not None and best.similarity - runner_up < settings.margin:
         raise AmbiguousMatch
     return person, Evidence(

@@ -25,6 +25,12 @@ Code = Annotated[str, Meta(min_length=1, max_length=64, examples=["HS-0042"])]
 Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$")]
 
 
+Terms = Annotated[
+    tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...],
+    Meta(max_length=20, examples=[["attendance"]]),
+]
+
+
 Group = Annotated[str, Meta(min_length=1, max_length=100, examples=["12A1"])]
 
 
@@ -38,7 +44,8 @@ class Status(StrEnum):
 class NewConsent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A person's consent to face recognition: to which text, in which language, how and when.
 
-    `given_at` defaults to now.
+    `purposes` and `recipients` are those that the text names. `given_at` defaults to now, and is not before
+    2026, because Rollcall is not older.
     """
 
     text_version: Annotated[str, Meta(min_length=1, max_length=40, examples=["2026-11"])]
@@ -46,6 +53,8 @@ class NewConsent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str, Meta(pattern=f"^[a-z]{{2,3}}(-[A-Za-z0-9]{{2,8}})?{PATTERN_END}", examples=["vi"])
     ]
     method: Annotated[str, Meta(pattern=f"^[a-z][a-z_]{{0,39}}{PATTERN_END}", examples=["signed_paper"])]
+    purposes: Terms = ()
+    recipients: Terms = ()
     given_at: Instant | None = None
 
 
@@ -55,6 +64,8 @@ class Consent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     text_version: str
     language: str
     method: str
+    purposes: tuple[str, ...] = ()
+    recipients: tuple[str, ...] = ()
     given_at: datetime
     recorded_at: datetime
     recorded_by: str | None = None
@@ -100,6 +111,7 @@ class Person(Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: Status = Status.ACTIVE
     since: date | None = None
     until: date | None = None
+    inactive_since: date | None = None
     face_ids: tuple[str, ...] = ()
     consent: Consent | None = None
     version: int = 0
@@ -108,6 +120,11 @@ class Person(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def faces(self) -> int:
         """The number of active faces."""
         return len(self.face_ids)
+
+    @property
+    def last_day(self) -> date | None:
+        """The day they left: the last date expected, or the date they became inactive. None if neither."""
+        return min((day for day in (self.until, self.inactive_since) if day), default=None)
 
     def member(self) -> Member:
         """Return the person in the form that the work-day rules use."""
@@ -138,7 +155,9 @@ LOOKALIKE = "This code looks like the code of somebody else."
 class PersonView(Struct, frozen=True, kw_only=True):
     """A person. `faces` is the number of enrolled faces; `since` and `until` are dates, both inclusive.
 
-    `warnings` is present when the person was just added or changed and something should be checked.
+    `inactive_since` is the date on which an inactive person became so. Retention counts from it or from
+    `until`, whichever is earlier. `warnings` is present when the person was just added or changed and
+    something should be checked.
     """
 
     person_id: str
@@ -150,6 +169,7 @@ class PersonView(Struct, frozen=True, kw_only=True):
     status: Status
     since: date | None
     until: date | None
+    inactive_since: date | None
     faces: int
     consent: Consent | None
     created_at: datetime

@@ -55,12 +55,17 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many days data is kept.
 
-    Faces and photos: counted from the day a person became inactive or left. Liveness images: from the
-    session. Punches with their work days, and audit entries: from the day they were created. Audit entries
-    are kept for at least 30 days, so that nobody can erase their traces.
+    Faces and photos, leaves, consents, and at last the profile with all that is left of the person: counted
+    from the day they left or became inactive. Consents stay as long as there are faces; punches and work days
+    outlive the profile under a pseudonym. Liveness images: from the session. Punches with their work days,
+    and audit entries: from the day they were created. Audit entries are kept for at least 30 days, so that
+    nobody can erase their traces.
     """
 
     photos_days: Days = 30
+    leaves_days: Days = 365
+    consents_days: Days = 1095
+    profiles_days: Days = 1095
     liveness_days: Days = 1
     punches_days: Days = 3650
     audit_days: Annotated[int, Meta(ge=30, le=36_500)] = 730

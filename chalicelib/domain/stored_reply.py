@@ -8,12 +8,12 @@ from msgspec import Struct
 class StoredReply(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A request in progress (without a status), or its reply with a compressed body.
 
-    `about` is the id of the person whom the request concerns.
+    `about` are the ids of the people whom the reply is about.
     """
 
     fingerprint: str
     started_at: datetime
-    about: str | None = None
+    about: tuple[str, ...] = ()
     status: int | None = None
     body: bytes = b""
 

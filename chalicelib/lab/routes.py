@@ -61,7 +61,7 @@ from chalicelib.services import enrolment, liveness_sessions, punching
 from chalicelib.services.limits import count_request
 from chalicelib.services.punching import SessionResult
 from chalicelib.web import bodies
-from chalicelib.web.request import Request, status_of
+from chalicelib.web.request import Reply, Request, status_of
 
 Body = dict[str, Any]
 
@@ -291,7 +291,7 @@ def register(
     *,
     caller: Caller | None,
     now: datetime,
-) -> LabRegistered | LabRefusal:
+) -> Reply:
     """Serve POST /index-face.
 
     The lab's page cannot ask for consent. Where the lab is open, using the page counts as consent; elsewhere
@@ -302,10 +302,14 @@ def register(
     if caller is None:
         consent = Consent(text_version="lab", language="en", method="lab_page", given_at=now, recorded_at=now)
     try:
-        enrolment.register(directory, collection, bucket, body.name, body.photo, consent=consent, now=now)
+        face = enrolment.register(
+            directory, collection, bucket, body.name, body.photo, consent=consent, now=now
+        )
     except NoFaceFound:
-        return {"success": False, "message": _NO_FACE}
-    return {"success": True, "name": body.name}
+        refusal: LabRefusal = {"success": False, "message": _NO_FACE}
+        return Reply(200, refusal)
+    registered: LabRegistered = {"success": True, "name": body.name}
+    return Reply(200, registered, about=(face.person_id,))
 
 
 def list_faces(directory: Directory) -> LabFaces:
@@ -370,7 +374,7 @@ def check_in(
     *,
     caller: Caller | None,
     now: datetime,
-) -> LabCheckIn | LabNotCheckedIn:
+) -> Reply:
     """Serve POST /checkin: a punch by a photo without liveness, where the settings allow it."""
     captured = _captured(len(body.photo.content), body.photo.content_type.removeprefix("image/").upper())
     try:
@@ -378,16 +382,21 @@ def check_in(
             attendance_store, rate_limits, collection, body.photo, caller=caller, now=now
         )
     except NoFaceFound:
-        return {"success": False, "message": _NO_FACES, "capturedImage": captured}
+        return Reply(200, _not_checked_in(_NO_FACES, captured))
     except Refused:
-        return {"success": False, "message": _NO_MATCH, "capturedImage": captured}
+        return Reply(200, _not_checked_in(_NO_MATCH, captured))
     assert result.person is not None  # noqa: S101 - recognised
-    return {
+    checked_in: LabCheckIn = {
         "success": True,
         "name": result.greeting if caller else external_id(result.person),
         "similarity": None if caller else result.outcome.similarity,
         "capturedImage": captured,
     }
+    return Reply(200, checked_in, about=(result.person.person_id,))
+
+
+def _not_checked_in(message: str, captured: LabImage) -> LabNotCheckedIn:
+    return {"success": False, "message": message, "capturedImage": captured}
 
 
 def _captured(size: int | None, kind: str) -> LabImage:

@@ -1,9 +1,7 @@
 """Erasure of a person: it can be resumed after a crash, counts what it removes, and checks the result."""
 
-import zlib
 from datetime import datetime
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -15,14 +13,13 @@ from chalicelib.aws.visibility import all_people_visible
 from chalicelib.domain.erasure import AttendanceHandling, ErasedCounts, Erasure
 from chalicelib.domain.face import FaceState
 from chalicelib.domain.ids import new_id
-from chalicelib.domain.person import Person
 from chalicelib.services import enrolment, uploads
 from chalicelib.services.enrolment import ABANDONED_AFTER
 from chalicelib.services.retries import retry
 
 
 class ErasureReceipt(Struct, frozen=True, kw_only=True):
-    """What an erasure removed, counted when it began. Punches and work days may have been anonymised instead.
+    """What an erasure removed, counted when it began. With `pseudonymise`, punches and work days were moved.
 
     `complete` means that every place was checked again and nothing is left. Otherwise a request that was
     already running is still to be undone, which takes at most two minutes.
@@ -63,8 +60,6 @@ def _start(
 ) -> Erasure:
     def attempt() -> Erasure:
         person = directory.person(person_id)
-        # The erasure takes the place of the person: afterwards the name, code and e-mail are not known.
-        _delete_stored_replies(personal_data, person_id, *_names(person))
         erasure = Erasure(person_id=person_id, erasing=now, attendance=attendance, pseudonym=new_id())
         personal_data.start(person, erasure)
         return erasure
@@ -82,6 +77,8 @@ def resume(
 ) -> ErasureReceipt:
     """Resume an erasure; each step may be repeated."""
     person_id = erasure.person_id
+    # Only now that it began: a restored table must not lose somebody whose erasure never did.
+    bucket.record_erasure(person_id, erasure.attendance)
     if erasure.found is None:
         erasure = _count(directory, personal_data, bucket, erasure)
     enrolling = False
@@ -93,15 +90,15 @@ def resume(
     if not enrolling:
         bucket.delete_all(f"photos/{person_id}/")
     bucket.delete_all("exports/")  # exported files may name the person
-    for upload_id in personal_data.uploads(person_id):
-        uploads.discard(directory, bucket, upload_id)
+    for item in personal_data.uploads(person_id):
+        uploads.discard(directory, bucket, item["pk"].removeprefix("UPLOAD#"))
     temporary = personal_data.temporary_items(person_id)
     for item in temporary:
         if item["pk"].startswith("SESSION#"):
             bucket.delete_all(f"liveness/{item['session_id']}/")
-    personal_data.delete((item["pk"], item["sk"]) for item in temporary)
-    _delete_stored_replies(personal_data, person_id)
-    personal_data.delete(personal_data.failure_keys(person_id))
+    personal_data.delete_items(temporary)
+    personal_data.delete_items(personal_data.shared_replies(person_id))
+    personal_data.delete_items(personal_data.failures(person_id))
     personal_data.delete(personal_data.keys(person_id, "LEAVE#") + personal_data.keys(person_id, "CONSENT#"))
     if erasure.attendance == "remove":
         personal_data.remove_attendance(person_id, personal_data.punches(person_id))
@@ -130,7 +127,7 @@ def _count(directory: Directory, personal_data: PersonalData, bucket: Bucket, er
         consents=len(personal_data.keys(person_id, "CONSENT#")),
         leaves=len(personal_data.keys(person_id, "LEAVE#")),
         sessions=len(sessions),
-        answers=len(temporary) - len(sessions),
+        answers=len(temporary) - len(sessions) + len(personal_data.shared_replies(person_id)),
         punches=len(punches),
         work_days=len({punch.work_day for punch in punches}),
     )
@@ -143,26 +140,15 @@ def _count(directory: Directory, personal_data: PersonalData, bucket: Bucket, er
 def _nothing_left(
     personal_data: PersonalData, collection: FaceCollection, bucket: Bucket, erasure: Erasure
 ) -> bool:
-    """Check every place again."""
+    """Check every place again, because a request that was running may have written in between."""
     person_id = erasure.person_id
     return (
         not personal_data.remaining(person_id)
         and not personal_data.temporary_items(person_id)
+        and not personal_data.shared_replies(person_id)
+        and not personal_data.failures(person_id)
+        and not personal_data.uploads(person_id)
         and not bucket.list_keys(f"photos/{person_id}/")
+        and not bucket.list_keys("exports/")
         and not any(collection.owner(face_id) for face_id in erasure.face_ids)
     )
-
-
-def _names(person: Person) -> list[str]:
-    return [text for text in (person.name, person.code, person.email) if text]
-
-
-def _delete_stored_replies(personal_data: PersonalData, person_id: str, *names: str) -> None:
-    """Delete stored replies that mention a person by id or name, of those that are not about one person."""
-    wanted = [person_id.encode(), *map(msgspec.json.encode, names)]
-    found = [
-        (item["pk"], item["sk"])
-        for item in personal_data.stored_replies()
-        if any(word in zlib.decompress(item["body"]) for word in wanted)
-    ]
-    personal_data.delete(found)

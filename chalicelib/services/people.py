@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from chalicelib.aws.directory import Directory
 from chalicelib.aws.metrics import record_changes
 from chalicelib.domain.audit_entry import FieldChange
-from chalicelib.domain.dates import EARLIEST_INSTANT, MAX_CLOCK_SKEW
+from chalicelib.domain.dates import MAX_CLOCK_SKEW, ROLLCALL_BEGAN
 from chalicelib.domain.errors import InvalidRequest, UnknownShift, WriteConflict
 from chalicelib.domain.ids import new_id
 from chalicelib.domain.person import (
@@ -32,12 +32,14 @@ from chalicelib.services.retries import retry
 def new_consent(body: NewConsent, *, by: str | None, now: datetime) -> Consent:
     """Build a consent from a request, recorded `by` a token; raises InvalidRequest."""
     given_at = body.given_at or now
-    if not EARLIEST_INSTANT <= given_at <= now + MAX_CLOCK_SKEW:
-        raise InvalidRequest("`given_at` is in the future or before 2000.")
+    if not ROLLCALL_BEGAN <= given_at <= now + MAX_CLOCK_SKEW:
+        raise InvalidRequest(f"`given_at` is in the future or before {ROLLCALL_BEGAN:%Y}.")
     return Consent(
         text_version=clean(body.text_version, what="text version", limit=40),
         language=body.language,
         method=body.method,
+        purposes=tuple(clean(text, what="purpose", limit=200) for text in body.purposes),
+        recipients=tuple(clean(text, what="recipient", limit=200) for text in body.recipients),
         given_at=given_at.astimezone(UTC),
         recorded_at=now,
         recorded_by=by,
@@ -95,13 +97,18 @@ def _with_warnings(directory: Directory, person: Person) -> PersonView:
 def change(directory: Directory, person_id: str, body: PersonChange, *, now: datetime) -> PersonView:
     """Change the fields of a person that `body` has; raises PersonNotFound, PersonExists, UnknownShift."""
     fields = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET}
-    if body.shift and body.shift not in directory.settings().calendar.shifts:
+    settings = directory.settings() if body.shift or body.status is Status.INACTIVE else None
+    if settings and body.shift and body.shift not in settings.calendar.shifts:
         raise UnknownShift(body.shift)
     fields |= {field: _cleaned(field, fields[field]) for field in CLEANED_FIELDS if field in fields}
 
     def attempt() -> PersonView:
         person = directory.person(person_id)
         after = replace(person, **fields, updated_at=now)
+        if after.status is Status.ACTIVE:
+            after = replace(after, inactive_since=None)
+        elif person.status is Status.ACTIVE and settings:
+            after = replace(after, inactive_since=settings.today(now))
         if after.since and after.until and after.until < after.since:
             raise InvalidRequest("`until` is before `since`.")
         directory.change_person(person, after)

@@ -5,6 +5,7 @@ snapshot that the decision depends on, and one transaction that records everythi
 the first costs nothing at Rekognition.
 """
 
+from collections.abc import Callable
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ from chalicelib.aws.attendance_store import AttendanceStore, Snapshot
 from chalicelib.aws.collection import SEARCH_FLOOR, FaceCollection, LivenessResult
 from chalicelib.aws.metrics import record_metric, record_subject
 from chalicelib.aws.rate_limits import RateLimits
+from chalicelib.aws.visibility import all_people_visible
 from chalicelib.domain.errors import (
     AmbiguousMatch,
     LockedOut,
@@ -30,7 +32,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.face import Match
 from chalicelib.domain.ids import new_punch_id
-from chalicelib.domain.matching import recognise
+from chalicelib.domain.matching import owned
 from chalicelib.domain.person import Person
 from chalicelib.domain.photo import Photo
 from chalicelib.domain.punch import Evidence, Punch
@@ -48,6 +50,7 @@ from chalicelib.domain.workday import (
     resolve_direction,
 )
 from chalicelib.services.limits import count_failure, count_idle_punch, count_within, require_unlocked
+from chalicelib.services.recognition import recognise_visible
 from chalicelib.services.retries import retry
 
 PUNCHED = "Punched"
@@ -117,8 +120,8 @@ def punch(
     *,
     caller: Caller,
     now: datetime,
-) -> PunchReceipt:
-    """Record a punch for a finished liveness session.
+) -> tuple[PunchReceipt, str]:
+    """Record a punch for a finished liveness session; returns the receipt and the id of its person.
 
     Raises SessionNotFound, SessionPending, SessionExpired, SessionUsed, NoReferenceImage, LockedOut,
     NotLive, NotRecognised or AmbiguousMatch; the last three use up the session.
@@ -136,7 +139,7 @@ def punch(
         raise SessionUsed
     if result.event is None or result.person is None or result.direction is None:
         raise _REFUSALS[result.outcome.code]()
-    return PunchReceipt(
+    receipt = PunchReceipt(
         punch_id=result.event.id,
         person_id=result.person.person_id if caller.may("manager") else None,
         name=result.person.name if caller.may("manager") else result.greeting,
@@ -145,6 +148,7 @@ def punch(
         work_day=result.event.work_day,
         duplicate=result.outcome.duplicate,
     )
+    return receipt, result.person.person_id
 
 
 _REFUSALS = {kind.__name__: kind for kind in (NotLive, NotRecognised, AmbiguousMatch)}
@@ -178,17 +182,13 @@ def use_session(
         size = len(liveness.image.content) if liveness.image else None
         request = _PunchRequest("face", requested_direction, now, size, caller, liveness)
 
-        def attempt() -> SessionResult:
-            with attendance_store.person_lock(_best_match(matches)):
-                snapshot = attendance_store.snapshot(
-                    now, session_id=session_id, person_id=_best_match(matches), kiosk=who
-                )
-                session = _own(snapshot.session, who)
-                if session.outcome:
-                    return _stored_result(attendance_store, session.outcome, now)
-                return _decide(attendance_store, rate_limits, request, matches, snapshot, session)
+        def decide(snapshot: Snapshot) -> SessionResult:
+            session = _own(snapshot.session, who)
+            if session.outcome:
+                return _stored_result(attendance_store, session.outcome, now)
+            return _decide(attendance_store, rate_limits, request, matches, snapshot, session)
 
-        return retry(attempt)
+        return retry(lambda: _with_snapshot(attendance_store, request, matches, session_id, decide))
     except (SessionNotFound, SessionPending, SessionExpired, NoReferenceImage, LockedOut):
         count_idle_punch(rate_limits, before.settings.limits, caller, now=now)
         raise
@@ -215,18 +215,16 @@ def punch_by_photo(
     matches = collection.search(photo)
     request = _PunchRequest("photo", "auto", now, len(photo.content), caller)
 
-    def attempt() -> SessionResult:
-        with attendance_store.person_lock(_best_match(matches)):
-            snapshot = attendance_store.snapshot(now, person_id=_best_match(matches), kiosk=request.who)
-            require_unlocked(snapshot.locked_until, now=now)
-            try:
-                person, evidence = recognise(matches, snapshot.person, snapshot.settings)
-            except (NotRecognised, AmbiguousMatch):
-                _count_failure(rate_limits, request, matches, snapshot.settings)
-                raise
-            return _record(attendance_store, request, snapshot, person, evidence, None)
+    def decide(snapshot: Snapshot) -> SessionResult:
+        require_unlocked(snapshot.locked_until, now=now)
+        try:
+            person, evidence = recognise_visible(matches, snapshot.people, snapshot.settings)
+        except (NotRecognised, AmbiguousMatch):
+            _count_failure(rate_limits, request, matches, snapshot)
+            raise
+        return _record(attendance_store, request, snapshot, person, evidence, None)
 
-    return retry(attempt)
+    return retry(lambda: _with_snapshot(attendance_store, request, matches, None, decide))
 
 
 def first_event_today(
@@ -240,8 +238,34 @@ def first_event_today(
     return next(iter(snapshot.day(snapshot.person, today).counted()), None)
 
 
-def _best_match(matches: list[Match]) -> str | None:
-    return matches[0].person_id if matches else None
+def _with_snapshot(
+    attendance_store: AttendanceStore,
+    request: _PunchRequest,
+    matches: list[Match],
+    session_id: str | None,
+    decide: Callable[[Snapshot], SessionResult],
+) -> SessionResult:
+    """Read what a decision depends on, and decide.
+
+    The owner of the best match is known only afterwards, but nearly always it is the person of the first. If
+    that face is nobody's, the work days and locks of the owner are read in a second call.
+    """
+    person_ids = list(dict.fromkeys(match.person_id for match in matches))
+    person_id = next(iter(person_ids), None)
+    while True:
+        with attendance_store.person_lock(person_id):
+            with all_people_visible():  # other groups count as runners-up
+                snapshot = attendance_store.snapshot(
+                    request.now,
+                    session_id=session_id,
+                    person_id=person_id,
+                    others=person_ids,
+                    kiosk=request.who,
+                )
+            best = next(iter(owned(matches, snapshot.people)), None)
+            if best is None or best.person_id == person_id:
+                return decide(snapshot)
+        person_id = best.person_id
 
 
 def _candidates(collection: FaceCollection, image: Photo) -> list[Match]:
@@ -293,21 +317,22 @@ def _decide(
     require_unlocked(snapshot.locked_until, now=request.now)
     try:
         _require_live(request, snapshot.settings)
-        person, evidence = recognise(matches, snapshot.person, snapshot.settings)
+        person, evidence = recognise_visible(matches, snapshot.people, snapshot.settings)
     except (NotLive, NotRecognised, AmbiguousMatch) as refusal:
         outcome = replace(_outcome(request), code=type(refusal).__name__)
         attendance_store.use_session(_used(session, outcome))
         # After the write: only the request that used the session counts the failure.
-        _count_failure(rate_limits, request, matches, snapshot.settings)
+        _count_failure(rate_limits, request, matches, snapshot)
         return SessionResult(outcome, first=True)
     return _record(attendance_store, request, snapshot, person, evidence, session)
 
 
 def _count_failure(
-    rate_limits: RateLimits, request: _PunchRequest, matches: list[Match], settings: Settings
+    rate_limits: RateLimits, request: _PunchRequest, matches: list[Match], snapshot: Snapshot
 ) -> None:
-    looked_like = next((match.person_id for match in matches if match.similarity >= LOOKED_LIKE), None)
-    count_failure(rate_limits, settings.limits, request.caller, looked_like, now=request.now)
+    similar = (match for match in owned(matches, snapshot.people) if match.similarity >= LOOKED_LIKE)
+    looked_like = next((match.person_id for match in similar), None)
+    count_failure(rate_limits, snapshot.settings.limits, request.caller, looked_like, now=request.now)
 
 
 def _require_live(request: _PunchRequest, settings: Settings) -> None:

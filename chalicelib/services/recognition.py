@@ -3,13 +3,20 @@
 Asking who is in any photo is not what people consented to, so a site must allow it by its settings.
 """
 
+from collections.abc import Mapping, Sequence
+
 from msgspec import Struct
 
 from chalicelib.aws.collection import FaceCollection
 from chalicelib.aws.directory import Directory
+from chalicelib.aws.visibility import all_people_visible, is_visible
 from chalicelib.domain.errors import AmbiguousMatch, ConsentMissing, IdentifyOff, NotRecognised
-from chalicelib.domain.matching import recognise
+from chalicelib.domain.face import Match
+from chalicelib.domain.matching import owned, recognise
+from chalicelib.domain.person import Person
 from chalicelib.domain.photo import Photo
+from chalicelib.domain.punch import Evidence
+from chalicelib.domain.settings import Settings
 
 
 class Candidate(Struct, frozen=True):
@@ -27,6 +34,11 @@ class Identification(Struct, frozen=True):
     person_id: str | None
     candidates: list[Candidate]
 
+    @property
+    def about(self) -> tuple[str, ...]:
+        """The people whom it names, by id."""
+        return tuple(candidate.person_id for candidate in self.candidates)
+
 
 class Verification(Struct, frozen=True):
     """Whether a photo shows a given person. `similarity` is in percent, null if it is below 70."""
@@ -42,18 +54,32 @@ def require_identify(directory: Directory) -> None:
         raise IdentifyOff
 
 
+def recognise_visible(
+    matches: Sequence[Match], people: Mapping[str, Person], settings: Settings
+) -> tuple[Person, Evidence]:
+    """Recognise among all people of the site, but only whom the caller may see.
+
+    Other groups count as runners-up, so that nobody is taken for somebody of the caller's groups whom they
+    resemble. Raises NotRecognised or AmbiguousMatch.
+    """
+    person, evidence = recognise(matches, people, settings)
+    if not is_visible(person.group):
+        raise NotRecognised
+    return person, evidence
+
+
 def identify(directory: Directory, collection: FaceCollection, photo: Photo) -> Identification:
     """Find whom a photo shows (1:N), without side effects; raises NoFaceFound or InvalidPhoto."""
     matches = collection.search(photo)
-    people = directory.people({match.person_id for match in matches})
+    with all_people_visible():
+        people = directory.people({match.person_id for match in matches})
     best: dict[str, Candidate] = {}
-    for match in matches:
-        person = people.get(match.person_id)
-        if person and match.face_id in person.face_ids:
+    for match in owned(matches, people):
+        person = people[match.person_id]
+        if is_visible(person.group):
             best.setdefault(person.person_id, Candidate(person.person_id, person.name, match.similarity))
-    first = people.get(matches[0].person_id) if matches else None
     try:
-        person, _ = recognise(matches, first, directory.settings())
+        person, _ = recognise_visible(matches, people, directory.settings())
     except (NotRecognised, AmbiguousMatch) as refusal:
         return Identification(type(refusal).__name__, None, list(best.values()))
     return Identification("Recognised", person.person_id, list(best.values()))

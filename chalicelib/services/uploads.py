@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from chalicelib.aws.bucket import UPLOAD_LIFE, Bucket, upload_key
+from chalicelib.aws.bucket import UPLOAD_LIFE, UPLOADS, Bucket, upload_key
 from chalicelib.aws.directory import Directory
 from chalicelib.domain.errors import UploadNotFound
 from chalicelib.domain.ids import new_id
@@ -60,14 +60,23 @@ def requested_photo(
 
 
 def discard(directory: Directory, bucket: Bucket, upload_id: str) -> None:
-    """Delete the uploaded file, then its item; safe to repeat."""
+    """Delete the uploaded file, then its item; safe to repeat.
+
+    The form works until it expires, but what is sent with it after the item is gone is swept.
+    """
     bucket.delete(upload_key(upload_id))
     directory.delete_upload(upload_id)
 
 
 def sweep(directory: Directory, bucket: Bucket, *, now: datetime) -> int:
-    """Delete expired uploads, used or not; returns how many."""
-    expired = directory.expired_uploads(now - LATEST)
-    for upload_id in expired:
+    """Delete uploaded files that no request may use any more, and expired uploads; returns how many.
+
+    Such a file has no item: its form was sent again after the upload had been used. A file whose upload is
+    open or in use stays until that expires.
+    """
+    uploaded = {key.removeprefix(UPLOADS) for key in bucket.list_keys(UPLOADS)}  # before the items are read
+    stray = uploaded - directory.known_uploads(uploaded)
+    gone = stray | set(directory.expired_uploads(now - LATEST))
+    for upload_id in gone:
         discard(directory, bucket, upload_id)
-    return len(expired)
+    return len(gone)

@@ -152,12 +152,18 @@ class Endpoints:
                         seen(*noted, now=self.now())
                     return reply
                 if not (request.caller and request.caller.may("manager")):
-                    return reply_of(request, view(**given))
+                    return about(reply_of(request, view(**given)), given)
                 gateways = self._audit_log(), self._signing_key()
                 with audited(*gateways, request, _name(request), path, now=self.now()) as record_outcome:
-                    reply = reply_of(request, view(**given))
+                    reply = about(reply_of(request, view(**given)), given)
                     record_outcome(reply)
                 return reply
+
+            def about(reply: Reply, given: Mapping[str, Any]) -> Reply:
+                if reply.about is not None:
+                    return reply
+                person_id = getattr(reply.body, "person_id", None) or given.get("person_id")
+                return msgspec.structs.replace(reply, about=(person_id,) if person_id else ())
 
             def reply_of(request: Request, result: Any) -> Reply:
                 if isinstance(result, Reply):

@@ -1,12 +1,12 @@
 """Idempotency-Key: a repeated mutation returns the stored response and does not run again.
 
 Responses are stored for 24 hours, and only successful ones: a request that failed changed nothing, so its key
-may be used again. Responses with secrets are not stored (see `OnReplay`). Each caller has keys of their own.
+may be used again. Responses with secrets are not stored (see `OnReplay`), nor those about a person who was
+erased meanwhile. Each caller has keys of their own.
 """
 
 import hashlib
 import logging
-import re
 import string
 import zlib
 from collections.abc import Callable
@@ -32,9 +32,6 @@ ABANDONED_AFTER = timedelta(seconds=30)
 
 LARGEST = 300_000
 """The most bytes of a compressed response that is stored; an item may have 400 KB."""
-
-
-_PERSON = re.compile("/people/([0-9a-z]{1,40})(?:/|$)")
 
 
 _VISIBLE = frozenset(string.ascii_letters + string.digits + string.punctuation)
@@ -80,7 +77,7 @@ def run_once(
     text = msgspec.json.encode(reply.body) if on_replay == "replay" and reply.body is not None else b""
     body = zlib.compress(text)
     if reply.status < 300 and len(body) <= LARGEST:
-        about = _about(request, reply)
+        about = reply.about or ()
         stored = msgspec.structs.replace(running, status=reply.status, body=body, about=about)
         try:
             with without_deadline():
@@ -93,9 +90,3 @@ def run_once(
 
 
 _JSON = {"Content-Type": "application/json", "Idempotency-Replayed": "true"}
-
-
-def _about(request: Request, reply: Reply) -> str | None:
-    """Return the person a response is about, so that it is erased with them."""
-    found = _PERSON.search(request.path)
-    return found[1] if found else getattr(reply.body, "person_id", None)

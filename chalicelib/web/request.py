@@ -41,12 +41,15 @@ class Error(msgspec.Struct, frozen=True, omit_defaults=True, rename="pascal"):
 class Reply(msgspec.Struct, frozen=True):
     """What a view returns if the status depends on the outcome, or headers are needed.
 
-    `body` is encoded as JSON, unless it is a str, which is sent unchanged.
+    `body` is encoded as JSON, unless it is a str, which is sent unchanged. `about` are the people whom the
+    response is about, by id: it is erased with any of them. None stands for the `person_id` of the body or of
+    the path; a view whose response names somebody without showing an id has to say whom.
     """
 
     status: int
     body: Any = None
     headers: dict[str, str] = {}
+    about: tuple[str, ...] | None = None
 
 
 OnReplay = Literal["replay", "refuse", "redo"]

@@ -49,7 +49,7 @@ TAGS = {
 
 PARAMETERS = {
     "allow_different": "Enrol the face even if it differs from the person's other faces.",
-    "attendance": "Whether punches and work days are anonymised or removed.",
+    "attendance": "Whether punches and work days are pseudonymised or removed.",
     "bom": "Start the CSV with a byte order mark, which Excel needs to recognise UTF-8.",
     "children": "Also revoke the tokens that it created, and those that these created.",
     "compareFaceId": "Accepted and ignored.",

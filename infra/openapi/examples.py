@@ -40,7 +40,7 @@ from chalicelib.services.liveness_sessions import LIFE, CreatedLivenessSession, 
 from chalicelib.services.punching import PUNCHED, NewPunch, PunchReceipt
 from chalicelib.services.recognition import Candidate, Identification, Verification
 from chalicelib.services.retention import RetentionPlan
-from chalicelib.services.subject_access import FaceData, LivenessSessionData, PersonData
+from chalicelib.services.subject_access import ActionData, FaceData, LivenessSessionData, LockData, PersonData
 from chalicelib.services.timesheets import MonthlySheet, RosterPage
 from chalicelib.services.tokens import CreatedToken, NewToken, Revocation, TokenView
 from chalicelib.services.uploads import Upload
@@ -133,6 +133,8 @@ _CONSENT = Consent(
     text_version="2026-11",
     language="vi",
     method="signed_paper",
+    purposes=("attendance",),
+    recipients=("Amazon Web Services, Singapore",),
     given_at=_at("09:00:00", date(2026, 11, 16)),
     recorded_at=_at("10:12:00", date(2026, 11, 16)).astimezone(UTC),
     recorded_by=TOKEN,
@@ -147,6 +149,7 @@ _PERSON = PersonView(
     status=Status.ACTIVE,
     since=date(2026, 11, 16),
     until=None,
+    inactive_since=None,
     faces=1,
     consent=_CONSENT,
     created_at=_CONSENT.recorded_at,
@@ -200,7 +203,7 @@ _RECEIPT = PunchReceipt(
 )
 _ERASURE = ErasureReceipt(
     complete=True,
-    attendance="anonymise",
+    attendance="pseudonymise",
     removed=ErasedCounts(faces=1, photos=1, consents=1, leaves=1, sessions=1, punches=2, work_days=1),
 )
 _TOKEN = TokenView(
@@ -236,10 +239,23 @@ _EXAMPLES: tuple[Struct, ...] = (
         name=_ANH.name,
         code=_ANH.code,
         group=_ANH.group,
-        consent=NewConsent(text_version="2026-11", language="vi", method="signed_paper"),
+        consent=NewConsent(
+            text_version="2026-11",
+            language="vi",
+            method="signed_paper",
+            purposes=_CONSENT.purposes,
+            recipients=_CONSENT.recipients,
+        ),
     ),
     PersonChange(group="12A2", email=None),
-    NewConsent(text_version="2026-11", language="vi", method="signed_paper", given_at=_CONSENT.given_at),
+    NewConsent(
+        text_version="2026-11",
+        language="vi",
+        method="signed_paper",
+        purposes=_CONSENT.purposes,
+        recipients=_CONSENT.recipients,
+        given_at=_CONSENT.given_at,
+    ),
     _PERSON,
     _FACE,
     PhotoJson(photo=base64.b64decode(PHOTO)),
@@ -295,16 +311,34 @@ _EXAMPLES: tuple[Struct, ...] = (
                 liveness=97.2,
             )
         ],
+        actions=[
+            ActionData(
+                at=_CONSENT.recorded_at + timedelta(minutes=2),
+                what="POST /v1/people/{person_id}/faces",
+                by=TOKEN,
+                role="manager",
+                status=201,
+            )
+        ],
+        uploads=[],
+        lock=LockData(failed_punches=0, locked_until=None),
+        stored_responses=0,
     ),
     _ERASURE,
     SETTINGS,
     RetentionPlan(
         photos_before=MONDAY - timedelta(days=SETTINGS.retention.photos_days),
+        leaves_before=MONDAY - timedelta(days=SETTINGS.retention.leaves_days),
+        consents_before=MONDAY - timedelta(days=SETTINGS.retention.consents_days),
+        profiles_before=MONDAY - timedelta(days=SETTINGS.retention.profiles_days),
         liveness_before=NOW.astimezone(UTC) - timedelta(days=SETTINGS.retention.liveness_days),
         punches_before=MONDAY - timedelta(days=SETTINGS.retention.punches_days),
         audit_before=MONDAY - timedelta(days=SETTINGS.retention.audit_days),
         people_without_faces=2,
         faces=5,
+        leaves=3,
+        consents=1,
+        profiles=1,
         liveness_images=0,
         punches=0,
         work_days=0,
@@ -313,7 +347,7 @@ _EXAMPLES: tuple[Struct, ...] = (
     NewToken(role=Role.KIOSK, label="front door", site="main building"),
     _TOKEN,
     Revocation(revoked=[TOKEN], children=[_TOKEN]),
-    CreatedToken(**asdict(replace(_TOKEN, last_used_at=None)), token=f"rc_{'0123456789abcdef' * 3}"[:46]),
+    CreatedToken(**asdict(replace(_TOKEN, last_used_at=None)), token="rc_..."),  # noqa: S106
     AuditView(
         entry_id="b95d20c7e41f4a83967e0d1c",
         at=NOW.astimezone(UTC),
@@ -429,7 +463,7 @@ def body(kind: Any, status: int | None = None) -> Any:
 
 PARAMETERS: dict[str, Any] = {
     "allow_different": False,
-    "attendance": "anonymise",
+    "attendance": "pseudonymise",
     "bom": True,
     "children": True,
     "compareFaceId": FACE,

@@ -3,11 +3,13 @@
 from datetime import UTC, date, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from chalicelib.domain.errors import AmbiguousMatch, NotRecognised, RollcallError
 from chalicelib.domain.face import Match
-from chalicelib.domain.matching import recognise
+from chalicelib.domain.matching import owned, recognise
 from chalicelib.domain.person import Person, Status
 from chalicelib.domain.schedule import Calendar
 from chalicelib.domain.settings import Settings
@@ -22,6 +24,11 @@ ANN = Person(
     updated_at=NOW,
     face_ids=("ann-1", "ann-2", "ann-3"),
 )
+OTHERS = [replace(ANN, person_id=name, name=name, face_ids=(f"{name}-1",)) for name in ("abe", "bob", "cid")]
+
+
+def everybody(*people: Person) -> dict[str, Person]:
+    return {person.person_id: person for person in (*OTHERS, *people)}
 
 
 def match(face_id: str, similarity: float) -> Match:
@@ -57,7 +64,7 @@ def match(face_id: str, similarity: float) -> Match:
 def test_recognised_by_the_best_enrolled_face_with_the_runner_up_as_evidence(
     matches: list[Match], face_id: str, runner_up: float | None
 ) -> None:
-    person, evidence = recognise(matches, ANN, SETTINGS)
+    person, evidence = recognise(matches, everybody(ANN), SETTINGS)
     assert person == ANN
     assert (evidence.face_id, evidence.runner_up) == (face_id, runner_up)
     assert evidence.similarity == next(one.similarity for one in matches if one.face_id == face_id)
@@ -118,11 +125,47 @@ def test_refused_rather_than_the_closest(
     matches: list[Match], person: Person | None, refusal: type[RollcallError]
 ) -> None:
     with pytest.raises(refusal):
-        recognise(matches, person, SETTINGS)
+        recognise(matches, everybody(*([person] if person else [])), SETTINGS)
 
 
-def test_AmbiguousMatch_without_a_margin_only_where_another_is_nearer() -> None:
+def test_AmbiguousMatch_without_a_margin_only_where_two_are_alike() -> None:
     settings = replace(SETTINGS, margin=0.0)
-    assert recognise([match("ann-1", 99), match("bob-1", 98.99)], ANN, settings)[0] == ANN
+    near = [match("ann-1", 99), match("bob-1", 98.99)]
+    assert recognise(near, everybody(ANN), settings)[0] == ANN
+
+
+@pytest.mark.parametrize(
+    "stray",
+    [
+        pytest.param("gone-1", id="of somebody who does not exist"),
+        pytest.param("ann-9", id="of the same person"),
+        pytest.param("bob-9", id="of another person"),
+    ],
+)
+def test_a_face_of_nobody_hides_nobody_and_is_no_runner_up(stray: str) -> None:
+    person, evidence = recognise([match(stray, 99.85), match("ann-1", 99.79)], everybody(ANN), SETTINGS)
+    assert (person, evidence.face_id, evidence.runner_up) == (ANN, "ann-1", None)
+    found = [match(stray, 99.85), match("ann-1", 99.79), match("bob-1", 99.7)]
     with pytest.raises(AmbiguousMatch):
-        recognise([match("ann-9", 99.5), match("bob-1", 99.2), match("ann-1", 99)], ANN, settings)
+        recognise(found, everybody(ANN), SETTINGS)
+
+
+_matches = st.lists(
+    st.builds(
+        match,
+        st.sampled_from(["ann-1", "ann-2", "ann-9", "bob-1", "bob-9", "gone-1"]),
+        st.floats(70, 100).map(lambda value: round(value, 2)),
+    ),
+    max_size=8,
+).map(lambda found: sorted(found, key=lambda one: -one.similarity))
+
+
+@given(_matches)
+def test_faces_of_nobody_change_nothing(matches: list[Match]) -> None:
+    def outcome(seen: list[Match]) -> object:
+        try:
+            return recognise(seen, everybody(ANN), SETTINGS)
+        except (NotRecognised, AmbiguousMatch) as refusal:
+            return type(refusal)
+
+    assert outcome(matches) == outcome(owned(matches, everybody(ANN)))

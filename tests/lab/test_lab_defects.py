@@ -83,7 +83,7 @@ def test_S1_every_route_names_its_scope() -> None:
             view: Any = entry.view_function
             scope = view.endpoint.scope
             assert scope in {"public", "kiosk", "viewer", "manager", "admin"}, path
-            assert scope != "public" or path in {"/health", "/openapi.json", "/docs"}, path
+            assert scope != "public" or path in {"/", "/health", "/openapi.json", "/docs"}, path
 
 
 def test_S2_without_a_reference_image_nobody_is_checked_in(http: Http, finish: Finish, boto: Boto) -> None:
@@ -370,7 +370,7 @@ def test_D8_rekognition_and_s3_know_no_name(http: Http, boto: Boto) -> None:
     assert item["Key"].startswith(f"photos/{face['ExternalImageId']}/")
 
 
-@pytest.mark.parametrize("attendance", ["anonymise", "remove"])
+@pytest.mark.parametrize("attendance", ["pseudonymise", "remove"])
 def test_D9_who_is_deleted_is_gone_from_everywhere(
     http: Http, finish: Finish, boto: Boto, scan: Scan, attendance: str
 ) -> None:
@@ -385,7 +385,7 @@ def test_D9_who_is_deleted_is_gone_from_everywhere(
     assert boto("s3").list_objects_v2(Bucket="rollcall-local")["KeyCount"] == 0
     for trace in (person_id, "Gone", "gone", "GONE-1"):
         assert trace not in scan()
-    assert len(stored_punches(boto)) == (1 if attendance == "anonymise" else 0)
+    assert len(stored_punches(boto)) == (1 if attendance == "pseudonymise" else 0)
 
 
 def test_D10_sessions_are_forgotten_in_time(http: Http, boto: Boto) -> None:

@@ -137,7 +137,7 @@ def _raw(url: str, data: bytes) -> bytes:
         pytest.param(b"NONSENSE\r\n\r\n", 400, id="no HTTP"),
         pytest.param(b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n", 431, id="endless path"),
         pytest.param(b"GET //[ HTTP/1.1\r\n\r\n", 403, id="path no URL"),
-        pytest.param(b"PUT /health HTTP/1.1\r\n\r\n", 405, id="wrong method"),
+        pytest.param(b"PUT /health HTTP/1.1\r\n\r\n", 403, id="wrong method"),
     ],
 )
 def test_a_bad_request_is_json_that_a_browser_may_read(

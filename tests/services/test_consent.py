@@ -23,10 +23,13 @@ def test_a_face_is_enrolled_only_with_consent(http: Http, boto: Boto) -> None:
     refused = http.post(f"/v1/people/{person_id}/faces", photo_of_c(), JPEG)
     assert (refused.status_code, refused.json_body["Code"]) == (403, "ConsentMissing")
     assert stored_faces(boto) == ([], [], [])
-    given = {**CONSENT, "given_at": "2026-01-05T10:00:00+07:00"}
+    given: Json = {**CONSENT, "given_at": "2026-01-05T10:00:00+07:00"}
+    given |= {"purposes": ["attendance", "payroll"], "recipients": ["Amazon Web Services (Singapore)"]}
     shown = http.call("PUT", f"/v1/people/{person_id}/consent", given).json_body["consent"]
     assert shown["given_at"] == "2026-01-05T03:00:00Z"
-    assert {name: shown[name] for name in CONSENT} == CONSENT
+    assert {name: shown[name] for name in given if name != "given_at"} == {
+        name: value for name, value in given.items() if name != "given_at"
+    }
     assert shown["recorded_by"] == http.token_id("admin")
     enrolled(http, person_id, photo_of_c())
 
@@ -36,6 +39,10 @@ def test_a_face_is_enrolled_only_with_consent(http: Http, boto: Boto) -> None:
     [
         pytest.param({"given_at": "2126-01-01T00:00:00Z"}, id="in the future"),
         pytest.param({"given_at": "0001-01-01T00:00:00+14:00"}, id="before all time"),
+        pytest.param({"given_at": "2025-12-31T23:59:59Z"}, id="before there was a site"),
+        pytest.param({"purposes": ["x" * 201]}, id="a long purpose"),
+        pytest.param({"purposes": ["\u202e"]}, id="a bidi purpose"),
+        pytest.param({"recipients": ["x"] * 21}, id="many recipients"),
         pytest.param({"language": "Vietnamese"}, id="no language tag"),
         pytest.param({"text_version": "\u202e1"}, id="a bidi character"),
         pytest.param({"method": "he said so!"}, id="no word"),
@@ -90,3 +97,13 @@ def test_a_crash_anywhere_in_a_withdrawal_is_finished_by_the_sweep(http: Http, b
         else:
             break
     assert stored_faces(boto) == ([], [], [])
+
+
+def test_a_photo_is_compared_with_a_person_only_with_consent(http: Http, boto: Boto) -> None:
+    person_id = http.post("/v1/people", {"name": "A"}).json_body["person_id"]
+    answer = http.post(f"/v1/people/{person_id}/verify", photo_of_c(), JPEG)
+    assert (answer.status_code, answer.json_body["Code"]) == (403, "ConsentMissing")
+    http.call("PUT", f"/v1/people/{person_id}/consent", CONSENT)
+    assert http.post(f"/v1/people/{person_id}/verify", photo_of_c(), JPEG).status_code == 200
+    http.delete(f"/v1/people/{person_id}/consent")
+    assert http.post(f"/v1/people/{person_id}/verify", photo_of_c(), JPEG).status_code == 403

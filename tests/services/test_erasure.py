@@ -1,5 +1,6 @@
 """Erasure: nothing is left of a person anywhere, whatever crashes or runs at the same time."""
 
+import base64
 import itertools
 import json
 import threading
@@ -9,12 +10,14 @@ from typing import Any
 import pytest
 from chalice.test import HTTPResponse
 
-from tests.conftest import Finish, Http
+from chalicelib.aws.personal_data import PersonalData
+from chalicelib.aws.stored_replies import StoredReplies
+from tests.conftest import Finish, Http, Lab
 from tests.support.builders import add_person, set_calendar, stamp, stamped
 from tests.support.crashes import Crash, crash_at
 from tests.support.faces import JPEG, enrolled, stored_faces
 from tests.support.photos import photo_of_b, photo_of_c
-from tests.support.punches import list_punches, todays_punches
+from tests.support.punches import create_session, list_punches, todays_punches
 from tests.support.traces import CODE, EMAIL, NAME, Someone, sweep, traces_of
 
 Boto = Callable[[str], Any]
@@ -34,7 +37,7 @@ def test_an_erased_person_is_nowhere_and_their_attendance_has_no_name(
     assert receipt.status_code == 200
     assert receipt.json_body == {
         "complete": True,
-        "attendance": "anonymise",
+        "attendance": "pseudonymise",
         "removed": {
             "faces": 2,
             "photos": 2,
@@ -71,7 +74,7 @@ def test_attendance_may_be_removed_too(http: Http, someone: Someone, boto: Boto)
     assert not [item for item in left if item["pk"]["S"].startswith(("DAY#", "PERSON#"))]
 
 
-@pytest.mark.parametrize("attendance", ["anonymise", "remove"])
+@pytest.mark.parametrize("attendance", ["pseudonymise", "remove"])
 def test_a_crash_anywhere_in_an_erasure_is_finished_by_the_sweep(
     http: Http, boto: Boto, finish: Finish, attendance: str
 ) -> None:
@@ -100,7 +103,7 @@ def test_a_crash_anywhere_in_an_erasure_is_finished_by_the_sweep(
     assert answer.json_body["complete"] is True
     assert {"TransactWriteItems", "DeleteObject", "DeleteFaces", "UpdateItem", "ListFaces"} <= seen
     kept_punches = http.get("/v1/punches", from_="2026-03-01", to="2026-03-09").json_body["items"]
-    assert len(kept_punches) == 1 + (2 * (number + 1) if attendance == "anonymise" else 0)
+    assert len(kept_punches) == 1 + (2 * (number + 1) if attendance == "pseudonymise" else 0)
     assert http.get(f"/v1/people/{other}").json_body["faces"] == 1
 
 
@@ -179,3 +182,133 @@ def test_the_audit_of_an_erasure_names_nobody(http: Http, someone: Someone) -> N
     assert (entries[0]["status"], entries[0]["by"]) == (200, http.token_id("admin"))
     text = json.dumps(http.get("/v1/audit", limit=1000).json_body, ensure_ascii=False)
     assert not [word for word in someone.words if word in text]
+
+
+KEY = {"Idempotency-Key": "7c1d"}
+
+
+def test_a_kiosks_stored_receipt_goes_with_the_person(http: Http, finish: Finish, boto: Boto) -> None:
+    person_id = add_person(http, NAME)
+    enrolled(http, person_id, photo_of_c())
+    kiosk = http.as_("kiosk")
+    session_id = finish(create_session(kiosk), photo_of_c())
+    receipt = kiosk.post("/v1/punches", {"liveness_session_id": session_id}, KEY)
+    assert (receipt.json_body["name"], receipt.json_body["person_id"]) == ("Diệp", None)
+    repeat = finish(create_session(kiosk), photo_of_c())
+    assert (
+        kiosk.post("/v1/punches", {"liveness_session_id": repeat}, {"Idempotency-Key": "2"}).status_code
+        == 200
+    )
+    removed = erase(http, person_id).json_body["removed"]
+    assert (removed["answers"], removed["sessions"]) == (2, 2)
+    assert traces_of(boto, "Diệp") == []
+
+
+def test_the_labs_stored_responses_go_with_the_person(http: Http, boto: Boto, lab: Lab) -> None:
+    lab("open")
+    body = {
+        "name": "Trần  Thị\tNgọc  Diệp",  # echoed as it was sent
+        "fileBase64": base64.b64encode(photo_of_c()).decode(),
+        "fileName": "d.jpg",
+        "fileType": "image/jpeg",
+    }
+    assert http.as_(None).post("/index-face", body, KEY).json_body == {"success": True, "name": body["name"]}
+    checked = http.as_(None).post("/checkin", photo_of_c(), {**JPEG, "Idempotency-Key": "checkin"})
+    assert checked.json_body["success"] is True
+    [person] = http.get("/v1/people").json_body["items"]
+    assert erase(http, person["person_id"]).json_body["removed"]["answers"] == 2
+    assert traces_of(boto, "Diệp", "Ngọc") == []
+
+
+def test_an_identification_goes_with_each_of_its_candidates(http: Http, boto: Boto) -> None:
+    person_id = add_person(http, NAME)
+    enrolled(http, person_id, photo_of_c())
+    found = http.post("/v1/identify", photo_of_c(), {**JPEG, **KEY})
+    assert found.json_body["candidates"][0]["name"] == NAME
+    erase(http, person_id)
+    assert traces_of(boto, NAME, person_id) == []
+
+
+@pytest.mark.parametrize("request_", ["PATCH", "identify", "punch"])
+def test_a_response_is_not_stored_once_its_person_is_erased(
+    http: Http, boto: Boto, finish: Finish, monkeypatch: pytest.MonkeyPatch, request_: str
+) -> None:
+    person_id = add_person(http, NAME)
+    enrolled(http, person_id, photo_of_c())
+    session_id = finish(create_session(http), photo_of_c())
+    save = StoredReplies.save
+
+    def erase_first(self: StoredReplies, *arguments: Any, **named: Any) -> None:
+        monkeypatch.undo()
+        assert erase(http, person_id).json_body["complete"] is True
+        save(self, *arguments, **named)
+
+    monkeypatch.setattr(StoredReplies, "save", erase_first)
+    requests: dict[str, Callable[[], HTTPResponse]] = {
+        "PATCH": lambda: http.call("PATCH", f"/v1/people/{person_id}", {"email": EMAIL}, KEY),
+        "identify": lambda: http.post("/v1/identify", photo_of_c(), {**JPEG, **KEY}),
+        "punch": lambda: http.post("/v1/punches", {"liveness_session_id": session_id}, KEY),
+    }
+    send = requests[request_]
+    assert send().status_code < 300, "it was done before the erasure"
+    assert traces_of(boto, NAME, EMAIL, person_id) == []
+    assert send().status_code == {"PATCH": 404, "identify": 200, "punch": 404}[request_], "it runs again"
+
+
+def test_a_receipt_is_replayed_and_says_nothing_of_the_person(http: Http, boto: Boto) -> None:
+    person_id = add_person(http, NAME)
+    first = http.call("DELETE", f"/v1/people/{person_id}", headers=KEY)
+    again = http.call("DELETE", f"/v1/people/{person_id}", headers=KEY)
+    assert (again.status_code, again.json_body) == (200, first.json_body)
+    assert traces_of(boto, NAME, person_id) == []
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        pytest.param({"pk": "LIMIT#failed-person#{}", "sk": "1"}, id="a count of failures"),
+        pytest.param({"pk": "LOCK#person#{}", "sk": "-"}, id="a lock-out"),
+        pytest.param(
+            {"pk": "UPLOAD#1", "sk": "-", "about": "{}", "listing_pk": "UPLOADS", "listing_sk": "1"},
+            id="an upload",
+        ),
+        pytest.param(
+            {"pk": "IDEMPOTENCY#1", "sk": "-", "listing_pk": "ABOUT#{}", "listing_sk": "1"}, id="a response"
+        ),
+        pytest.param({"pk": "PERSON#{}", "sk": "LEAVE#1"}, id="an item of their own"),
+    ],
+)
+def test_an_erasure_is_complete_only_if_every_place_is_empty(
+    http: Http, boto: Boto, left: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Something is written between the deletion and the check."""
+    person_id = add_person(http)
+    item = {name: {"S": text.format(person_id)} for name, text in left.items()}
+    pseudonymise = PersonalData.move_attendance
+
+    def late(self: PersonalData, *arguments: Any) -> None:
+        pseudonymise(self, *arguments)
+        boto("dynamodb").put_item(TableName=TABLE, Item=item)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(PersonalData, "move_attendance", late)
+        assert erase(http, person_id).status_code == 202
+    assert sweep()["erasures"] == 1
+    assert traces_of(boto, person_id) == []
+
+
+def test_a_late_export_makes_an_erasure_incomplete(
+    http: Http, boto: Boto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person_id = add_person(http)
+    pseudonymise = PersonalData.move_attendance
+
+    def late(self: PersonalData, *arguments: Any) -> None:
+        pseudonymise(self, *arguments)
+        boto("s3").put_object(Bucket=BUCKET, Key="exports/late.csv", Body=NAME.encode())
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(PersonalData, "move_attendance", late)
+        assert erase(http, person_id).status_code == 202
+    sweep()
+    assert traces_of(boto, NAME, person_id) == []

@@ -12,7 +12,8 @@ from chalicelib.aws import bucket
 from chalicelib.domain.photo import LIMIT_BYTES
 from local.aws import s3 as local_s3
 from tests.conftest import CONSENT, Http
-from tests.support.photos import heavy, photo_of_c
+from tests.support.photos import heavy, photo_of_b, photo_of_c
+from tests.support.traces import sweep
 from tests.support.uploads import create_upload, post_upload
 
 TABLE = BUCKET = "rollcall-local"
@@ -167,3 +168,28 @@ def test_an_upload_of_many_uses_at_once_is_used_once(http: Http, person_id: str)
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: enrol(http, person_id, upload), range(4)))
     assert sorted(answer.status_code for answer in answers) == [201, 404, 404, 404]
+
+
+def test_what_a_used_form_leaves_is_gone_with_the_next_sweep(
+    http: Http, person_id: str, boto: Callable[[str], Any]
+) -> None:
+    upload, open_ = create_upload(http), create_upload(http)
+    post_upload(upload, photo_of_c())
+    post_upload(open_, photo_of_c())
+    assert enrol(http, person_id, upload).status_code == 201
+    assert post_upload(upload, photo_of_b())[0] in (200, 201, 204), "S3 cannot know that it was used"
+    again = enrol(http, person_id, upload)
+    assert (again.status_code, again.json_body["Code"]) == (404, "UploadNotFound")
+    assert sweep(timedelta(0))["uploads"] == 1
+    left = boto("s3").list_objects_v2(Bucket=BUCKET, Prefix="uploads/")["Contents"]
+    assert [entry["Key"] for entry in left] == [f"uploads/{open_['upload_id']}"], "it waits to be used"
+    assert enrol(http, person_id, open_).status_code == 200
+
+
+def test_an_upload_in_use_is_left_alone(http: Http, person_id: str, boto: Callable[[str], Any]) -> None:
+    upload = create_upload(http)
+    post_upload(upload, photo_of_c())
+    assert wiring.directory().use_upload(upload["upload_id"], person_id)
+    assert sweep(timedelta(minutes=11))["uploads"] == 0
+    assert sweep(timedelta(minutes=13))["uploads"] == 1
+    assert boto("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0

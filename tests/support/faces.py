@@ -32,12 +32,15 @@ def list_faces(http: Http, person_id: str) -> list[dict[str, Any]]:
 
 
 def stored_faces(boto: Callable[[str], Any]) -> tuple[list[str], list[str], list[str]]:
-    """Return what is stored of faces: keys in S3, face ids in the collection, states in the table."""
+    """Return what is stored of faces: keys in S3, face ids in the collection, states in the table.
+
+    The list of erasures, which says nothing of faces, is left out.
+    """
     objects = boto("s3").list_objects_v2(Bucket="rollcall-local").get("Contents", [])
     vectors = boto("rekognition").list_faces(CollectionId="rollcall-local")["Faces"]
     items = boto("dynamodb").scan(TableName="rollcall-local")["Items"]
     return (
-        sorted(entry["Key"] for entry in objects),
+        sorted(entry["Key"] for entry in objects if not entry["Key"].startswith("erasures/")),
         sorted(face["FaceId"] for face in vectors),
         sorted(item["state"]["S"] for item in items if item["sk"]["S"].startswith("FACE#")),
     )
