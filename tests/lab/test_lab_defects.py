@@ -460,12 +460,13 @@ def test_D14_an_unfinished_or_expired_session_has_a_clear_error(
     assert http.get(f"/liveness-result/{session_id}").status_code == 410
 
 
-def test_P1_a_check_in_makes_four_calls(http: Http, finish: Finish, calls: list[str]) -> None:
+def test_P1_a_check_in_makes_five_calls(http: Http, finish: Finish, calls: list[str]) -> None:
     index(http, "A", photos_of_a()[0])
     session_id = finish(start_session(http), photos_of_a()[1])
     calls.clear()
     http.get(f"/liveness-result/{session_id}")
     assert calls == [
+        "BatchGetItem",  # whose session it is, and whether it was used, before anything is paid for
         "GetFaceLivenessSessionResults",
         "SearchFacesByImage",
         "BatchGetItem",
@@ -482,6 +483,7 @@ def test_P1_a_token_costs_a_check_in_no_call_once_it_is_known(
     calls.clear()
     assert kiosk.post("/v1/punches", {"liveness_session_id": session_id}).status_code == 201
     assert calls == [
+        "BatchGetItem",  # whose session it is, and whether it was used, before anything is paid for
         "GetFaceLivenessSessionResults",
         "SearchFacesByImage",
         "BatchGetItem",
