@@ -35,8 +35,9 @@ class Service:
                 if run["pid"] == self.process.pid:
                     return run
             time.sleep(0.02)
+        ended = self.process.poll()
         self.process.kill()
-        raise AssertionError(self.process.communicate())
+        raise AssertionError((ended, *self.process.communicate()))
 
     def client(self, service: str, **settings: Any) -> Any:
         return boto3.client(
