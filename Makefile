@@ -15,8 +15,14 @@ CANDIDATES := $(or $(PYTHON),python3 python3.12 python3.13 python3.14 python3.11
 PORT := 8000
 AWS_PORT := 4566
 STREAM_PORT := 4567
+TLS_PORT := 4568
 STATE := .local
 HOST := 127.0.0.1
+LOG :=
+# The shell reads STATE from its environment, so that any character may be in it.
+export STATE
+LOCAL = --port '$(PORT)' --aws-port '$(AWS_PORT)' --stream-port '$(STREAM_PORT)' --tls-port '$(TLS_PORT)' \
+	--host '$(HOST)' --state "$$STATE" $(if $(LOG),--verbose)
 SECONDS := 60
 TIMES := 20
 PUNCHES := 200
@@ -28,13 +34,14 @@ RULES :=
 COMPILE = $(VENV)/tools/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 \
 	$(and $(UPGRADE),$(if $(filter all,$(UPGRADE)),--upgrade,--upgrade-package $(UPGRADE)))
 
-.PHONY: help run test contract fuzz mutate browser bench attacks kills package e2e check lint-infra fmt openapi lock hooks reset
+.PHONY: help run aws test contract fuzz mutate browser bench attacks kills package e2e check lint-infra fmt openapi lock hooks reset
 .PHONY: deploy destroy clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@echo "make run    serve Rollcall on http://$(HOST):$(PORT), no AWS account needed"
-	@echo "            (PORT= AWS_PORT= STREAM_PORT= STATE= HOST=; port 0 is a free one)"
+	@echo "            (PORT= AWS_PORT= STREAM_PORT= TLS_PORT= STATE= HOST=; port 0 is a free one; LOG=1 shows requests)"
+	@echo "make aws    the embedded AWS alone, for 'chalice local --stage local'"
 	@echo "make test   lint, types and tests"
 	@echo "make contract  calls made up from the OpenAPI document, each answer checked against it"
 	@echo "make fuzz      what strangers may send, made up for SECONDS=$(SECONDS)"
@@ -60,8 +67,10 @@ help: ## list the targets
 	@echo "PYTHON=/path/to/python3 chooses the Python (>= 3.11) of $(VENV)"
 
 run: $(VENV)/.run $(WEIGHTS) ## serve
-	@$(PY) -m local --port $(PORT) --aws-port $(AWS_PORT) --stream-port $(STREAM_PORT) \
-		--state "$(STATE)" --host $(HOST)
+	@$(PY) -m local $(LOCAL)
+
+aws: $(VENV)/.run $(WEIGHTS) ## the embedded AWS alone
+	@$(PY) -m local --aws-only $(LOCAL)
 
 # A file's tests stay in one process, because they share what is slow to start.
 test: check $(WEIGHTS) $(VENV)/.tools ## lint, types, tests
@@ -140,7 +149,7 @@ hooks: $(VENV)/.dev $(VENV)/.tools ## checks before each commit
 	@$(VENV)/tools/bin/pre-commit install
 
 reset: $(VENV)/.made ## forget all data
-	@$(PY) -m local --state "$(STATE)" --reset
+	@$(PY) -m local --state "$$STATE" --reset
 
 deploy: $(VENV)/.run ## make a stage in AWS
 	@$(PY) -m infra up --stage "$(STAGE)" $(ARGS)

@@ -1,6 +1,7 @@
 """Every route of Rollcall. A view calls one use case with its arguments and returns the result."""
 
 from datetime import date
+from types import NoneType
 from typing import Any, NoReturn
 
 from chalice.app import Chalice, CORSConfig, Cron, Rate
@@ -132,6 +133,13 @@ def show_health(request: Request, deep: bool = False) -> health.Health | Reply:
     return health.deep(shallow, directory(), bucket(), collection())
 
 
+@app.route("/", methods=["GET"])
+@endpoint(scope="public", responses={303: NoneType})
+def show_root(request: Request) -> Reply:
+    """Redirect to the page of this document."""
+    return api_docs.redirect(request)
+
+
 @app.route("/openapi.json", methods=["GET"])
 @endpoint(scope="public", responses={200: dict[str, Any]})
 def show_openapi() -> Reply:
@@ -228,7 +236,11 @@ def lab_index_face(caller: Caller | None, body: routes.Registration) -> Reply:
 
 @app.route("/list-collections", methods=["GET"])
 @endpoint(
-    scope="manager", authenticate=authenticate_lab, error_format=routes.error_body, raises=(errors.LabOff,)
+    scope="manager",
+    authenticate=authenticate_lab,
+    error_format=routes.error_body,
+    raises=(errors.LabOff,),
+    audit=True,
 )
 def lab_list_collections() -> shapes.LabFaces:
     """List every enrolled face."""
@@ -237,7 +249,11 @@ def lab_list_collections() -> shapes.LabFaces:
 
 @app.route("/attendance", methods=["GET"])
 @endpoint(
-    scope="viewer", authenticate=authenticate_lab, error_format=routes.error_body, raises=(errors.LabOff,)
+    scope="viewer",
+    authenticate=authenticate_lab,
+    error_format=routes.error_body,
+    raises=(errors.LabOff,),
+    audit=True,
 )
 def lab_attendance(externalImageId: str = "") -> shapes.LabToday:  # noqa: N803
     """Return whether a person has checked in today."""
@@ -263,7 +279,14 @@ def lab_delete_face(body: routes.Deletion) -> shapes.LabDeleted:
     authenticate=authenticate_lab,
     error_format=routes.error_body,
     responses={200: shapes.LabCheckIn | shapes.LabNotCheckedIn},
-    raises=(errors.LabOff, errors.LockedOut, errors.InvalidPhoto, errors.PhotoTooLarge, errors.PhotoPunchOff),
+    raises=(
+        errors.LabOff,
+        errors.LockedOut,
+        errors.TooManyRequests,
+        errors.InvalidPhoto,
+        errors.PhotoTooLarge,
+        errors.PhotoPunchOff,
+    ),
 )
 def lab_check_in(caller: Caller | None, body: routes.Upload) -> Reply:
     """Check in with a photo without liveness, where the settings allow it."""
@@ -285,7 +308,7 @@ def create_person(caller: Caller, request: Request, body: NewPerson) -> PersonVi
 
 
 @app.route("/v1/people", methods=["GET"])
-@endpoint(scope="manager", raises=(errors.InvalidCursor,))
+@endpoint(scope="manager", raises=(errors.InvalidCursor,), audit=True)
 def list_people(
     q: Query = "",
     group: Group | None = None,
@@ -298,7 +321,7 @@ def list_people(
 
 
 @app.route("/v1/people/{person_id}", methods=["GET"])
-@endpoint(scope="manager", raises=(errors.PersonNotFound,))
+@endpoint(scope="manager", raises=(errors.PersonNotFound,), audit=True)
 def show_person(person_id: PersonId) -> PersonView:
     """Return a person."""
     return people.show(directory(), person_id)
@@ -381,7 +404,7 @@ def add_face(caller: Caller, person_id: PersonId, body: PhotoBody, allow_differe
 
 
 @app.route("/v1/people/{person_id}/faces", methods=["GET"])
-@endpoint(scope="manager", raises=(errors.PersonNotFound,))
+@endpoint(scope="manager", raises=(errors.PersonNotFound,), audit=True)
 def list_faces(person_id: PersonId) -> Page[FaceView]:
     """List a person's enrolled faces, oldest first."""
     return Page([FaceView.of(face) for face in enrolment.list_faces(directory(), person_id)], None)
@@ -413,18 +436,24 @@ def import_people(body: Sheet, dry_run: bool = False, mode: imports.Mode = "all"
 
 
 @app.route("/v1/uploads", methods=["POST"])
-@endpoint(scope="manager", status=201)
-def begin_upload() -> uploads.Upload:
+@endpoint(scope="manager", status=201, raises=(errors.TooManyRequests,))
+def begin_upload(caller: Caller) -> uploads.Upload:
     """Create a form to upload a photo of up to 15 MB."""
+    limits.count_request(directory(), rate_limits(), "upload", caller, now=now())
     return uploads.create(directory(), bucket(), now=now())
 
 
 @app.route("/v1/identify", methods=["POST"], content_types=ANY_TYPE)
 @endpoint(
-    consumes=PHOTO_TYPES, scope="manager", responses={200: recognition.Identification}, raises=PHOTO_ERRORS
+    consumes=PHOTO_TYPES,
+    scope="manager",
+    responses={200: recognition.Identification},
+    raises=(errors.IdentifyOff, errors.TooManyRequests, *PHOTO_ERRORS),
 )
-def identify(body: PhotoBody) -> Reply:
-    """Identify the person in a photo (1:N). No attendance is recorded."""
+def identify(caller: Caller, body: PhotoBody) -> Reply:
+    """Identify the person in a photo (1:N), if the settings allow it. No attendance is recorded."""
+    recognition.require_identify(directory())
+    limits.count_request(directory(), rate_limits(), "identification", caller, now=now())
     with uploads.requested_photo(directory(), bucket(), body.photo, body.upload_id) as photo:
         found = recognition.identify(directory(), collection(), photo)
     return Reply(200, found, about=found.about)
@@ -434,10 +463,11 @@ def identify(body: PhotoBody) -> Reply:
 @endpoint(
     consumes=PHOTO_TYPES,
     scope="manager",
-    raises=(errors.PersonNotFound, errors.ConsentMissing, *PHOTO_ERRORS),
+    raises=(errors.PersonNotFound, errors.ConsentMissing, errors.TooManyRequests, *PHOTO_ERRORS),
 )
-def verify(person_id: PersonId, body: PhotoBody) -> recognition.Verification:
+def verify(caller: Caller, person_id: PersonId, body: PhotoBody) -> recognition.Verification:
     """Verify that a photo shows a given person (1:1). No attendance is recorded."""
+    limits.count_request(directory(), rate_limits(), "verification", caller, now=now())
     with uploads.requested_photo(
         directory(), bucket(), body.photo, body.upload_id, person_id=person_id
     ) as photo:
@@ -459,7 +489,7 @@ def remove_leave(person_id: PersonId, leave_id: PersonId) -> None:
 
 
 @app.route("/v1/leaves", methods=["GET"])
-@endpoint(scope="viewer")
+@endpoint(scope="viewer", audit=True)
 def list_leaves(from_: date, to: date, person_id: PersonId | None = None) -> Page[LeaveRecord]:
     """List leaves that overlap a range of dates, both ends included."""
     return Page(leaves.list_leaves(directory(), from_, to, person_id), None)
@@ -519,7 +549,7 @@ def record_manual_punch(
 
 
 @app.route("/v1/punches", methods=["GET"])
-@endpoint(scope="viewer", raises=(errors.InvalidCursor,))
+@endpoint(scope="viewer", raises=(errors.InvalidCursor,), audit=True)
 def list_punches(
     caller: Caller,
     from_: date,
@@ -548,6 +578,7 @@ def list_punches(
     scope="viewer",
     responses={200: (timesheets.RosterPage, "text/csv"), 303: SignedLink},
     raises=(errors.InvalidCursor, errors.ExportTooLarge),
+    audit=True,
 )
 def show_roster(
     request: Request,
@@ -573,6 +604,7 @@ def show_roster(
     scope="viewer",
     responses={200: (Timesheet, "text/csv"), 303: SignedLink},
     raises=(errors.PersonNotFound,),
+    audit=True,
 )
 def show_timesheet(
     request: Request,
@@ -592,6 +624,7 @@ def show_timesheet(
     scope="viewer",
     responses={200: (Page[Timesheet], "text/csv"), 303: SignedLink},
     raises=(errors.InvalidCursor, errors.ExportTooLarge),
+    audit=True,
 )
 def list_timesheets(
     request: Request,
@@ -615,6 +648,7 @@ def list_timesheets(
     scope="viewer",
     responses={200: (timesheets.MonthlySheet, "text/csv"), 303: SignedLink},
     raises=(errors.InvalidCursor, errors.ExportTooLarge),
+    audit=True,
 )
 def show_month(
     request: Request,
@@ -646,7 +680,9 @@ def show_settings() -> Settings:
 @endpoint(scope="admin", raises=(errors.InvalidSettings, errors.SettingsChanged))
 def change_settings(body: Settings, effective_from: date | None = None) -> Settings:
     """Replace the site's settings. Past days keep their rules unless `effective_from` includes them."""
-    return settings.replace_settings(directory(), body, effective_from=effective_from, now=now())
+    return settings.replace_settings(
+        directory(), body, effective_from=effective_from, production=environment().production, now=now()
+    )
 
 
 # --- tokens, audit, retention -------------------------------------------------------------------
@@ -654,9 +690,9 @@ def change_settings(body: Settings, effective_from: date | None = None) -> Setti
 
 @app.route("/v1/tokens", methods=["POST"])
 @endpoint(scope="admin", status=201, on_replay="refuse")
-def create_token(body: tokens.NewToken) -> tokens.CreatedToken:
+def create_token(caller: Caller, body: tokens.NewToken) -> tokens.CreatedToken:
     """Create a token. The response shows it once."""
-    return tokens.create(token_store(), body, now=now())
+    return tokens.create(token_store(), body, maker=caller, now=now())
 
 
 @app.route("/v1/tokens", methods=["GET"])
@@ -667,10 +703,14 @@ def list_tokens() -> Page[tokens.TokenView]:
 
 
 @app.route("/v1/tokens/{token_id}", methods=["DELETE"])
-@endpoint(scope="admin", status=204, raises=(errors.TokenNotFound, errors.LastAdminToken))
-def revoke_token(token_id: PersonId) -> None:
-    """Revoke a token. It stops working everywhere within a minute."""
-    tokens.revoke(token_store(), token_id, now=now())
+@endpoint(scope="admin", raises=(errors.TokenNotFound, errors.LastAdminToken))
+def revoke_token(caller: Caller, token_id: PersonId, children: bool = False) -> tokens.Revocation:
+    """Revoke a token, and with `children` also the tokens that it created.
+
+    It changes nothing from that moment, and reads nothing after a minute. The response lists the active
+    tokens that it had created; the caller's own token is never revoked as a child.
+    """
+    return tokens.revoke(token_store(), token_id, children=children, by=caller.token_id, now=now())
 
 
 @app.route("/v1/audit", methods=["GET"])

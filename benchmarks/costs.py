@@ -37,8 +37,8 @@ SECONDS = 0.15 + 0.90
 WRITE_UNITS = 1 + 4 * 2
 """The session, then a transaction of four writes at twice the price: punch, person, work day, session."""
 
-READ_UNITS = 7
-"""One BatchGetItem of settings, session, person and four work days."""
+READ_UNITS = 4 + 10
+"""Two BatchGetItems: settings, session and two locks; these with the person, their lock and four days."""
 
 STORED_BYTES = 470 + 187 + 200
 """What a punch adds for good: its item and its part of a work day, and 100 bytes of overhead per item."""
@@ -51,7 +51,7 @@ TRACED = 0.05
 
 SWEEPS = 30 * 24 * 60
 SWEEP_GB_S = 0.25 * 0.1
-ALARMS = 9
+ALARMS = 13
 
 
 def tiered(count: float, tiers: Tiers) -> float:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local.app.appserver import set_environment, stage_settings
-from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+from local.aws.embedded import REGION, Embedded
 
 TABLE = "rollcall-local"
 
@@ -16,7 +16,7 @@ def embedded_aws(state: Path | None = None) -> Iterator[Embedded]:
     aws = Embedded(state)
     aws.start()
     variables = stage_settings()["environment_variables"]
-    set_environment(aws.aws_url, aws.stream_url, REGION, ACCESS_KEY, SECRET_KEY, variables)
+    set_environment(aws.aws_url, aws.stream_url, REGION, aws.key, variables)
     try:
         yield aws
     finally:

@@ -22,7 +22,7 @@ import chalice.app
 
 from infra.package import LOCK, ROOT, compile_all, install, package, trim
 from local.app.appserver import stage_settings
-from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY
+from local.aws.embedded import REGION
 
 ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
 """This machine's architecture by Lambda's name."""
@@ -92,7 +92,7 @@ def runtime_client(folder: Path) -> Path:
 @contextlib.contextmanager
 def service(state: Path) -> Iterator[dict[str, Any]]:
     """Run the embedded AWS in a process of its own; yields the content of its run.json."""
-    ports = ["--port", "0", "--aws-port", "0", "--stream-port", "0"]
+    ports = ["--port", "0", "--aws-port", "0", "--stream-port", "0", "--tls-port", "0"]
     command = [sys.executable, "-m", "local", "--state", str(state), *ports]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
         try:
@@ -119,8 +119,8 @@ def environment(run: dict[str, Any], *path: Path) -> dict[str, str]:
         "AWS_LAMBDA_FUNCTION_NAME": "rollcall-dev",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_ACCESS_KEY_ID": run["access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": run["secret_access_key"],
         "AWS_DEFAULT_REGION": run["region"],
         "AWS_REGION": run["region"],
         "AWS_ENDPOINT_URL": run["aws_url"],

@@ -1,5 +1,6 @@
 """What is fixed for a deployment: version, environment variables, limits of request bodies."""
 
+import sys
 from collections.abc import Mapping
 from typing import Literal
 
@@ -41,9 +42,30 @@ class Environment(msgspec.Struct, frozen=True, rename=lambda name: f"ROLLCALL_{n
     challenge: Challenge = "FaceMovementAndLightChallenge"
     log: Literal["off", "json"] = "json"
 
+    @property
+    def production(self) -> bool:
+        """Whether this is a production stage, by its name."""
+        return is_production(self.stage)
 
-def refuse_open_production(variables: Mapping[str, str]) -> None:
-    """Raise ValueError for a production stage whose lab routes would need no token."""
-    stage = variables.get("ROLLCALL_STAGE", "").lower()
-    if stage.startswith("prod") and variables.get("ROLLCALL_LAB") == "open":
-        raise ValueError("ROLLCALL_LAB=open lets everybody in: it is not for a production stage")
+
+def is_production(stage: str) -> bool:
+    """Say whether a stage is one of production: its name begins with `prod`."""
+    return stage.lower().startswith("prod")
+
+
+def require_stage(variables: Mapping[str, str]) -> None:
+    """Stop Chalice's command line at a stage that is not configured; Chalice itself takes any name."""
+    if "AWS_CHALICE_CLI_MODE" in variables and "ROLLCALL_STAGE" not in variables:
+        # Written here, because `chalice local` imports the app in a thread, where SystemExit says nothing.
+        sys.stderr.write(
+            "error: .chalice/config.json has no such stage (name one of those there, as in --stage local; "
+            "`python -m infra stage new NAME` makes one)\n"
+        )
+        raise SystemExit(2)
+
+
+def refuse_open_lab(variables: Mapping[str, str]) -> None:
+    """Raise ValueError for any stage but `local` whose lab routes would need no token."""
+    stage = variables.get("ROLLCALL_STAGE", "")
+    if stage != "local" and variables.get("ROLLCALL_LAB") == "open":
+        raise ValueError(f"ROLLCALL_LAB=open lets everybody in: only stage local may, and this is {stage!r}")

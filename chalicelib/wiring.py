@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 import msgspec
@@ -16,7 +16,7 @@ from botocore.config import Config
 from chalicelib.aws.attendance_store import AttendanceStore
 from chalicelib.aws.audit_log import AuditLog
 from chalicelib.aws.bucket import Bucket
-from chalicelib.aws.client_events import watch
+from chalicelib.aws.client_events import stay_on_this_machine, watch
 from chalicelib.aws.collection import FaceCollection
 from chalicelib.aws.directory import Directory
 from chalicelib.aws.metrics import Meter
@@ -27,14 +27,15 @@ from chalicelib.aws.stored_replies import StoredReplies
 from chalicelib.aws.streaming import Streaming
 from chalicelib.aws.tokens import TokenStore
 from chalicelib.aws.visibility import PeopleTable
-from chalicelib.config import Environment, refuse_open_production
+from chalicelib.config import Environment, refuse_open_lab, require_stage
 from chalicelib.domain.settings import Settings, default_settings
 from chalicelib.domain.token import Caller
 from chalicelib.services.tokens import Authenticator
 from chalicelib.web import authentication, telemetry
 from chalicelib.web.request import Request
 
-refuse_open_production(os.environ)
+refuse_open_lab(os.environ)
+require_stage(os.environ)
 
 # API Gateway gives up at 29 s. An attempt takes 10 s at most, and none is started after 18 s of a request.
 _CONFIG = Config(
@@ -68,10 +69,16 @@ def _session() -> boto3.session.Session:
     return boto3.session.Session()
 
 
+def _client(service: Literal["dynamodb", "rekognition", "s3", "sts"], config: Config = _CONFIG) -> Any:
+    """Return a client. That of stage local never calls the real AWS, whatever the shell's variables say."""
+    client = watch(_session().client(service, config=config))
+    return stay_on_this_machine(client) if environment().stage == "local" else client
+
+
 @cache
 def table() -> PeopleTable:
     """Return the table, which shows each caller what they may see."""
-    return PeopleTable(watch(_session().client("dynamodb", config=_CONFIG)), environment().table)
+    return PeopleTable(_client("dynamodb"), environment().table)
 
 
 def _defaults() -> Settings:
@@ -109,8 +116,9 @@ def authenticate_lab(request: Request, scope: str) -> Caller | None:
 @cache
 def collection() -> FaceCollection:
     """Return the gateway to Rekognition."""
-    client = watch(_session().client("rekognition", config=_CONFIG))
-    return FaceCollection(client, environment().collection, environment().bucket, environment().challenge)
+    return FaceCollection(
+        _client("rekognition"), environment().collection, environment().bucket, environment().challenge
+    )
 
 
 @cache
@@ -119,16 +127,17 @@ def bucket() -> Bucket:
     # boto3 would sign links the old way in the oldest Regions, and send them to the global endpoint, which
     # redirects for a day after a bucket is made, and answers 400 for buckets of the newer Regions.
     own_endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    config = _CONFIG.merge(
-        Config(signature_version="s3v4", s3={"addressing_style": "auto" if own_endpoint else "virtual"})
+    style: Literal["auto", "virtual"] = (
+        "auto" if own_endpoint or environment().stage == "local" else "virtual"
     )
-    return Bucket(watch(_session().client("s3", config=config)), environment().bucket)
+    config = _CONFIG.merge(Config(signature_version="s3v4", s3={"addressing_style": style}))
+    return Bucket(_client("s3", config), environment().bucket)
 
 
 @cache
 def streaming() -> Streaming:
     """Return the issuer of streaming credentials."""
-    client = watch(_session().client("sts", config=_CONFIG))
+    client = _client("sts")
     env = environment()
     return Streaming(client, env.streaming_role, client.meta.region_name, env.stream_url or None)
 

@@ -119,12 +119,19 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     create.add_argument("--label", help="who or what uses it (default: the role)")
     create.add_argument("--site", help="the site where it is used")
     create.add_argument("--group", action="append", help="limit it to this group; may be given several times")
-    create.add_argument("--days", type=int, help="days until it expires (default: never)")
+    create.add_argument(
+        "--days",
+        type=int,
+        help="days until it expires (default: 90 for managers and admins, never for others)",
+    )
     create.set_defaults(run=tokens.create)
     listing = actions.add_parser("list", parents=[stage, state], help="list active tokens")
     listing.set_defaults(run=tokens.show)
     revoke = actions.add_parser("revoke", parents=[stage, state], help="revoke one")
     revoke.add_argument("token_id")
+    revoke.add_argument(
+        "--children", action="store_true", help="and all that it created, and that these created"
+    )
     revoke.set_defaults(run=tokens.revoke)
     return parser.parse_args(words)
 

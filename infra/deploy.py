@@ -55,6 +55,8 @@ def up(options: argparse.Namespace) -> None:
         stages.check_region(stage.region, options.without_liveness)
     if lacking := regions.without_liveness(stage.region):
         say(f"  warning: {lacking}")
+    if stage.protected and {**kept, **given}.get("AllowedOrigin", "*") == "*":
+        say("  warning: pages of any origin may use a token that they get hold of; --origin names yours")
     _check_budget(given, kept)
     bucket.exists(stage)  # raises Failure if it is not ours
 

@@ -155,15 +155,16 @@ def use(name: str, state: Path) -> None:
     if name != "local":
         use_cloud(find(name))
         return
-    own = variables(name)
-    from local.app.appserver import set_environment
-    from local.aws.embedded import ACCESS_KEY, SECRET_KEY
+    from local.app.appserver import set_environment, stage_settings
+    from local.aws.keys import AccessKey
 
     try:
         run = json.loads((state / "run.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Failure(f"nothing runs on {state}: start `make run` first, or give --state") from None
-    set_environment(run["aws_url"], run["stream_url"], run["region"], ACCESS_KEY, SECRET_KEY, own)
+    key = AccessKey(run["access_key_id"], run["secret_access_key"])
+    own = stage_settings()["environment_variables"]
+    set_environment(run["aws_url"], run["stream_url"], run["region"], key, own)
 
 
 def use_cloud(stage: Stage) -> None:

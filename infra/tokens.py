@@ -52,11 +52,12 @@ def show(options: argparse.Namespace) -> None:
         used = token.last_used_at.isoformat(timespec="minutes") if token.last_used_at else "never"
         groups = f" (only {', '.join(token.groups)})" if token.groups else ""
         until = token.expires_at.isoformat(timespec="minutes") if token.expires_at else "revoked"
-        print(f"{token.token_id}  {token.role:<8}  used {used}, until {until}  {token.label}{groups}")
+        maker = f" by {token.created_by}" if token.created_by else ""
+        print(f"{token.token_id}  {token.role:<8}  used {used}, until {until}  {token.label}{groups}{maker}")
 
 
 def revoke(options: argparse.Namespace) -> None:
-    """Revoke a token. Raises Failure."""
+    """Revoke a token, with `--children` also those that it created. Raises Failure."""
     use(options.stage, options.state)
     from chalicelib import wiring
     from chalicelib.domain.errors import LastAdminToken, TokenNotFound
@@ -69,11 +70,18 @@ def revoke(options: argparse.Namespace) -> None:
         with audit.audited(
             wiring.audit_log(), wiring.signing_key(), audit.OUTSIDE, "infra token revoke", ids, now=now
         ) as done:
-            tokens.revoke(wiring.token_store(), options.token_id, now=now)
-            done(Reply(204))
+            revoked = tokens.revoke(
+                wiring.token_store(), options.token_id, children=options.children, now=now
+            )
+            done(Reply(200, revoked))
     except (LastAdminToken, TokenNotFound) as error:
         raise Failure(str(error)) from None
-    print(f"Token {options.token_id} is revoked; it stops working everywhere within a minute.")
+    for token_id in revoked.revoked:
+        print(f"Token {token_id} is revoked: it changes nothing from now on, and reads nothing in a minute.")
+    for child in revoked.children:
+        print(
+            f"It had created {child.token_id} ({child.role}, {child.label}), which is active: see --children."
+        )
 
 
 def first_admin(stage: Stage, file: Path | None) -> str | None:

@@ -1,91 +1,109 @@
-"""`python -m local`: runs an embedded AWS and the app in one process."""
+"""`python -m local`: runs an embedded AWS and the app in one process, or the embedded AWS alone."""
 
 import argparse
 import contextlib
-import fcntl
 import importlib
 import json
 import logging
 import os
+import re
+import shlex
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
-RUN_FILE = "run.json"
-TOKENS_FILE = "tokens.json"
-DATA = ("aws.db", "faces.db", TOKENS_FILE)
-"""The files that `--reset` deletes: stored data, and the tokens printed at the start."""
+from local.state import (
+    DEFAULT,
+    FACES,
+    ITEMS,
+    ROOT,
+    RUN_FILE,
+    TOKENS_FILE,
+    Failure,
+    forget_faces_command,
+    locked,
+    reset,
+    reset_command,
+)
 
+if TYPE_CHECKING:
+    from local.admission import Admission
+    from local.aws.embedded import Embedded
 
-class Failure(Exception):
-    """The service cannot run. The message is one line that tells the user what to change."""
+_PORTS = {"port": "PORT", "aws_port": "AWS_PORT", "stream_port": "STREAM_PORT", "tls_port": "TLS_PORT"}
+"""Options that are ports, and what they are called for make."""
 
 
 class Run(NamedTuple):
     """What a client needs to reach a running service; the content of run.json."""
 
-    url: str
+    url: str | None
+    """None where the embedded AWS runs alone."""
     aws_url: str
     stream_url: str
     stream_tls_url: str
     region: str
+    access_key_id: str
+    secret_access_key: str
     pid: int
     tokens: dict[str, str]
 
 
-def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65_535:
-        raise ValueError(text)
-    return number
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> Any:
+        """Say what is wrong in one line, without the usage."""
+        raise Failure(f"{message} (python -m local --help lists the options)")
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    parser.add_argument("--port", type=_port, default=8000, help="the app's port (0: a free one)")
-    parser.add_argument("--aws-port", type=_port, default=4566, help="the port of the AWS services")
-    parser.add_argument("--stream-port", type=_port, default=4567, help="the port of liveness streams")
-    parser.add_argument(
-        "--stream-tls-port", type=_port, default=0, help="the same over TLS (default: a free one)"
-    )
-    parser.add_argument("--state", type=Path, default=Path(".local"), help="where data is kept")
+    """Read the command line. Raises Failure."""
+    parser = _Parser(prog="python -m local", description=__doc__)
+    parser.add_argument("--port", default="8000", help="the app's port (0: a free one)")
+    parser.add_argument("--aws-port", default="4566", help="the port of the AWS services")
+    parser.add_argument("--stream-port", default="4567", help="the port of liveness streams")
+    parser.add_argument("--tls-port", default="4568", help="the port of liveness streams over TLS")
+    parser.add_argument("--state", type=Path, default=DEFAULT, help="where data is kept")
     parser.add_argument("--host", default="127.0.0.1", help="the address to serve on")
+    parser.add_argument("--aws-only", action="store_true", help="serve AWS alone, for `chalice local`")
     parser.add_argument("--reset", action="store_true", help="delete the data of --state and stop")
-    parser.add_argument("--verbose", action="store_true", help="one line per request")
-    return parser.parse_args(words)
+    parser.add_argument("--verbose", action="store_true", help="print a line for each request")
+    options = parser.parse_args(words)
+    for name, variable in _PORTS.items():
+        setattr(options, name, _port(variable, getattr(options, name)))
+    return options
 
 
-@contextlib.contextmanager
-def _state(folder: Path) -> Iterator[Path]:
-    """Create and lock the state folder. Raises Failure if another run uses it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = (folder / "lock").open("a")
-    except OSError as error:
-        raise Failure(f"the state folder {folder} cannot be used: {error.strerror}") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise Failure(
-                f"the state folder {folder} is in use by another run: stop it, or give STATE="
-            ) from None
-        yield folder.resolve()
+def _port(variable: str, text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else -1
+    if not 0 <= number <= 65_535:
+        raise Failure(f"{variable}={text} is not a port: give a number up to 65535, or 0 for a free one")
+    return number
+
+
+def _taken(error: OSError, options: argparse.Namespace) -> Failure:
+    """Name the option of a port that cannot be opened."""
+    text = error.strerror or str(error)
+    for name, variable in _PORTS.items():
+        number = getattr(options, name)
+        if number and re.search(rf"\b{number}\b", text):
+            return Failure(
+                f"{variable}={number} cannot be used on {options.host} ({_reason(error)}): give another, "
+                f"{variable}=0 for a free one"
+            )
+    return Failure(f"HOST={options.host} cannot be served on ({text}): 127.0.0.1 always can")
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def _write(target: Path, content: Any) -> Path:
-    """Write a file of JSON whole or not at all, for this user only (mkstemp makes it 0600)."""
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".new-")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(json.dumps(content, indent=2) + "\n")
-    Path(name).replace(target)
-    return target
+    from local.aws.keys import write_private
+
+    return write_private(target, json.dumps(content, indent=2) + "\n")
 
 
 def _tokens(folder: Path) -> dict[str, str]:
@@ -110,55 +128,112 @@ def _tokens(folder: Path) -> dict[str, str]:
     return found
 
 
-def serve(options: argparse.Namespace, stopped: threading.Event) -> None:
-    """Serve until `stopped`. Raises Failure."""
-    from local.app.appserver import AppServer, set_environment, stage_settings
-    from local.app.schedules import Schedules, Unsupported
-    from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+@contextlib.contextmanager
+def _embedded(folder: Path, options: argparse.Namespace, admission: "Admission") -> "Iterator[Embedded]":
+    """Run the embedded AWS, and connect this process's chalicelib to it. Raises Failure, OSError."""
+    from local.app.appserver import set_environment, stage_settings
+    from local.aws.embedded import REGION, Embedded
+    from local.aws.keys import key_of_state, write_profile
     from local.aws.storage import StateDamaged
     from local.rekognition.models import StateDamaged as FacesDamaged
     from local.weights import WeightsError
 
-    with _state(options.state) as folder, contextlib.ExitStack() as stack:
-        (folder / RUN_FILE).unlink(missing_ok=True)
-        try:
-            server = AppServer(options.host, options.port, verbose=options.verbose)
-            stack.callback(server.stop)
-            embedded = Embedded(
-                folder,
-                options.host,
-                options.aws_port,
-                options.stream_port,
-                options.stream_tls_port,
-                verbose=options.verbose,
-            )
-            stack.callback(embedded.stop)
-            embedded.start()
-        except (FacesDamaged, StateDamaged, WeightsError) as error:
-            raise Failure(str(error)) from error
-        except OSError as error:
-            raise Failure(f"a port cannot be opened: {error.strerror or error}") from error
-        settings = stage_settings()
-        stream_url = embedded.stream_url
+    key = key_of_state(folder)
+    if (folder / ITEMS[0]).exists() and not (folder / FACES[0]).exists():
+        (folder / FACES[-1]).touch()
+    try:
+        embedded = Embedded(
+            folder,
+            options.host,
+            options.aws_port,
+            options.stream_port,
+            options.tls_port,
+            key=key,
+            admission=admission,
+            verbose=options.verbose and options.aws_only,
+        )
+    except WeightsError as error:
+        raise Failure(str(error)) from error
+    except FacesDamaged as error:
+        command = forget_faces_command(folder)
+        raise Failure(f"{error}: `{command}`; the next start makes it anew from the photos") from error
+    except StateDamaged as error:
+        raise Failure(f"{error}: `{reset_command(folder)}` starts anew") from error
+    try:
+        embedded.start()
+        write_profile(folder, embedded.aws_url, REGION)
         # As AWS's browser component wants it: it takes an https URL, and opens wss whatever it is given.
         endpoint = embedded.stream_tls_url.replace("wss:", "https:")
-        set_environment(
-            embedded.aws_url, endpoint, REGION, ACCESS_KEY, SECRET_KEY, settings["environment_variables"]
-        )
-        app = _load_app()
+        set_environment(embedded.aws_url, endpoint, REGION, key, stage_settings()["environment_variables"])
+        yield embedded
+    except StateDamaged as error:
+        raise Failure(f"{error}: `{reset_command(folder)}` starts anew") from error
+    finally:
+        embedded.stop()
+
+
+def _admission(options: argparse.Namespace) -> "Admission":
+    """Admit what is served here, and the pages of front-end developers: ROLLCALL_ORIGIN may name more."""
+    from local.admission import DEVELOPMENT_ORIGINS, Admission
+
+    own = os.environ.get("ROLLCALL_ORIGIN", "").split()
+    admission = Admission(options.host, (*DEVELOPMENT_ORIGINS, *own))
+    if options.aws_only:
+        admission.add_address(options.host, options.port)  # where `chalice local` serves the app
+    return admission
+
+
+def _restore_faces(folder: Path) -> None:
+    """Index everybody's faces anew from their photos, if the file of faces was lost."""
+    from chalicelib import wiring
+    from chalicelib.services.restore_collection import Reindexed, reindex
+
+    incomplete = folder / FACES[-1]
+    if not incomplete.exists():
+        return
+    directory, total = wiring.directory(), Reindexed()
+    for person in directory.all_people():
+        total += reindex(directory, wiring.collection(), wiring.bucket(), person.person_id)
+    incomplete.unlink()
+    print(f"{folder / FACES[0]} was missing. Faces indexed anew from their photos: {total.restored}")
+    for lost in total.lost:
+        print(f"warning: a face is lost ({lost})", file=sys.stderr)
+
+
+def serve(options: argparse.Namespace, stopped: threading.Event) -> None:
+    """Serve until `stopped`. Raises Failure."""
+    from local.app.appserver import AppServer, stage_settings
+    from local.app.schedules import Schedules, Unsupported
+    from local.aws.embedded import REGION
+
+    with locked(options.state) as folder, contextlib.ExitStack() as stack:
+        (folder / RUN_FILE).unlink(missing_ok=True)
+        server: AppServer | None = None
+        admission = _admission(options)
         try:
-            schedules = Schedules(app)
-        except Unsupported as error:
-            raise Failure(str(error)) from error
-        server.start(app, settings.get("lambda_timeout", 29))
-        schedules.start()
-        stack.callback(schedules.stop)
+            if not options.aws_only:
+                server = AppServer(options.host, options.port, admission=admission, verbose=options.verbose)
+                stack.callback(server.stop)
+            embedded = stack.enter_context(_embedded(folder, options, admission))
+        except OSError as error:
+            raise _taken(error, options) from error
+        _restore_faces(folder)
+        if server:
+            app = _load_app()
+            try:
+                schedules = Schedules(app)
+            except Unsupported as error:
+                raise Failure(str(error)) from error
+            server.start(app, stage_settings().get("lambda_timeout", 29))
+            schedules.start()
+            stack.callback(schedules.stop)
         run = Run(
-            server.url,
+            server.url if server else None,
             embedded.aws_url,
-            stream_url,
+            embedded.stream_url,
             embedded.stream_tls_url,
             REGION,
+            *embedded.key,
             os.getpid(),
             _tokens(folder),
         )
@@ -166,7 +241,7 @@ def serve(options: argparse.Namespace, stopped: threading.Event) -> None:
         # The log shows the result of each liveness check and its reasons; the API only says live or not.
         logging.getLogger("local").addHandler(logging.StreamHandler())
         logging.getLogger("local").setLevel(logging.INFO)
-        _announce(run, options.state)
+        print(_banner(run, options.state), flush=True)
         stopped.wait()
         print("Stopping.", flush=True)
 
@@ -176,56 +251,51 @@ def _load_app() -> Any:
     return importlib.import_module("app").app
 
 
-def _announce(run: Run, state: Path) -> None:
+def _banner(run: Run, state: Path) -> str:
     from chalicelib import wiring
     from chalicelib.web.health import health
 
+    if run.url:
+        first = f"Rollcall is ready.\n  API       {run.url}  (what it can do: {run.url}/docs)"
+    elif state.resolve() == (ROOT / DEFAULT).resolve():
+        first = "The embedded AWS is ready. The app: .venv/bin/chalice local --stage local"
+    else:
+        first = f"The embedded AWS is ready. (`chalice local --stage local` uses that of {DEFAULT} alone.)"
     tokens = "".join(f"\n  {role.capitalize():<9} {token}" for role, token in run.tokens.items())
     warning = health(wiring.environment(), now=wiring.now()).warning
-    print(
-        f"""Rollcall is ready.
-  API       {run.url}  (what it can do: {run.url}/docs)
+    shown = f"""{first}
   AWS       {run.aws_url}  ({run.region}; DynamoDB, S3, STS, IAM, Rekognition)
   Liveness  {run.stream_url}  {run.stream_tls_url}
-  State     {state}  (`make reset` wipes it)
+  State     {state}  (`{reset_command(state)}` wipes it)
 Tokens, also in {state / RUN_FILE}:{tokens}
 {f"WARNING: {warning}" if warning else ""}
-
-Try this (two photos of one person, me.jpg and again.jpg):
-  curl -F name=Me -F photo=@me.jpg {run.url}/index-face
+"""
+    if run.url:
+        shown += f"""
+Try this (README.md goes on from here):
+  curl -F name=Eileen -F photo=@tests/photos/astronaut.jpg {run.url}/index-face
   SESSION=$(curl -s {run.url}/session | grep -o '[0-9a-f-]\\{{36\\}}')
-  .venv/bin/python -m local.camera --state {state} --session $SESSION --photo again.jpg
+  .venv/bin/python -m local.camera --state {shlex.quote(str(state))} --session $SESSION \\
+    --photo tests/photos/astronaut.jpg
   curl {run.url}/liveness-result/$SESSION
   curl -H "Authorization: Bearer {run.tokens["viewer"]}" {run.url}/v1/attendance
-Ctrl-C stops it.""",
-        flush=True,
-    )
-
-
-def reset(folder: Path) -> None:
-    """Delete the data in a state folder, and nothing else that lies there. Raises Failure if it is in use."""
-    if not folder.is_dir():
-        print(f"There is nothing in {folder}.")
-        return
-    with _state(folder):
-        for name in DATA:
-            for path in folder.glob(f"{name}*"):
-                path.unlink()
-        (folder / RUN_FILE).unlink(missing_ok=True)
-    print(f"All data in {folder} is deleted.")
+"""
+    return shown + "Ctrl-C stops it."
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run until Ctrl-C or SIGTERM; gives the exit code."""
-    options = arguments(words)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     try:
-        if options.reset:
-            reset(options.state)
-        else:
+        options = arguments(words)
+        if not options.reset:
             serve(options, stopped)
+        elif reset(options.state):
+            print(f"All data in {options.state} is deleted.")
+        else:
+            print(f"{options.state} has no data of Rollcall: nothing is deleted.")
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr, flush=True)
         return 2

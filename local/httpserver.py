@@ -1,5 +1,7 @@
 """The HTTP server of both ports: waitress, which parses and keeps connections, around one function.
 
+Requests for other hosts or from pages of other origins are refused before that function (`admission.py`).
+
 Waitress is used below its WSGI layer, because WSGI loses what API Gateway and S3 pass on: the target as it
 was sent, and the names of headers. `docs/decisions.md` says why it is waitress.
 """
@@ -21,6 +23,8 @@ from waitress.parser import HTTPRequestParser, ParsingError, get_header_lines
 from waitress.server import TcpWSGIServer
 from waitress.task import Task, ThreadedTaskDispatcher
 from waitress.utilities import BadRequest
+
+from local.admission import Admission
 
 IDLE_S: Final = 65
 """Seconds after which an idle connection is closed."""
@@ -70,7 +74,8 @@ class Server:
     """Serves `handle` on one port, bound at once (port 0: a free one) and served between start and stop.
 
     `error_response(status, message)` responds where `handle` cannot: to a body over `limit` bytes (413), a
-    damaged request (400, 431, 501) or an unexpected error (500). Raises OSError for a taken port.
+    damaged request (400, 431, 501), one that `admission` refuses (403) or an unexpected error (500). Left
+    out, `admission` is that of this host and port alone. Raises OSError for a taken port.
     """
 
     def __init__(
@@ -81,9 +86,11 @@ class Server:
         error_response: Callable[[int, str], Response],
         *,
         limit: int,
+        admission: Admission | None = None,
         verbose: bool = False,
     ) -> None:
         self._handle = handle
+        self._admission = admission or Admission(host)
         self.error_response = error_response
         self._verbose = verbose
         self._thread: threading.Thread | None = None
@@ -107,6 +114,7 @@ class Server:
             wasyncore.close_all(self._sockets)
             raise OSError(error.errno, f"{host}:{port}: {error.strerror}") from error
         host, number = self._port.socket.getsockname()
+        self._admission.add_address(host, number)
         self.url: Final = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{number}"  # noqa: S104
 
     def start(self) -> None:
@@ -128,14 +136,24 @@ class Server:
     def respond(self, request: Request) -> Response:
         """Serve one request. An unexpected error is one line of the log, and a 500."""
         try:
-            response = _checked(self._handle(request))
+            if refusal := self._admission.refusal(request.headers):
+                response = self.error_response(403, refusal)
+            else:
+                response = _checked(self._handle(request))
         except Exception as error:
             where = f"{request.method} {request.path}"
             print(f"error: {where}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
             response = self.error_response(500, "An internal error occurred.")
         if self._verbose:
             print(f"{request.method} {request.target} {response.status}", flush=True)
-        return response
+        return self._shared(request.headers, response)
+
+    def refuse(self, status: int, message: str, headers: Message) -> Response:
+        """Respond to a request that cannot be read beyond these headers."""
+        return self._shared(headers, self.error_response(status, message))
+
+    def _shared(self, headers: Message, response: Response) -> Response:
+        return response._replace(headers=self._admission.narrow(headers, response.headers))
 
 
 def _checked(response: Response) -> Response:
@@ -152,16 +170,16 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc] # waitress has no types
 
     def parse_header(self, header_plus: bytes) -> None:
         """Parse the request line and headers. Raises ParsingError if the body's length is ambiguous."""
+        self.fields = Message()  # first of all, so that a refusal can say who may read it
+        for line in get_header_lines(header_plus.partition(b"\r\n")[2]):
+            name, _, value = line.decode("latin-1").partition(":")
+            self.fields[name] = value.strip(" \t")
         super().parse_header(header_plus)
         # RFC 9112, 6.1 and 6.3: both lengths in one request, or chunks in HTTP/1.0, are a smuggler's tools.
         if "TRANSFER_ENCODING" in self.headers or (self.chunked and "CONTENT_LENGTH" in self.headers):
             raise ParsingError("The length of the request is ambiguous.")
         if self.content_length >= self.adj.max_request_body_size:
             self.expect_continue = False  # the 413 comes first, and spares the client its upload
-        self.fields = Message()
-        for line in get_header_lines(header_plus.partition(b"\r\n")[2]):
-            name, _, value = line.decode("latin-1").partition(":")
-            self.fields[name] = value.strip(" \t")
 
     def received(self, data: bytes) -> int:
         """Take bytes from the client; gives how many of them were part of this request."""
@@ -180,9 +198,8 @@ class _Task(Task):  # type: ignore[misc]
         server: Server = self.channel.server.application
         asked, error = self.request, self.request.error
         if error:
-            response = server.error_response(
-                error.code, "Request Too Long" if error.code == 413 else error.body
-            )
+            message = "Request Too Long" if error.code == 413 else error.body
+            response = server.refuse(error.code, message, asked.fields)
         else:
             body = asked.get_body_stream().read()
             client = self.channel.addr[0]

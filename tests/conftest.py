@@ -9,11 +9,13 @@ import uuid
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import pytest
 from botocore.config import Config
+from chalice.app import Chalice
 from chalice.test import Client, HTTPResponse
 from hypothesis import HealthCheck, settings
 
@@ -23,7 +25,7 @@ from chalicelib.aws.directory import Directory
 from chalicelib.domain.token import Role
 from chalicelib.services.tokens import NewToken, create, token_digest
 from local.app.appserver import set_environment, stage_settings
-from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+from local.aws.embedded import REGION, Embedded
 from local.liveness.judge.verdict import Picture, Verdict
 from tests.support import leaks, policies, recorder
 from tests.support.patience import PATIENCE_S
@@ -79,7 +81,7 @@ def embedded() -> Iterator[Embedded]:
     aws = Embedded()
     aws.start()
     variables = stage_settings()["environment_variables"]
-    set_environment(aws.aws_url, aws.stream_url, REGION, ACCESS_KEY, SECRET_KEY, variables)
+    set_environment(aws.aws_url, aws.stream_url, REGION, aws.key, variables)
     recorder.listen(wiring._session())
     yield aws
     aws.stop()
@@ -170,6 +172,14 @@ class Http:
         return self.call("DELETE", path, body)
 
 
+def chalice_client(app: Chalice) -> Client:
+    """Make Chalice's test client, from a folder without configuration.
+
+    It would set the variables of stage local, which name the embedded AWS of `make aws`.
+    """
+    return Client(app, project_dir=str(Path(__file__).parent))
+
+
 @pytest.fixture
 def http(aws: Embedded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Http]:
     """The app, over the embedded AWS."""
@@ -178,7 +188,7 @@ def http(aws: Embedded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Http]:
     wiring.authenticator().clear_cache()
     monkeypatch.setattr("chalicelib.web.endpoint.DEADLINE_S", 600.0)  # not the speed of the machine
     environ = os.environ
-    with Client(app, stage_name="local") as client:
+    with chalice_client(app) as client:
         yield Http(client)
     # Chalice's client puts a copy in its place for each call; calls in several threads can leave one there.
     os.environ = environ  # noqa: B003

@@ -17,7 +17,7 @@ READY_S = 60
 def main(program: str) -> int:
     """Run it; gives schemathesis' exit code, 0 when it found nothing."""
     with tempfile.TemporaryDirectory(prefix="rollcall-contract-") as state:
-        ports = ["--port", "0", "--aws-port", "0", "--stream-port", "0"]
+        ports = ["--port", "0", "--aws-port", "0", "--stream-port", "0", "--tls-port", "0"]
         server = subprocess.Popen([sys.executable, "-m", "local", *ports, "--state", state])
         try:
             url, token = _running(server, Path(state, "run.json"))

@@ -18,7 +18,7 @@ from typing import Any
 from chalicelib import wiring
 from chalicelib.services import erasure, sweep
 from local.app.appserver import set_environment, stage_settings
-from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+from local.aws.embedded import REGION, Embedded
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = BUCKET = COLLECTION = "rollcall-local"
@@ -88,7 +88,7 @@ def main(times: int, seed: int = 2026) -> Counter[str]:
     aws = Embedded()
     aws.start()
     variables = stage_settings()["environment_variables"]
-    set_environment(aws.aws_url, aws.stream_url, REGION, ACCESS_KEY, SECRET_KEY, variables)
+    set_environment(aws.aws_url, aws.stream_url, REGION, aws.key, variables)
     came: Counter[str] = Counter()
     try:
         for number in range(1, times + 1):

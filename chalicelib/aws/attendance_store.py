@@ -112,7 +112,7 @@ class AttendanceStore:
         if session_id:
             keys.append((f"SESSION#{session_id}", "-"))
         if kiosk:
-            keys.append(items.lock_key("kiosk", kiosk))
+            keys += [items.lock_key("kiosk", kiosk), items.lock_key("idle-kiosk", kiosk)]
         keys += [(f"PERSON#{other}", "PROFILE") for other in others]
         if person_id:
             keys.append(items.lock_key("person", person_id))

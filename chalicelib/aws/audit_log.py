@@ -11,7 +11,7 @@ from chalicelib.domain.dates import ROLLCALL_BEGAN
 
 
 class AuditLog:
-    """The actions of managers and admins, and the requests that limits refused."""
+    """What managers and admins did, what tokens showed of people, and who was refused."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -20,11 +20,11 @@ class AuditLog:
         """Add an entry."""
         self._table.write(insert(items.audit_entry(entry)))
 
-    def set_outcome(self, entry: AuditEntry, *, status: int, code: str | None, about: dict[str, str]) -> None:
+    def set_outcome(self, entry: AuditEntry) -> None:
         """Add the outcome to an entry that was written before the action."""
-        outcome: Item = {"status": status, "about": {**entry.about, **about}}
         item = items.audit_entry(entry)
-        self._table.set(item["pk"], item["sk"], outcome | ({"code": code} if code else {}))
+        outcome: Item = {name: item[name] for name in ("status", "about", "code", "changes") if name in item}
+        self._table.set(item["pk"], item["sk"], outcome)
 
     def entries(self, since: date, until: date, after: str | None = None) -> Iterator[tuple[str, AuditEntry]]:
         """Yield the entries of some days in UTC, newest first, with their positions; `after` is one."""

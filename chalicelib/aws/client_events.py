@@ -1,17 +1,34 @@
 """Event handlers of every boto3 client: measurement, the deadline, truncated replies."""
 
 import zlib
+from ipaddress import ip_address
 from time import perf_counter
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.exceptions import (
+    ClientError,
+    ConnectionError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
 
 from chalicelib.aws import deadline, metrics
 from chalicelib.domain.errors import Busy
 
 C = TypeVar("C", bound=Any)
 
+
+_NO_AWS = (
+    "There is no AWS to call: {reason}. "
+    "On one machine, keep `make aws` running and use `chalice local --stage local`."
+)
 
 _BUSY_STATUS = {429, 500, 502, 503, 504}
 
@@ -85,4 +102,36 @@ def is_busy(error: Exception) -> bool:
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         return status in _BUSY_STATUS or error.response.get("Error", {}).get("Code") in _BUSY_CODES
-    return isinstance(error, HTTPClientError)  # no connection, or it broke, or no answer in time
+    return isinstance(error, HTTPClientError | ConnectionError)  # no connection, or it broke, or timed out
+
+
+def busy(error: Exception) -> Busy | None:
+    """Return the error for callers if AWS is busy or not there; None if `error` is of another kind."""
+    if isinstance(error, NoCredentialsError | NoRegionError | PartialCredentialsError | ProfileNotFound):
+        return Busy(_NO_AWS.format(reason=str(error).rstrip(".")))
+    if isinstance(error, EndpointConnectionError):
+        host = urlsplit(str(error.kwargs["endpoint_url"])).netloc
+        if is_this_machine(host):
+            return Busy(_NO_AWS.format(reason=f"nothing answers on {host}"))
+    return Busy() if is_busy(error) else None
+
+
+def is_this_machine(host: str) -> bool:
+    """Return whether a host, with or without a port, is the loopback."""
+    name = urlsplit(f"//{host}").hostname or ""
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
+def stay_on_this_machine(client: C) -> C:
+    """Refuse each request of a client that would leave the machine, whatever configured its endpoint."""
+
+    def send(request: AWSPreparedRequest, **_: Any) -> None:
+        host = urlsplit(request.url).netloc
+        if not is_this_machine(host):
+            raise Busy(_NO_AWS.format(reason=f"stage local calls this machine only, and not {host}"))
+
+    client.meta.events.register("before-send", send, "stay-on-this-machine")
+    return client

@@ -46,13 +46,16 @@ class Streaming:
         self._endpoint = endpoint
         self.region = region
 
-    def issue(self) -> StreamingAccess | None:
-        """Issue credentials for 15 minutes (AWS's minimum); None if the stage has no role for them."""
+    def issue(self, token_id: str) -> StreamingAccess | None:
+        """Issue credentials for 15 minutes (AWS's minimum); None if the stage has no role for them.
+
+        CloudTrail names the session that used them by the caller's token.
+        """
         if not self._role:
             return None
         reply = self._client.assume_role(
             RoleArn=self._role,
-            RoleSessionName="rollcall-camera",
+            RoleSessionName=token_id,
             DurationSeconds=900,
             Policy=_ONLY_STREAMING,
         )

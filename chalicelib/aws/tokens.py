@@ -15,9 +15,14 @@ class TokenStore:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def add(self, token: Token) -> None:
-        """Store a token."""
-        self._table.write(insert(items.token(token)))
+    def add(self, token: Token, *, maker: Token | None = None) -> bool:
+        """Store a token, provided that its `maker` still exists; returns whether it was stored."""
+        conditions = [require(*items.token_key(maker.digest))] if maker else []
+        try:
+            self._table.write(insert(items.token(token)), *conditions)
+        except WriteConflict:
+            return False
+        return True
 
     def find(self, digest: str) -> Token | None:
         """Return a token by the SHA-256 digest of its secret; None if there is none."""

@@ -20,6 +20,8 @@ show, and may change. `details` holds facts for programs, by name.
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.domain.token import Caller
+
 
 class RollcallError(Exception):
     """The base of all errors with a stable code."""
@@ -98,8 +100,9 @@ class InvalidToken(Unauthenticated):
 class RoleNotAllowed(Forbidden):
     """The token is good, but its role may not do this."""
 
-    def __init__(self, role: str) -> None:
-        super().__init__("This token's role may not do this.", role=role)
+    def __init__(self, caller: Caller) -> None:
+        super().__init__("This token's role may not do this.", role=caller.role.value)
+        self.caller = caller
 
 
 class GroupNotAllowed(Forbidden):
@@ -350,6 +353,13 @@ class PhotoPunchOff(Forbidden):
         super().__init__("Check-in by photo is switched off; use a liveness session.")
 
 
+class IdentifyOff(Forbidden):
+    """Asking who is in a photo is switched off."""
+
+    def __init__(self) -> None:
+        super().__init__("Identification is switched off; an admin can allow it by the setting `identify`.")
+
+
 class LabOff(NotFound):
     """The routes of the lab are not offered on this stage."""
 
@@ -391,10 +401,10 @@ class ExportTooLarge(TooLarge):
 
 
 class Busy(Unavailable):
-    """AWS throttled us, timed out or failed; the same request may be made again."""
+    """AWS throttled us, timed out, failed or is not there; the same request may be made again."""
 
-    def __init__(self) -> None:
-        super().__init__("The service is busy; try again in a moment.")
+    def __init__(self, message: str = "The service is busy; try again in a moment.") -> None:
+        super().__init__(message)
 
 
 class RequestInProgress(Conflict):

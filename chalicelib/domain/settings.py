@@ -14,6 +14,10 @@ Margin = Annotated[float, Meta(ge=0, le=10)]
 Threshold = Annotated[float, Meta(ge=80, le=100)]
 
 
+LEAST_LIVENESS, LEAST_MARGIN = 80.0, 0.5
+"""Below these (percent) a held-up photo, or somebody who looks alike, may pass; a lab may want that."""
+
+
 Count = Annotated[int, Meta(ge=1, le=100_000)]
 
 
@@ -26,13 +30,19 @@ Days = Annotated[int, Meta(ge=1, le=36_500)]
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Rate limits and lockouts.
 
-    Sessions and enrolments are limited per token, unknown tokens per address, each per minute. A kiosk or a
-    person is locked out for `..._lock_s` seconds after `..._failures` failed punches within `..._window_s`
-    seconds. For a person, Amazon recommends 5 failures in 3 minutes and half an hour; a kiosk serves many.
+    Sessions, enrolments, identifications, verifications and uploads are limited per token and minute; so are
+    punches that use up no session, while those that do are limited by the sessions. Unknown tokens are
+    limited per address. A kiosk or a person is locked out for `..._lock_s` seconds after `..._failures`
+    failed punches within `..._window_s` seconds. For a person, Amazon recommends 5 failures in 3 minutes and
+    half an hour; a kiosk serves many.
     """
 
     sessions_per_minute: Count = 30
     enrolments_per_minute: Count = 60
+    punches_per_minute: Count = 60
+    identifications_per_minute: Count = 60
+    verifications_per_minute: Count = 60
+    uploads_per_minute: Count = 60
     unknown_tokens_per_minute: Count = 120
     kiosk_failures: Count = 30
     kiosk_window_s: Seconds = 300
@@ -66,14 +76,18 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     `calendar` holds the zone, shifts and holidays. `similarity_threshold`, `liveness_threshold` and
     `margin` (least distance to the second-best person) are in percent. `photo_punch` allows punches by a
-    photo without liveness. A punch within `duplicate_window_s` seconds of the last one is a duplicate.
-    `name_order` selects the given name with which a kiosk greets: the last word of "Nguyễn Văn Ánh", the
-    first of "Ada Lovelace". `version` must be the current one; it increases with each change.
+    photo without liveness, and `identify` allows to ask who is in a photo. `unsafe` admits a
+    `liveness_threshold` below 80 and a `margin` below 0.5, for a lab; production stages refuse these.
+    A punch within `duplicate_window_s` seconds of the last one is a duplicate. `name_order` selects the given
+    name with which a kiosk greets: the last word of "Nguyễn Văn Ánh", the first of "Ada Lovelace". `version`
+    must be the current one; it increases with each change.
     """
 
     calendar: Calendar
     similarity_threshold: Threshold
     photo_punch: bool
+    identify: bool = False
+    unsafe: bool = False
     margin: Margin = 1.0
     liveness_threshold: Percent = 90.0
     duplicate_window_s: Annotated[int, Meta(ge=0, le=3600)] = 60
@@ -81,6 +95,15 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limits: Limits = Limits()
     retention: Retention = Retention()
     version: Annotated[int, Meta(ge=0, le=2**53)] = 0
+
+    def weak(self) -> list[str]:
+        """Say which values would let a photo or a look-alike pass."""
+        found = []
+        if self.liveness_threshold < LEAST_LIVENESS:
+            found.append(f"liveness_threshold: below {LEAST_LIVENESS:g} a photo may pass as a person")
+        if self.margin < LEAST_MARGIN:
+            found.append(f"margin: below {LEAST_MARGIN:g} the wrong one of two who look alike may pass")
+        return found
 
     def today(self, now: datetime) -> date:
         """Return the current work day of people on the default shift."""
@@ -91,10 +114,12 @@ def default_settings(*, local: bool, zone: str) -> Settings:
     """Return the settings of a stage whose table holds none yet.
 
     Amazon recommends a similarity of 99 % for use cases such as access control. The local engine has its
-    own scale, on which 95 % is as strict (no false match in 78,000 pairs). Photos without liveness are
-    accepted in the local stage only.
+    own scale, on which 95 % is as strict (no false match in 78,000 pairs). Photos without liveness and
+    identification are accepted in the local stage only.
     """
     calendar = Calendar(zone=zone)
     if local:
-        return Settings(calendar=calendar, similarity_threshold=95.0, margin=2.0, photo_punch=True)
+        return Settings(
+            calendar=calendar, similarity_threshold=95.0, margin=2.0, photo_punch=True, identify=True
+        )
     return Settings(calendar=calendar, similarity_threshold=99.0, photo_punch=False)

@@ -73,8 +73,15 @@ def register(
             if enrolled := _enrolled(directory, collection, bucket, person, known, now):
                 return enrolled
             return _enrol(directory, collection, bucket, person, photo, settings, now=now)
-    person = Person(person_id=new_id(), name=name, created_at=now, updated_at=now, consent=consent)
     settings = directory.settings()
+    person = Person(
+        person_id=new_id(),
+        name=name,
+        since=settings.today(now),
+        created_at=now,
+        updated_at=now,
+        consent=consent,
+    )
     _refuse_another(directory, matches, person, settings)
     _require_consent(person)
     return _enrol(directory, collection, bucket, person, photo, settings, now=now)

@@ -11,17 +11,22 @@ from chalicelib.domain.errors import LockedOut, TooManyRequests
 from chalicelib.domain.settings import Limits
 from chalicelib.domain.token import Caller
 
-Counted = Literal["session", "enrolment"]
+Counted = Literal["session", "enrolment", "punch", "identification", "verification", "upload"]
 
 
 _MOST: dict[Counted, Callable[[Limits], int]] = {
     "session": attrgetter("sessions_per_minute"),
     "enrolment": attrgetter("enrolments_per_minute"),
+    "punch": attrgetter("punches_per_minute"),
+    "identification": attrgetter("identifications_per_minute"),
+    "verification": attrgetter("verifications_per_minute"),
+    "upload": attrgetter("uploads_per_minute"),
 }
 """The setting that limits how often a minute, by what is counted."""
 
 
-KIOSK, PERSON = "kiosk", "person"
+KIOSK, PERSON, IDLE = "kiosk", "person", "idle-kiosk"
+"""What may be locked out. The last one is for punches that use up no session."""
 
 
 def count_request(
@@ -31,11 +36,34 @@ def count_request(
 
     Nothing is counted without a caller, as in the open lab.
     """
+    if caller is not None:
+        count_within(directory.settings().limits, rate_limits, what, caller, now=now)
+
+
+def count_within(
+    limits: Limits, rate_limits: RateLimits, what: Counted, caller: Caller | None, *, now: datetime
+) -> None:
+    """Do the same for who has read the limits already."""
     if caller is None:
         return
     count, left = rate_limits.count(what, caller.token_id, 60, now)
-    if count > _MOST[what](directory.settings().limits):
+    if count > _MOST[what](limits):
         raise TooManyRequests(left)
+
+
+def count_idle_punch(
+    rate_limits: RateLimits, limits: Limits, caller: Caller | None, *, now: datetime
+) -> None:
+    """Count a punch that used up no session; over the limit the kiosk is locked out until the minute ends.
+
+    The lock is read together with the session, before anything is paid for, so a punch that is recorded waits
+    for no count of its own.
+    """
+    if caller is None:
+        return
+    count, left = rate_limits.count(IDLE, caller.token_id, 60, now)
+    if count >= limits.punches_per_minute:
+        rate_limits.lock(IDLE, caller.token_id, left, now)
 
 
 def count_failure(

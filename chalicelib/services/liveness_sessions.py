@@ -85,7 +85,9 @@ def create(
         now=now,
     )
     expires = session.created_at + LIFE
-    return CreatedLivenessSession(session.session_id, streaming.region, expires, now, streaming.issue())
+    return CreatedLivenessSession(
+        session.session_id, streaming.region, expires, now, streaming.issue(caller.token_id)
+    )
 
 
 _STATUS: dict[str, Literal["waiting", "running", "finished", "expired"]] = {

@@ -7,6 +7,8 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from chalicelib.aws.directory import Directory
+from chalicelib.aws.metrics import record_changes
+from chalicelib.domain.audit_entry import FieldChange
 from chalicelib.domain.dates import MAX_CLOCK_SKEW, ROLLCALL_BEGAN
 from chalicelib.domain.errors import InvalidRequest, UnknownShift, WriteConflict
 from chalicelib.domain.ids import new_id
@@ -110,6 +112,9 @@ def change(directory: Directory, person_id: str, body: PersonChange, *, now: dat
         if after.since and after.until and after.until < after.since:
             raise InvalidRequest("`until` is before `since`.")
         directory.change_person(person, after)
+        # Only the names: their values would stay in the audit log after the person was erased.
+        changed = [name for name in fields if getattr(person, name) != getattr(after, name)]
+        record_changes(map(FieldChange, changed))
         return _with_warnings(directory, after) if "code" in fields else PersonView.of(after)
 
     return retry(attempt)

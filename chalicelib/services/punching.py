@@ -1,7 +1,8 @@
 """Punches at a camera: recognise the person of a liveness session or photo, and record the punch.
 
-A punch makes four AWS calls: the result of the session, the search, the snapshot that the decision depends
-on, and one transaction that records everything or nothing.
+A punch makes five AWS calls: whether the session is the caller's and unused, its result, the search, the
+snapshot that the decision depends on, and one transaction that records everything or nothing. What fails at
+the first costs nothing at Rekognition.
 """
 
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from chalicelib.aws.rate_limits import RateLimits
 from chalicelib.aws.visibility import all_people_visible
 from chalicelib.domain.errors import (
     AmbiguousMatch,
+    LockedOut,
     NoFaceFound,
     NoReferenceImage,
     NotLive,
@@ -47,7 +49,7 @@ from chalicelib.domain.workday import (
     recent_event,
     resolve_direction,
 )
-from chalicelib.services.limits import count_failure, require_unlocked
+from chalicelib.services.limits import count_failure, count_idle_punch, count_within, require_unlocked
 from chalicelib.services.recognition import recognise_visible
 from chalicelib.services.retries import retry
 
@@ -168,31 +170,28 @@ def use_session(
     SessionPending, SessionExpired, NoReferenceImage or LockedOut; none of these uses up the session.
     """
     record_subject(session=session_id)
+    who = caller.token_id if caller else None
+    before = attendance_store.snapshot(now, session_id=session_id, kiosk=who)
     try:
-        liveness = collection.session(session_id)
-    except SessionNotFound:
-        return _result_of_expired(attendance_store, session_id, caller, now)
-    if liveness.status == "EXPIRED":
-        return _result_of_expired(attendance_store, session_id, caller, now)
-    if liveness.status in ("CREATED", "IN_PROGRESS"):
-        _session_of(attendance_store, session_id, caller)
-        raise SessionPending
-    if liveness.status == "SUCCEEDED" and liveness.image is None:
-        _session_of(attendance_store, session_id, caller)
-        raise NoReferenceImage
-    passed = liveness.image if liveness.status == "SUCCEEDED" else None
-    matches = _candidates(collection, passed) if passed else []
-    size = len(liveness.image.content) if liveness.image else None
-    request = _PunchRequest("face", requested_direction, now, size, caller, liveness)
+        if outcome := _own(before.session, who).outcome:
+            return _stored_result(attendance_store, outcome, now)
+        require_unlocked(before.locked_until, now=now)
+        liveness = _finished(collection, session_id)
+        passed = liveness.image if liveness.status == "SUCCEEDED" else None
+        matches = _candidates(collection, passed) if passed else []
+        size = len(liveness.image.content) if liveness.image else None
+        request = _PunchRequest("face", requested_direction, now, size, caller, liveness)
 
-    def decide(snapshot: Snapshot) -> SessionResult:
-        if snapshot.session is None or snapshot.session.by != request.who:
-            raise SessionNotFound
-        if snapshot.session.outcome:
-            return _stored_result(attendance_store, snapshot.session.outcome, now)
-        return _decide(attendance_store, rate_limits, request, matches, snapshot, snapshot.session)
+        def decide(snapshot: Snapshot) -> SessionResult:
+            session = _own(snapshot.session, who)
+            if session.outcome:
+                return _stored_result(attendance_store, session.outcome, now)
+            return _decide(attendance_store, rate_limits, request, matches, snapshot, session)
 
-    return retry(lambda: _with_snapshot(attendance_store, request, matches, session_id, decide))
+        return retry(lambda: _with_snapshot(attendance_store, request, matches, session_id, decide))
+    except (SessionNotFound, SessionPending, SessionExpired, NoReferenceImage, LockedOut):
+        count_idle_punch(rate_limits, before.settings.limits, caller, now=now)
+        raise
 
 
 def punch_by_photo(
@@ -206,10 +205,13 @@ def punch_by_photo(
 ) -> SessionResult:
     """Record a punch with a photo and no liveness check, if the settings allow it.
 
-    Raises PhotoPunchOff, NoFaceFound, LockedOut, NotRecognised or AmbiguousMatch.
+    Raises PhotoPunchOff, TooManyRequests, NoFaceFound, LockedOut, NotRecognised or AmbiguousMatch.
     """
-    if not attendance_store.snapshot(now).settings.photo_punch:
+    before = attendance_store.snapshot(now, kiosk=caller.token_id if caller else None)
+    if not before.settings.photo_punch:
         raise PhotoPunchOff
+    require_unlocked(before.locked_until, now=now)
+    count_within(before.settings.limits, rate_limits, "punch", caller, now=now)
     matches = collection.search(photo)
     request = _PunchRequest("photo", "auto", now, len(photo.content), caller)
 
@@ -273,22 +275,26 @@ def _candidates(collection: FaceCollection, image: Photo) -> list[Match]:
         return []
 
 
-def _result_of_expired(
-    attendance_store: AttendanceStore, session_id: str, caller: Caller | None, now: datetime
-) -> SessionResult:
-    """Return the stored result of a session that Rekognition no longer has; raises SessionExpired."""
-    session = _session_of(attendance_store, session_id, caller)
-    if session.outcome is None:
-        raise SessionExpired
-    return _stored_result(attendance_store, session.outcome, now)
-
-
-def _session_of(attendance_store: AttendanceStore, session_id: str, caller: Caller | None) -> Session:
+def _own(session: Session | None, who: str | None) -> Session:
     """Return a session of the caller. Raises SessionNotFound, also for a session of another caller."""
-    session = attendance_store.session(session_id)
-    if session is None or session.by != (caller.token_id if caller else None):
+    if session is None or session.by != who:
         raise SessionNotFound
     return session
+
+
+def _finished(collection: FaceCollection, session_id: str) -> LivenessResult:
+    """Return the result of a finished session; raises SessionPending, SessionExpired or NoReferenceImage."""
+    try:
+        liveness = collection.session(session_id)
+    except SessionNotFound:
+        raise SessionExpired from None  # it is ours, and Rekognition no longer has it
+    if liveness.status == "EXPIRED":
+        raise SessionExpired
+    if liveness.status in ("CREATED", "IN_PROGRESS"):
+        raise SessionPending
+    if liveness.status == "SUCCEEDED" and liveness.image is None:
+        raise NoReferenceImage
+    return liveness
 
 
 def _stored_result(attendance_store: AttendanceStore, outcome: Outcome, now: datetime) -> SessionResult:

@@ -1,4 +1,7 @@
-"""Identification (1:N) and verification (1:1) of a photo, by the rules of a punch."""
+"""Identification (1:N) and verification (1:1) of a photo, by the rules of a punch.
+
+Asking who is in any photo is not what people consented to, so a site must allow it by its settings.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +10,7 @@ from msgspec import Struct
 from chalicelib.aws.collection import FaceCollection
 from chalicelib.aws.directory import Directory
 from chalicelib.aws.visibility import all_people_visible, is_visible
-from chalicelib.domain.errors import AmbiguousMatch, ConsentMissing, NotRecognised
+from chalicelib.domain.errors import AmbiguousMatch, ConsentMissing, IdentifyOff, NotRecognised
 from chalicelib.domain.face import Match
 from chalicelib.domain.matching import owned, recognise
 from chalicelib.domain.person import Person
@@ -43,6 +46,12 @@ class Verification(Struct, frozen=True):
     same_person: bool
     similarity: float | None
     similarity_threshold: float
+
+
+def require_identify(directory: Directory) -> None:
+    """Raise IdentifyOff unless the settings allow to ask who is in a photo."""
+    if not directory.settings().identify:
+        raise IdentifyOff
 
 
 def recognise_visible(

@@ -11,6 +11,7 @@ from typing import Annotated
 from msgspec import Meta, Struct, convert
 from msgspec.structs import asdict
 
+from chalicelib.aws.metrics import record_metric, record_token
 from chalicelib.aws.rate_limits import RateLimits
 from chalicelib.aws.tokens import TokenStore
 from chalicelib.domain.errors import (
@@ -26,18 +27,22 @@ from chalicelib.domain.ids import new_id
 from chalicelib.domain.person import Group
 from chalicelib.domain.settings import Limits
 from chalicelib.domain.text import clean
-from chalicelib.domain.token import Caller, Role, Token
+from chalicelib.domain.token import DEFAULT_LIFE, EXPIRING, LONGEST_LIFE, Caller, Role, Token
 from chalicelib.domain.types import Instant, Page
 
 PREFIX = "rc_"
 
 
 CACHED = timedelta(seconds=30)
-"""How long a process caches a token; a revocation takes effect everywhere after that."""
+"""How long a process caches a token for reads; a revocation takes effect everywhere after that."""
 
 
 LAST_USED_PRECISION = timedelta(hours=1)
 """How often `last_used_at` is updated at most."""
+
+
+ANCESTORS = 100
+"""How many of the tokens that led to a token are remembered."""
 
 
 CACHE_SIZE = 1000
@@ -56,7 +61,9 @@ Groups = Annotated[list[Group], Meta(min_length=1, max_length=100, examples=[["1
 class NewToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A token to create. `label` names its holder, usually a device; punches made with it carry the label.
 
-    With `groups` it sees and changes only people who are in one of these groups; an admin's cannot have them.
+    Tokens of managers and admins expire after 90 days unless `expires_at` says otherwise, after 366 days at
+    the latest. Others are valid until they are revoked, unless `expires_at` is given. With `groups` a token
+    sees and changes only people who are in one of these groups; an admin's cannot have them.
     """
 
     role: Role
@@ -67,7 +74,10 @@ class NewToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class TokenView(Struct, frozen=True, kw_only=True):
-    """A token, without its secret. `last_used_at` is accurate to the hour."""
+    """A token, without its secret. `last_used_at` is accurate to the hour.
+
+    `created_by` is the id of the token that created it; null if it was created with AWS credentials.
+    """
 
     token_id: str
     role: Role
@@ -77,6 +87,7 @@ class TokenView(Struct, frozen=True, kw_only=True):
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
+    created_by: str | None
 
     @classmethod
     def of(cls, token: Token) -> "TokenView":
@@ -99,12 +110,28 @@ def token_digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def create(token_store: TokenStore, body: NewToken, *, now: datetime) -> CreatedToken:
-    """Create a token; raises InvalidRequest."""
-    if body.expires_at and body.expires_at <= now:
-        raise InvalidRequest("`expires_at` is in the past.")
+class Revocation(Struct, frozen=True, kw_only=True):
+    """The ids of the tokens that were revoked, and the active tokens that these had created.
+
+    `children` were created by a revoked token, or by one that it created: revoke them too if it was stolen.
+    """
+
+    revoked: list[str]
+    children: list[TokenView]
+
+
+def create(
+    token_store: TokenStore, body: NewToken, *, maker: Caller | None = None, now: datetime
+) -> CreatedToken:
+    """Create a token; raises InvalidRequest, or InvalidToken if the `maker` was revoked meanwhile.
+
+    `maker` is the caller whose token creates it; None for an administrator with AWS credentials.
+    """
     if body.groups is not None and body.role is Role.ADMIN:
         raise InvalidRequest("A token of an admin cannot be limited to groups.")
+    own = token_store.find(maker.digest) if maker else None
+    if maker and own is None:
+        raise InvalidToken
     secret = PREFIX + secrets.token_urlsafe(32)
     token = Token(
         token_id=new_id(),
@@ -114,9 +141,14 @@ def create(token_store: TokenStore, body: NewToken, *, now: datetime) -> Created
         site=clean(body.site, what="site", limit=100) if body.site else None,
         groups=_groups(body.groups) if body.groups is not None else None,
         created_at=now,
-        expires_at=body.expires_at,
+        expires_at=_expiry(body, now),
+        made_by=(own.token_id, *own.made_by)[:ANCESTORS] if own else (),
     )
-    token_store.add(token)
+    # In the transaction that checks the maker, so that none appears after its maker was revoked.
+    if not token_store.add(token, maker=own):
+        raise InvalidToken
+    if token.role is Role.ADMIN:
+        record_metric("AdminTokenCreated")
     return CreatedToken(**asdict(TokenView.of(token)), token=secret)
 
 
@@ -125,26 +157,55 @@ def _groups(given: list[str]) -> tuple[str, ...]:
     return tuple(sorted({clean(group, what="group", limit=100) for group in given}))
 
 
+def _expiry(body: NewToken, now: datetime) -> datetime | None:
+    if body.expires_at and body.expires_at <= now:
+        raise InvalidRequest("`expires_at` is in the past.")
+    if body.role not in EXPIRING:
+        return body.expires_at
+    if body.expires_at and body.expires_at > now + LONGEST_LIFE:
+        raise InvalidRequest(f"A token of this role expires within {LONGEST_LIFE.days} days.")
+    return body.expires_at or now + DEFAULT_LIFE
+
+
 def list_active(token_store: TokenStore, *, now: datetime) -> Page[TokenView]:
     """List active tokens, oldest first."""
     return Page([TokenView.of(token) for token in token_store.all() if token.is_active(now)], None)
 
 
-def revoke(token_store: TokenStore, token_id: str, *, now: datetime) -> None:
-    """Revoke a token. It stops working everywhere within a minute. Raises TokenNotFound or LastAdminToken."""
-    tokens = {token.token_id: token for token in token_store.all() if token.is_active(now)}
-    token = tokens.pop(token_id, None)
+def revoke(
+    token_store: TokenStore, token_id: str, *, children: bool = False, by: str | None = None, now: datetime
+) -> Revocation:
+    """Revoke a token, with `children` also all that it created and these created, except that of the caller.
+
+    It changes and creates nothing from that moment, and reads nothing after a minute. `by` is the id of the
+    caller's token. Raises TokenNotFound, or LastAdminToken if no other admin token would stay.
+    """
+    active = {token.token_id: token for token in token_store.all() if token.is_active(now)}
+    token = active.pop(token_id, None)
     if token is None:
         raise TokenNotFound(token_id)
-    if token.role is not Role.ADMIN:
-        if not token_store.remove(token):
-            raise TokenNotFound(token_id)
-        return
-    admins = [other for other in tokens.values() if other.role is Role.ADMIN]
+    admins = [other for other in active.values() if other.role is Role.ADMIN]
+    if children:
+        admins = [other for other in admins if token_id not in other.made_by or other.token_id == by]
     # Prefer the token that expires last, so that the site keeps an admin for as long as possible.
     admins.sort(key=lambda other: (other.expires_at is None, other.expires_at or now), reverse=True)
-    if not any(token_store.remove(token, staying=other) for other in admins):
-        raise LastAdminToken
+    if not _remove(token_store, token, admins):
+        raise LastAdminToken if token.role is Role.ADMIN else TokenNotFound(token_id)
+    # Listed again: the token may have created one until now.
+    descendants = [other for other in token_store.all() if token_id in other.made_by and other.is_active(now)]
+    revoked = [token_id]
+    if children:
+        doomed = [other for other in descendants if other.token_id != by]
+        revoked += [other.token_id for other in doomed if _remove(token_store, other, admins)]
+    left = [TokenView.of(other) for other in descendants if other.token_id not in revoked]
+    return Revocation(revoked=revoked, children=left)
+
+
+def _remove(token_store: TokenStore, token: Token, admins: list[Token]) -> bool:
+    """Remove a token; one of an admin only while one of some other `admins` exists."""
+    if token.role is not Role.ADMIN:
+        return token_store.remove(token)
+    return any(token_store.remove(token, staying=other) for other in admins)
 
 
 class _Known(Struct, frozen=True):
@@ -153,7 +214,10 @@ class _Known(Struct, frozen=True):
 
 
 class Authenticator:
-    """Authenticates callers. Known tokens are cached for a moment; unknown ones are looked up each time."""
+    """Authenticates callers. Known tokens are cached for a moment; unknown ones are looked up each time.
+
+    Nothing is changed on the word of the cache: see `fresh`.
+    """
 
     def __init__(
         self,
@@ -167,8 +231,10 @@ class Authenticator:
         self._known: dict[str, _Known] = {}
         self._lock = threading.Lock()
 
-    def authenticate(self, authorization: str | None, scope: str, address: str, *, now: datetime) -> Caller:
-        """Return the caller of the token in an Authorization header.
+    def authenticate(
+        self, authorization: str | None, scope: str, address: str, *, fresh: bool = False, now: datetime
+    ) -> Caller:
+        """Return the caller of the token in an Authorization header; `fresh` reads the token from the table.
 
         Raises TokenMissing, InvalidToken, RoleNotAllowed, and TooManyRequests after many unknown tokens from
         one address; valid tokens from that address still work.
@@ -179,22 +245,24 @@ class Authenticator:
         given = authorization[scheme.end() :].strip() if scheme else ""
         if not _FORMAT.fullmatch(given):
             raise InvalidToken
-        token = self._find(given, now)
+        token = self._find(given, fresh, now)
         if token is None:
             self._count_guess(address, now)
-        if token is None or not token.is_active(now):
+            raise InvalidToken
+        record_token(token.token_id)  # of an expired one too: somebody still has it
+        if not token.is_active(now):
             raise InvalidToken
         groups = frozenset(token.groups) if token.groups is not None else None
-        caller = Caller(token.token_id, token.role, token.label, token.site, groups)
+        caller = Caller(token.token_id, token.role, token.label, token.site, token.digest, groups)
         if not caller.may(scope):
-            raise RoleNotAllowed(token.role.value)
+            raise RoleNotAllowed(caller)
         return caller
 
-    def _find(self, given: str, now: datetime) -> Token | None:
+    def _find(self, given: str, fresh: bool, now: datetime) -> Token | None:
         # The table looks up a digest, so the response time does not tell how much of a guess was right.
         digest = token_digest(given)
         known = self._known.get(digest)
-        if known and timedelta(0) <= now - known.read_at < CACHED:
+        if not fresh and known and timedelta(0) <= now - known.read_at < CACHED:
             return known.token
         token = self._token_store().find(digest)
         with self._lock:

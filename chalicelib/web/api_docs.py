@@ -6,7 +6,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from chalicelib.web.request import Reply
+from chalicelib.web.request import Reply, Request
 
 _STATIC = Path(__file__).with_name("static")
 
@@ -35,3 +35,8 @@ def page() -> Reply:
     )
     headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy}
     return Reply(200, text, headers)
+
+
+def redirect(request: Request) -> Reply:
+    """Return a redirect to the page. The request's path begins with the stage where the URL does."""
+    return Reply(303, headers={"Location": f"{request.path.rstrip('/')}/docs"})

@@ -1,7 +1,9 @@
-"""The audit log of requests: each entry is written before the request runs, and its outcome afterwards.
+"""The audit log of requests.
 
-Entries hold no names, photos or tokens. Ids of people are masked, always in the same way: whoever knows a
-person's id can find the entries about them, but the log alone identifies nobody.
+An entry of a mutation is written before it runs, and its outcome afterwards. An entry of a read is written
+before the response is sent: what cannot be noted is not shown. Entries hold no names, photos or tokens. Ids
+of people are masked, always in the same way: whoever knows a person's id can find the entries about them, but
+the log alone identifies nobody.
 """
 
 import logging
@@ -14,11 +16,12 @@ from msgspec.structs import replace
 
 from chalicelib.aws.audit_log import AuditLog
 from chalicelib.aws.deadline import without_deadline
+from chalicelib.aws.metrics import recorded_changes
 from chalicelib.aws.rate_limits import RateLimits
 from chalicelib.aws.signing_key import SigningKey
-from chalicelib.domain.audit_entry import AuditEntry
+from chalicelib.domain.audit_entry import AuditEntry, FieldChange
 from chalicelib.domain.dates import check_date, date_range
-from chalicelib.domain.errors import RollcallError, TooMany
+from chalicelib.domain.errors import RoleNotAllowed, RollcallError, Unauthenticated
 from chalicelib.domain.ids import new_id
 from chalicelib.domain.types import Page
 from chalicelib.web.request import RecordOutcome, Reply, Request, status_of
@@ -26,8 +29,17 @@ from chalicelib.web.request import RecordOutcome, Reply, Request, status_of
 _log = logging.getLogger("rollcall")
 
 
-PLAIN = {"token_id"}
-"""Ids that identify no person, so they are not masked."""
+PLAIN = frozenset(
+    (
+        *("allow_different", "attendance", "bom", "children", "date", "dry_run", "effective_from", "format"),
+        *("from", "group", "limit", "mode", "month", "state", "status", "to", "token_id"),
+    )
+)
+"""Ids and parameters that identify no person, so they are not masked."""
+
+
+DENIED = (Unauthenticated, RoleNotAllowed)
+"""Who has no token, a wrong one, or one of another role."""
 
 
 OUTSIDE = Request(method="", path="", route="", query={}, headers={}, body=b"", request_id="")
@@ -39,9 +51,10 @@ SHOWN = timedelta(days=31)
 
 
 class AuditView(Struct, frozen=True, kw_only=True):
-    """An audit entry. `by` is the id of a token; ids of people in `about` are masked.
+    """An audit entry. `by` is the id of a token; ids of people, and searched words, in `about` are masked.
 
-    `status` is null if the process stopped before the outcome was known.
+    `status` is null if the process stopped before the outcome was known. `items` is how many items a list
+    showed. `changes` has the fields that were changed: of settings with their values, of people without.
     """
 
     entry_id: str
@@ -54,6 +67,8 @@ class AuditView(Struct, frozen=True, kw_only=True):
     request_id: str
     status: int | None
     code: str | None
+    items: int | None
+    changes: list[FieldChange]
 
     @classmethod
     def of(cls, entry: AuditEntry) -> "AuditView":
@@ -65,11 +80,12 @@ def _entry(
     signing_key: SigningKey, request: Request, what: str, ids: Mapping[str, str], now: datetime
 ) -> AuditEntry:
     caller = request.caller
+    parameters = {name: values[0] for name, values in request.query.items()}
     return AuditEntry(
         entry_id=new_id(),
         at=now,
         what=what,
-        about=_masked(signing_key, ids),
+        about=_masked(signing_key, {**parameters, **ids}),
         by=caller.token_id if caller else None,
         role=caller.role.value if caller else None,
         address=request.address,
@@ -91,8 +107,11 @@ def _conclude(
 ) -> None:
     """Record the outcome. A failure to do so is only logged: the request itself has been carried out."""
     try:
+        about = entry.about | _masked(signing_key, ids)
         with without_deadline():
-            audit_log.set_outcome(entry, status=status, code=code, about=_masked(signing_key, ids))
+            audit_log.set_outcome(
+                replace(entry, status=status, code=code, about=about, changes=recorded_changes())
+            )
     except Exception as error:
         _log.error("the outcome of audit entry %s was not recorded: %s", entry.entry_id, type(error).__name__)
 
@@ -132,27 +151,48 @@ def audited(
         raise
 
 
+def seen(
+    audit_log: AuditLog,
+    signing_key: SigningKey,
+    request: Request,
+    what: str,
+    ids: Mapping[str, str],
+    reply: Reply,
+    *,
+    now: datetime,
+) -> None:
+    """Record what a caller is about to be shown of people."""
+    items = getattr(reply.body, "items", None)
+    entry = _entry(signing_key, request, what, ids, now)
+    count = len(items) if isinstance(items, list) else None
+    audit_log.add(replace(entry, status=reply.status, items=count))
+
+
 def refused(
     audit_log: AuditLog,
     signing_key: SigningKey,
     rate_limits: RateLimits,
     request: Request,
     what: str,
-    error: TooMany,
+    error: RollcallError,
     *,
     now: datetime,
 ) -> None:
-    """Record that a limit refused a request; equal refusals of one caller are recorded once a minute.
+    """Record that a caller was refused: by a limit once a minute for each route, otherwise once a minute.
 
     Refused requests may arrive a thousand times a second and must not fill the log. A failure to record one
-    is only logged.
+    is only logged. Callers are told apart by their tokens, or by their addresses if they have none.
     """
+    if isinstance(error, RoleNotAllowed):
+        request = replace(request, caller=error.caller)
     caller, code = request.caller, type(error).__name__
     who = caller.token_id if caller else request.address
+    kind = "denied" if isinstance(error, DENIED) else f"{what} {code}"
     try:
-        count, _ = rate_limits.count("noted", f"{what} {code} {who}", 60, now)
+        count, _ = rate_limits.count("noted", f"{kind} {who}", 60, now)
         if count == 1:
-            entry = _entry(signing_key, request, what, {}, now)
+            # Parameters are left out: nobody has checked them.
+            entry = _entry(signing_key, replace(request, query={}), what, {}, now)
             audit_log.add(replace(entry, status=status_of(error), code=code))
     except Exception as failure:
         _log.error("a refusal was not recorded: %s", type(failure).__name__)

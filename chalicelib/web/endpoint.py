@@ -28,7 +28,7 @@ from chalice.app import Request as ChaliceRequest
 
 from chalicelib.aws import metrics
 from chalicelib.aws.audit_log import AuditLog
-from chalicelib.aws.client_events import is_busy
+from chalicelib.aws.client_events import busy
 from chalicelib.aws.rate_limits import RateLimits
 from chalicelib.aws.signing_key import SigningKey
 from chalicelib.aws.stored_replies import StoredReplies
@@ -37,7 +37,7 @@ from chalicelib.domain import errors
 from chalicelib.domain.photo_advice import photo_advice
 from chalicelib.domain.token import Caller
 from chalicelib.web import cursors
-from chalicelib.web.audit import audited, refused
+from chalicelib.web.audit import DENIED, audited, refused, seen
 from chalicelib.web.idempotency import run_once
 from chalicelib.web.request import (
     MUTATIONS,
@@ -47,6 +47,7 @@ from chalicelib.web.request import (
     decode,
     error_body,
     invalid_request,
+    status_of,
 )
 
 PARAMETER_CHARS = 2000
@@ -60,6 +61,10 @@ SECURITY_HEADERS = {
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
+
+
+WATCHED = {401: "Unauthenticated", 403: "Forbidden", 429: "TooMany"}
+"""The metrics, by status, that have an alarm on bursts."""
 
 
 DEADLINE_S = 18.0
@@ -120,14 +125,15 @@ class Endpoints:
         error_format: ErrorFormat = error_body,
         consumes: Sequence[str] = ("application/json",),
         authenticate: Authenticate | None = None,
-        audit: bool | None = None,
+        audit: bool = False,
         on_replay: OnReplay = "replay",
     ) -> Callable[[View], View]:
         """Wrap a view: decode its arguments, run it, encode its result (None becomes 204).
 
         `scope` is what the caller's role must have; `public` needs no token. `consumes` are the media types
         of the body. `authenticate` and `error_format` replace the service's own. Mutations by managers and
-        admins are audited, or what `audit` says. `on_replay` says how a repeated Idempotency-Key is handled.
+        admins are audited, and with `audit` also what a GET shows to anybody. `on_replay` says how a repeated
+        Idempotency-Key is handled.
 
         For the OpenAPI document, `responses` gives by status what a view that returns a Reply sends (a type,
         a media type such as "text/csv", or a tuple of these), and `raises` which errors it has.
@@ -139,8 +145,13 @@ class Endpoints:
             def run(request: Request, path: Mapping[str, str]) -> Reply:
                 _require_media(request, consumes)
                 given = arguments.read(path, request, self._verify_cursor)
-                is_audited = request.method in MUTATIONS if audit is None else audit
-                if not (is_audited and request.caller and request.caller.may("manager")):
+                if request.method not in MUTATIONS:
+                    reply = reply_of(request, view(**given))
+                    if audit and request.caller:
+                        noted = self._audit_log(), self._signing_key(), request, _name(request), path, reply
+                        seen(*noted, now=self.now())
+                    return reply
+                if not (request.caller and request.caller.may("manager")):
                     return about(reply_of(request, view(**given)), given)
                 gateways = self._audit_log(), self._signing_key()
                 with audited(*gateways, request, _name(request), path, now=self.now()) as record_outcome:
@@ -176,11 +187,12 @@ class Endpoints:
                 except errors.RollcallError as error:
                     return self._refuse(error, request, error_format)
                 except Exception as error:
-                    if not is_busy(error):
+                    is_busy = busy(error)
+                    if is_busy is None:
                         raise
                     metrics.record_metric("Busy")
-                    self._app.log.warning("AWS is busy: %s", type(error).__name__)
-                    return _error_response(error_format, errors.Busy(), request)
+                    self._app.log.error("%s: %s", type(error).__name__, is_busy)  # noqa: TRY400 - one line
+                    return _error_response(error_format, is_busy, request)
                 return _response(reply, request)
 
             handle.endpoint = Endpoint(  # type: ignore[attr-defined]
@@ -202,7 +214,9 @@ class Endpoints:
 
     def _refuse(self, error: errors.RollcallError, request: Request, error_format: ErrorFormat) -> Response:
         metrics.record_metric(type(error).__name__)
-        if isinstance(error, errors.TooMany):
+        if family := WATCHED.get(status_of(error)):
+            metrics.record_metric(family)
+        if isinstance(error, (errors.TooMany, *DENIED)):
             gateways = self._audit_log(), self._signing_key(), self._rate_limits()
             refused(*gateways, request, _name(request), error, now=self.now())
         if isinstance(error, errors.UnsupportedMediaType):

@@ -20,8 +20,17 @@ _log = logging.getLogger("rollcall")
 OPEN = "The lab's routes are OPEN: anybody who reaches this service can enrol, list and delete faces."
 
 
+ANY_ORIGIN = "ROLLCALL_ORIGIN is *: pages of any origin may use a token that they get hold of."
+
+
+UNSAFE = "The settings are UNSAFE: a photo, or somebody who looks alike, may pass for a person."
+
+
 class Health(Struct, frozen=True):
-    """The health of the service. `warning` is set where the lab's routes are open to everybody.
+    """The health of the service.
+
+    `warning` is set where the lab's routes are open to everybody, and where a production stage answers pages
+    of any origin; with `deep` also where the settings let photos or look-alikes pass.
 
     `checks` holds the result for the table, the bucket and the face collection, if an admin asked for it.
     """
@@ -37,20 +46,24 @@ class Health(Struct, frozen=True):
 
 def health(environment: Environment, *, now: datetime) -> Health:
     """Return the health as far as the process alone can tell."""
-    warning = OPEN if environment.lab == "open" else None
-    return Health("ok", environment.stage, VERSION, environment.lab, now, warning)
+    warnings = [OPEN] if environment.lab == "open" else []
+    if environment.production and environment.origin == "*":
+        warnings.append(ANY_ORIGIN)
+    return Health("ok", environment.stage, VERSION, environment.lab, now, " ".join(warnings) or None)
 
 
 def deep(shallow: Health, directory: Directory, bucket: Bucket, collection: FaceCollection) -> Reply:
     """Check everything that the service depends on; the status is 503 if a check fails."""
+    weak: list[str] = []
     checks = {
-        "table": _check("table", directory.settings),
+        "table": _check("table", lambda: weak.extend(directory.settings().weak())),
         "bucket": _check("bucket", bucket.check),
         "collection": _check("collection", collection.check),
     }
     healthy = all(result == "ok" for result in checks.values())
     status: Literal["ok", "failed"] = "ok" if healthy else "failed"
-    return Reply(200 if healthy else 503, replace(shallow, status=status, checks=checks))
+    warning = f"{shallow.warning or ''} {UNSAFE}".strip() if weak else shallow.warning
+    return Reply(200 if healthy else 503, replace(shallow, status=status, checks=checks, warning=warning))
 
 
 def _check(name: str, call: Callable[[], object]) -> Literal["ok", "failed"]:

@@ -28,6 +28,7 @@ def log_line(meter: Meter, *, stage: str, at: datetime, ms: float, **said: Any) 
         "aws_calls": meter.aws_calls,
         "aws_ms": round(meter.aws_ms, 1),
         "cold_start": next(_runs) == 0,
+        **({"token_id": meter.token_id} if meter.token_id else {}),
         **meter.subjects,
     }
     return msgspec.json.encode(entry | _metrics(meter.metrics, at)).decode()

@@ -51,6 +51,7 @@ PARAMETERS = {
     "allow_different": "Enrol the face even if it differs from the person's other faces.",
     "attendance": "Whether punches and work days are pseudonymised or removed.",
     "bom": "Start the CSV with a byte order mark, which Excel needs to recognise UTF-8.",
+    "children": "Also revoke the tokens that it created, and those that these created.",
     "compareFaceId": "Accepted and ignored.",
     "cursor": "The `next_cursor` of the previous page.",
     "date": "The work day; default: today's.",

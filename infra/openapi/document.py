@@ -194,7 +194,7 @@ def _responses(schemas: Schemas, method: str, endpoint: Endpoint, hints: Mapping
     return {str(status): made[status] for status in sorted(made)}
 
 
-_STATUS_TEXTS = {201: "Created.", 204: "Done; no content.", 303: "The file is at `Location`."}
+_STATUS_TEXTS = {201: "Created.", 204: "Done; no content.", 303: "It is at `Location`."}
 
 
 def _members(kinds: Any) -> tuple[Any, ...]:

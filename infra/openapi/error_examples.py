@@ -10,7 +10,7 @@ from chalicelib.config import JSON_BYTES
 from chalicelib.domain import errors
 from chalicelib.domain.face import MAX_FACES
 from chalicelib.domain.photo_advice import photo_advice
-from chalicelib.domain.token import SCOPES
+from chalicelib.domain.token import SCOPES, Caller
 from chalicelib.services.imports import COLUMNS, ROWS
 from chalicelib.web.exports import PERSON_DAYS
 from infra.openapi.examples import CLASS, FACE, IMPORT, LEAVE, PERSON, PUNCH, SETTINGS, TOKEN
@@ -56,9 +56,8 @@ def _errors() -> dict[type[errors.RollcallError], errors.RollcallError]:
 def of(kind: Any, scope: str) -> errors.RollcallError:
     """Give the example of an error, as a route of a scope raises it."""
     if kind is errors.RoleNotAllowed:
-        made: errors.RollcallError = kind(
-            next(role for role, scopes in SCOPES.items() if scope not in scopes).value
-        )
+        role = next(role for role, scopes in SCOPES.items() if scope not in scopes)
+        made: errors.RollcallError = kind(Caller(TOKEN, role, "front door"))
     else:
         made = _errors().get(kind) or kind()
     if advice := photo_advice(made, "en"):

@@ -18,6 +18,7 @@ from chalicelib.aws.bucket import LINK_LIFE, UPLOAD_LIFE
 from chalicelib.aws.streaming import StreamingAccess, StreamingCredentials
 from chalicelib.config import VERSION
 from chalicelib.domain import reports
+from chalicelib.domain.audit_entry import FieldChange
 from chalicelib.domain.erasure import ErasedCounts
 from chalicelib.domain.face import FaceView
 from chalicelib.domain.ids import new_punch_id
@@ -41,7 +42,7 @@ from chalicelib.services.recognition import Candidate, Identification, Verificat
 from chalicelib.services.retention import RetentionPlan
 from chalicelib.services.subject_access import ActionData, FaceData, LivenessSessionData, LockData, PersonData
 from chalicelib.services.timesheets import MonthlySheet, RosterPage
-from chalicelib.services.tokens import CreatedToken, NewToken, TokenView
+from chalicelib.services.tokens import CreatedToken, NewToken, Revocation, TokenView
 from chalicelib.services.uploads import Upload
 from chalicelib.web.audit import AuditView
 from chalicelib.web.bodies import PhotoJson
@@ -53,6 +54,7 @@ TUESDAY = MONDAY + timedelta(days=1)
 
 PERSON = "3f9d0c5be7a1426c98b0d2f4"
 TOKEN = "a71c04e2d95b4f3886c2e01d"  # noqa: S105 - a token's public id
+ADMIN = "5b0e93c7f1a84d62b7d94c08"
 LEAVE = "5be1c7d2049f4a6e8b3d7f10"
 UPLOAD = "c24e8a9b1d6f4073b5e2908f"
 FACE = "d2f1a7c4-6b3e-4f0a-9c58-1e7b2a9d4c60"
@@ -213,6 +215,7 @@ _TOKEN = TokenView(
     created_at=_CONSENT.recorded_at,
     expires_at=None,
     last_used_at=_PUNCHED_AT.replace(minute=0, second=0).astimezone(UTC),
+    created_by=ADMIN,
 )
 IMPORT = ImportResult(
     dry_run=False,
@@ -343,19 +346,23 @@ _EXAMPLES: tuple[Struct, ...] = (
     ),
     NewToken(role=Role.KIOSK, label="front door", site="main building"),
     _TOKEN,
-    CreatedToken(**asdict(replace(_TOKEN, last_used_at=None)), token=f"rc_{'0123456789abcdef' * 3}"[:46]),
+    Revocation(revoked=[TOKEN], children=[_TOKEN]),
+    CreatedToken(**asdict(replace(_TOKEN, last_used_at=None)), token="rc_..."),  # noqa: S106
     AuditView(
         entry_id="b95d20c7e41f4a83967e0d1c",
         at=NOW.astimezone(UTC),
-        what="POST /v1/people/{person_id}/faces",
+        what="PATCH /v1/people/{person_id}",
         about={"person_id": "4f1e8a70c2d95b36e7a90c1d8b24f563"},
         by=TOKEN,
         role=Role.MANAGER.value,
         address="203.0.113.7",
         request_id=REQUEST,
-        status=201,
+        status=200,
         code=None,
+        items=None,
+        changes=[FieldChange("group")],
     ),
+    FieldChange("liveness_threshold", "90.0", "95.0"),
     _HEALTH,
 )
 """One of each type that a body may have."""
@@ -458,6 +465,7 @@ PARAMETERS: dict[str, Any] = {
     "allow_different": False,
     "attendance": "pseudonymise",
     "bom": True,
+    "children": True,
     "compareFaceId": FACE,
     "cursor": "5mJ0c8Yq3s1Kx7Qm2wVtHzE5ODQ0",
     "date": MONDAY,

@@ -13,6 +13,8 @@ from chalice.app import Chalice
 from chalice.config import Config
 from chalice.local import LocalChalice, LocalGateway, LocalGatewayException
 
+from local.admission import Admission
+from local.aws.keys import AccessKey
 from local.httpserver import Request, Response, Server
 
 CONFIG: Final = Path(__file__).resolve().parents[2] / ".chalice" / "config.json"
@@ -37,11 +39,13 @@ def stage_settings(path: Path = CONFIG, stage: str = "local") -> dict[str, Any]:
     config = msgspec.json.decode(path.read_bytes())
     own = config.get("stages", {}).get(stage, {})
     variables = {**config.get("environment_variables", {}), **own.get("environment_variables", {})}
+    # AWS's own variables are for `chalice local`, which meets the embedded AWS of another process.
+    variables = {name: value for name, value in variables.items() if not name.startswith("AWS_")}
     return {**config, **own, "environment_variables": variables}
 
 
 def set_environment(
-    aws_url: str, stream_url: str, region: str, access_key: str, secret_key: str, variables: Mapping[str, str]
+    aws_url: str, stream_url: str, region: str, key: AccessKey, variables: Mapping[str, str]
 ) -> None:
     """Point this process at the embedded AWS; must be called before app.py is imported.
 
@@ -56,8 +60,8 @@ def set_environment(
         else:
             os.environ.setdefault(name, value)
     os.environ |= {
-        "AWS_ACCESS_KEY_ID": access_key,
-        "AWS_SECRET_ACCESS_KEY": secret_key,
+        "AWS_ACCESS_KEY_ID": key.id,
+        "AWS_SECRET_ACCESS_KEY": key.secret,
         "AWS_DEFAULT_REGION": region,
         "AWS_REGION": region,
         "AWS_ENDPOINT_URL": aws_url,
@@ -86,9 +90,19 @@ class _PerThread:
 class AppServer:
     """The app on a port, bound at once. Raises OSError if the port is taken."""
 
-    def __init__(self, host: str, port: int, *, verbose: bool = False) -> None:
+    def __init__(
+        self, host: str, port: int, *, admission: Admission | None = None, verbose: bool = False
+    ) -> None:
         self._gateway: LocalGateway | None = None
-        self._server = Server(host, port, self.handle, error_response, limit=GATEWAY_BYTES, verbose=verbose)
+        self._server = Server(
+            host,
+            port,
+            self.handle,
+            error_response,
+            limit=GATEWAY_BYTES,
+            admission=admission,
+            verbose=verbose,
+        )
 
     @property
     def url(self) -> str:
@@ -127,10 +141,8 @@ class AppServer:
         response = _response(result)
         if len(response.body) > LAMBDA_BYTES:
             return error_response(502, "Internal server error")
-        if response.status == 405 and not any(
-            name.lower() == _CORS[0].lower() for name, _ in response.headers
-        ):
-            return response._replace(headers=[*response.headers, _CORS])
+        if response.status == 405:  # Chalice's; API Gateway has no method of that name
+            return error_response(403, "Missing Authentication Token")
         return response
 
 

@@ -1,6 +1,5 @@
 """The embedded AWS: a loopback port for DynamoDB, S3, STS, IAM and Rekognition, two for liveness streams."""
 
-import re
 import tempfile
 import threading
 import zlib
@@ -8,7 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qs
 
 import boto3
 import msgspec
@@ -20,8 +18,11 @@ from moto.sts.models import AssumedRole, sts_backends
 from moto.sts.responses import TokenResponse
 
 from local import weights
-from local.aws import resources
+from local.admission import Admission
+from local.aws import permissions, resources
+from local.aws.authentication import Refused, authenticate, parse_call, refusal
 from local.aws.dynamodb.service import Change, Dynamo
+from local.aws.keys import AccessKey, make_key
 from local.aws.s3 import S3, call_moto, environ
 from local.aws.sigv4 import Credentials
 from local.aws.storage import StateDamaged, Storage
@@ -37,14 +38,8 @@ from local.rekognition.urls import RekognitionApp
 ACCOUNT: Final = "123456789012"
 REGION: Final = "us-east-1"
 
-# Any client may use these. They give access to this process only.
-ACCESS_KEY: Final = "AKIAROLLCALLLOCAL000"
-SECRET_KEY: Final = "local-only-not-a-secret"  # noqa: S105
-_STATIC = {ACCESS_KEY: Credentials(SECRET_KEY), "test": Credentials("test")}
-
 _SWEEP_S = 60
 _LARGEST = 128 * 1024 * 1024
-_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/[0-9]+/([^/]+)/([^/]+)/aws4_request")
 
 
 def _unlisted(cls: type[BaseModel], *_: Any, **__: Any) -> BaseModel:
@@ -61,9 +56,10 @@ FakeKey.__del__ = FakeKey.dispose  # type: ignore[method-assign]
 class Embedded:
     """An AWS of one account in this process.
 
-    `state` keeps table, photos and faces across restarts; None keeps nothing. Ports may be 0. Raises OSError
-    for a taken port, StateDamaged and WeightsError as they say. moto's S3, IAM and STS are one per process,
-    so only one of these can run at a time.
+    `state` keeps table, photos and faces across restarts; None keeps nothing. `key` is the account's access
+    key; without one, a key is made that lasts as long as this. Ports may be 0. Raises OSError for a taken
+    port, StateDamaged and WeightsError as they say. moto's S3, IAM and STS are one per process, so only one
+    of these can run at a time.
     """
 
     def __init__(
@@ -74,16 +70,20 @@ class Embedded:
         stream_port: int = 0,
         stream_tls_port: int = 0,
         *,
+        key: AccessKey | None = None,
         stage: str = "local",
         models: Path | None = None,
+        admission: Admission | None = None,
         verbose: bool = False,
         engine: Engine | None = None,
     ) -> None:
+        self.key: Final = key or make_key()
         self._stage = stage
         self._stop = threading.Event()
+        self._sweeper = threading.Thread(target=self._keep_sweeping, daemon=True, name="sweep")
         self._making = threading.Lock()  # boto3's sessions are not for several threads at once
         self._session = boto3.session.Session(
-            aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=REGION
+            aws_access_key_id=self.key.id, aws_secret_access_key=self.key.secret, region_name=REGION
         )
         self.engine = engine or Engine(models or weights.models_folder())
         self._storage = Storage(state) if state else None
@@ -102,7 +102,16 @@ class Embedded:
                 "GetFaceLivenessSessionResults": self.sessions.results,
             },
         )
-        self._server = Server(host, aws_port, self.handle, _error_response, limit=_LARGEST, verbose=verbose)
+        admission = admission or Admission(host)
+        self._server = Server(
+            host,
+            aws_port,
+            self.handle,
+            _error_response,
+            limit=_LARGEST,
+            admission=admission,
+            verbose=verbose,
+        )
         # The stream keeps its certificate with the state; without one, for as long as this lives.
         self._scratch = None if state else tempfile.TemporaryDirectory(prefix="rollcall-")
         self._stream = StreamServer(
@@ -114,6 +123,7 @@ class Embedded:
             stream_port,
             stream_tls_port,
             Path(self._scratch.name) if self._scratch else state or Path(),
+            admission,
         )
 
     @property
@@ -144,11 +154,13 @@ class Embedded:
         resources.make(self._stage, self.client, ACCOUNT)
         if self._storage:
             self._load(self._storage)
-        threading.Thread(target=self._keep_sweeping, daemon=True, name="sweep").start()
+        self._sweeper.start()
 
     def stop(self) -> None:
         """Stop serving and close the state's files."""
         self._stop.set()
+        if self._sweeper.is_alive():
+            self._sweeper.join(2)  # it must not find its files closed
         self._server.stop()
         self._stream.stop()
         self.faces.close()
@@ -174,38 +186,50 @@ class Embedded:
             return self._session.client(service, endpoint_url=self.aws_url, **settings)  # type: ignore[call-overload]
 
     def credentials_for(self, access_key: str) -> Credentials | None:
-        """Return the credentials of an access key: a local one, or one that STS issued and still valid."""
-        if access_key in _STATIC:
-            return _STATIC[access_key]
+        """Return the credentials of an access key: the account's, or one that STS issued and still valid."""
+        if access_key == self.key.id:
+            return Credentials(self.key.secret)
         role = sts_backends[ACCOUNT]["aws"].get_assumed_role_from_access_key(access_key)
         if role is None or _ended(role, datetime.now(UTC)):
             return None
-        return Credentials(role.secret_access_key, role.session_token)
+        return Credentials(
+            role.secret_access_key, role.session_token, lambda action: permissions.allows(role, action)
+        )
 
     def sweep(self, now: datetime) -> None:
-        """Delete what has expired by `now`: items, temporary credentials and liveness sessions."""
+        """Delete what has expired by `now`: items, temporary credentials and liveness sessions.
+
+        What is left in the files of anything that was deleted goes, too.
+        """
         self.dynamo.sweep(now.timestamp())
         self.sessions.sweep(now)
         roles = sts_backends[ACCOUNT]["aws"].assumed_roles  # moto keeps them, and their keys, for good
         for role in [role for role in roles if _ended(role, now)]:
             roles.remove(role)  # one by one: others may be added meanwhile
             iam_backends[ACCOUNT]["aws"].access_keys.pop(role.access_key_id, None)
+        self.faces.scrub()
+        if self._storage:
+            self._storage.scrub()
 
     def handle(self, request: Request) -> Response:
         """Serve one request to the AWS port."""
-        target = request.headers.get("X-Amz-Target", "")
-        if target.startswith("RekognitionService."):
-            return _wsgi(self._rekognition, request)
         if response := self._developer_routes.handle(request):
             return response
-        service, region = _service(request)
-        if target.startswith("DynamoDB_"):
-            return self._call_dynamodb(region, target.partition(".")[2], request.body)
-        if service == "s3":
+        call = parse_call(request, REGION)
+        if call.service == "s3":
             return self.s3.handle(request)
-        if service in _MOTO:
-            return call_moto(_MOTO[service], request)
-        return _error_response(400, f"The embedded AWS has no service {service!r}.")
+        try:
+            authenticate(request, call, self.credentials_for, datetime.now(UTC))
+        except Refused as refused:
+            return refusal(call.service, refused)
+        match call.service:
+            case "dynamodb":
+                return self._call_dynamodb(call.region, call.action, request.body)
+            case "rekognition":
+                return _wsgi(self._rekognition, request)
+            case "sts" | "iam":
+                return call_moto(_MOTO[call.service], request)
+        return _error_response(400, f"The embedded AWS has no service {call.service!r}.")
 
     def _call_dynamodb(self, region: str, operation: str, body: bytes) -> Response:
         status, headers, content = self.dynamo.handle(region, operation, body)
@@ -222,7 +246,7 @@ class Embedded:
         try:
             self.dynamo.load(REGION, storage.items())
         except (ValueError, TypeError, AttributeError, IndexError) as error:
-            raise StateDamaged(f"a stored item is damaged ({error}): `make reset` starts anew") from error
+            raise StateDamaged(f"a stored item is damaged ({error})") from error
         for entry in storage.objects():
             self.s3.load(entry)
 
@@ -250,16 +274,6 @@ def _ended(role: AssumedRole, now: datetime) -> bool:
 _MOTO: dict[str, Callable[..., Any]] = {"sts": TokenResponse.dispatch, "iam": IamResponse.dispatch}
 
 
-def _service(request: Request) -> tuple[str, str]:
-    """Return the service and region of a request: from its signature, or STS or S3 if it is unsigned."""
-    if found := _CREDENTIAL.search(request.headers.get("Authorization", "")):
-        return found[3], found[2]
-    form = request.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded")
-    if form and parse_qs(request.body.decode("latin-1")).get("Version") == ["2011-06-15"]:
-        return "sts", REGION
-    return "s3", REGION
-
-
 def _wsgi(application: Callable[..., Any], request: Request) -> Response:
     """Call a WSGI application."""
     started: list[Any] = []
@@ -272,6 +286,6 @@ def _wsgi(application: Callable[..., Any], request: Request) -> Response:
 
 
 def _error_response(status: int, message: str) -> Response:
-    code = {404: "NotFound", 413: "EntityTooLarge", 500: "InternalServerError"}.get(status, "InvalidRequest")
-    body = msgspec.json.encode({"__type": code, "message": message})
+    codes = {403: "AccessDenied", 404: "NotFound", 413: "EntityTooLarge", 500: "InternalServerError"}
+    body = msgspec.json.encode({"__type": codes.get(status, "InvalidRequest"), "message": message})
     return Response(status, [("Content-Type", "application/json")], body)

@@ -19,7 +19,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.formparser import parse_form_data
 from werkzeug.wsgi import get_input_stream
 
-from local.aws.s3_rules import S3Refusal, check_post, check_presigned, cors_headers
+from local.aws import authentication
+from local.aws.authentication import Call, Refused, authenticate
+from local.aws.s3_rules import S3Refusal, check_post, check_presigned, cors_headers, denied
 from local.aws.sigv4 import Lookup
 from local.aws.storage import Storage, StoredObject
 from local.httpserver import Request, Response
@@ -92,7 +94,7 @@ def refusal(error: S3Refusal) -> Response:
 
 
 class S3:
-    """The S3 of one account. `lookup` returns the credentials that signed URLs and forms are checked with."""
+    """The S3 of one account. `lookup` returns the credentials that calls, URLs and forms are checked with."""
 
     def __init__(self, account_id: str, storage: Storage | None, lookup: Lookup) -> None:
         self._account_id = account_id
@@ -115,6 +117,8 @@ class S3:
             response = call_moto(_dispatch(request.path), request)
         except S3Refusal as error:
             response = refusal(error)
+        except Refused as error:
+            response = authentication.refusal("s3", error)
         else:
             if request.method in _MUTATING and response.status < 300 and self._storage and bucket:
                 self._mirror(bucket, self._touched(request, key or form_key or ""))
@@ -126,13 +130,14 @@ class S3:
     def _authorize(self, request: Request, bucket: str, key: str) -> str | None:
         now = datetime.now(UTC)
         if "Authorization" in request.headers:
+            authenticate(request, Call("s3", "", "*"), self._lookup, now)
             return None
         if check_presigned(request.method, request.path, request.query, request.headers, self._lookup, now):
             return None
         kind = request.headers.get("Content-Type", "")
         if request.method == "POST" and bucket and not key and kind.startswith("multipart/form-data"):
             return self._check_form(request, bucket, now)
-        raise S3Refusal(403, "AccessDenied", "Access Denied")
+        raise denied()
 
     def _check_form(self, request: Request, bucket: str, now: datetime) -> str:
         made = environ(request)

@@ -11,10 +11,12 @@ from typing import Any
 import msgspec
 
 from local.aws import sigv4
+from local.aws.authentication import SKEW, unsigned_headers
 from local.aws.sigv4 import Credentials, Lookup
 
-SKEW = timedelta(minutes=15)
 LONGEST_S = 7 * 86_400
+ANY_CALL = "s3:*"
+"""The action that all calls of S3 are, to those who ask what temporary credentials may do."""
 
 # Form fields that a POST policy need not mention.
 _FREE_FIELDS = {"x-amz-signature", "policy", "file", "submit"}
@@ -30,7 +32,8 @@ class S3Refusal(Exception):
         self.message = message
 
 
-def _denied(message: str = "Access Denied") -> S3Refusal:
+def denied(message: str = "Access Denied") -> S3Refusal:
+    """Return the refusal of a call that its caller may not make."""
     return S3Refusal(403, "AccessDenied", message)
 
 
@@ -82,6 +85,8 @@ def check_presigned(
         access_key, scope = sigv4.parse_credential(given.get("X-Amz-Credential", ""))
     except ValueError:
         raise _malformed("Error parsing the X-Amz-Credential parameter") from None
+    if scope.service != "s3":
+        raise _malformed("Error parsing the X-Amz-Credential parameter; incorrect service")
     if int(lifetime) > LONGEST_S:
         raise _malformed("X-Amz-Expires must be less than a week (in seconds)")
     known = _credentials(lookup, access_key, given.get("X-Amz-Security-Token"))
@@ -89,23 +94,28 @@ def check_presigned(
     try:
         signed_at = sigv4.parse_time(date)
     except ValueError:
-        raise _denied("X-Amz-Date must be in the ISO8601 Long Format") from None
+        raise denied("X-Amz-Date must be in the ISO8601 Long Format") from None
     if signed_at - SKEW > now:
-        raise _denied("Request is not valid yet")
+        raise denied("Request is not valid yet")
     if signed_at + timedelta(seconds=int(lifetime)) < now:
-        raise _denied("Request has expired")
-    expected = sigv4.sign_url(
+        raise denied("Request has expired")
+    names = given.get("X-Amz-SignedHeaders", "").split(";")
+    if missing := unsigned_headers(headers, names):
+        raise denied(f"There were headers present in the request which were not signed: {', '.join(missing)}")
+    expected = sigv4.request_signature(
         scope.key(known.secret),
         scope,
         date,
         method,
         path,
         [pair for pair in pairs if pair[0] != "X-Amz-Signature"],
-        [(name, headers.get(name) or "") for name in given.get("X-Amz-SignedHeaders", "").split(";")],
+        [(name, headers.get(name) or "") for name in names],
         headers.get("x-amz-content-sha256") or sigv4.UNSIGNED,
     )
     if not hmac.compare_digest(expected.encode(), given["X-Amz-Signature"].encode()):
         raise _mismatch()
+    if not known.allows(ANY_CALL):
+        raise denied()
     return True
 
 
@@ -116,7 +126,7 @@ def check_post(bucket: str, fields: Mapping[str, str], size: int, lookup: Lookup
     """
     form = {name.lower(): value for name, value in fields.items()}
     if "policy" not in form:
-        raise _denied()
+        raise denied()
     known = _check_form_signature(form, lookup)
     try:
         policy = msgspec.json.decode(base64.b64decode(form["policy"], validate=True), type=_Policy)
@@ -124,9 +134,9 @@ def check_post(bucket: str, fields: Mapping[str, str], size: int, lookup: Lookup
     except (binascii.Error, msgspec.DecodeError, ValueError):
         raise S3Refusal(400, "InvalidPolicyDocument", "Invalid Policy: Invalid JSON.") from None
     if known.token is not None and form.get("x-amz-security-token") is None:
-        raise _denied()
+        raise denied()
     if expires.replace(tzinfo=expires.tzinfo or UTC) < now:
-        raise _denied("Invalid according to Policy: Policy expired.")
+        raise denied("Invalid according to Policy: Policy expired.")
     form["bucket"] = bucket
     named = {"bucket"}
     for condition in policy.conditions:
@@ -135,7 +145,7 @@ def check_post(bucket: str, fields: Mapping[str, str], size: int, lookup: Lookup
         name for name in form if name not in named | _FREE_FIELDS and not name.startswith("x-ignore-")
     )
     if extra:
-        raise _denied(f"Invalid according to Policy: Extra input fields: {', '.join(extra)}")
+        raise denied(f"Invalid according to Policy: Extra input fields: {', '.join(extra)}")
 
 
 class _Policy(msgspec.Struct):
@@ -154,11 +164,13 @@ def _check_form_signature(form: Mapping[str, str], lookup: Lookup) -> Credential
     expected = sigv4.sign(scope.key(known.secret), form["policy"]).hex()
     if not hmac.compare_digest(expected.encode(), form.get("x-amz-signature", "").encode()):
         raise _mismatch()
+    if not known.allows(ANY_CALL):
+        raise denied()
     return known
 
 
 def _check_condition(condition: Any, form: Mapping[str, str], size: int) -> set[str]:
-    failed = _denied(
+    failed = denied(
         f"Invalid according to Policy: Policy Condition failed: {msgspec.json.encode(condition).decode()}"
     )
     match condition:

@@ -1,13 +1,13 @@
-"""AWS Signature Version 4, once: S3's presigned URLs and forms and the liveness stream are all signed so."""
+"""AWS Signature Version 4, once: for calls of all services, S3's signed URLs and forms, liveness streams."""
 
 import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 ALGORITHM: Final = "AWS4-HMAC-SHA256"
 UNSIGNED: Final = "UNSIGNED-PAYLOAD"
@@ -16,12 +16,20 @@ EMPTY_SHA256: Final = hashlib.sha256(b"").hexdigest()
 _TIME: Final = "%Y%m%dT%H%M%SZ"
 
 
+def _everything(_: str) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The secret of an access key; `token` is the session token that comes with temporary keys."""
+    """The secret of an access key; `token` is the session token that comes with temporary keys.
+
+    `allows` says whether the key may carry out an action, such as `dynamodb:Scan`; the account's own may all.
+    """
 
     secret: str
     token: str | None = None
+    allows: Callable[[str], bool] = field(default=_everything, compare=False, repr=False)
 
     def accepts_token(self, given: str | None) -> bool:
         """Return whether `given` is the session token that this key needs."""
@@ -88,7 +96,7 @@ def sign(key: bytes, text: str) -> bytes:
     return hmac.new(key, text.encode(), hashlib.sha256).digest()
 
 
-def sign_url(
+def request_signature(
     key: bytes,
     scope: Scope,
     date: str,
@@ -98,7 +106,7 @@ def sign_url(
     headers: Iterable[tuple[str, str]],
     payload: str = EMPTY_SHA256,
 ) -> str:
-    """Compute the signature of a presigned URL, in hex.
+    """Compute the signature of a request, in hex.
 
     `path` may be percent-encoded. `query` leaves X-Amz-Signature out; `headers` are those that are signed,
     in order; `payload` is the body's SHA-256 in hex, or UNSIGNED.
@@ -107,7 +115,7 @@ def sign_url(
     canonical = "\n".join(
         (
             method,
-            quote(unquote(path), safe="/~"),
+            quote(unquote_to_bytes(path), safe="/~"),
             canonical_query(query),
             *(f"{name}:{value}" for name, value in named),
             "",

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from local import database
 from local.aws.dynamodb.service import Change
 
 FILE = "aws.db"
@@ -23,7 +24,7 @@ CREATE TABLE object (
 
 
 class StateDamaged(Exception):
-    """A file of the state folder cannot be read; the message says which and what to do."""
+    """A file of the state folder cannot be read; the message says which."""
 
 
 class StoredObject(NamedTuple):
@@ -36,17 +37,14 @@ class StoredObject(NamedTuple):
 
 
 class Storage:
-    """The file's tables of items and objects.
-
-    SQLite's write-ahead log with synchronous=NORMAL: what was answered survives the end of the process
-    however it ends; a power cut may lose the last moments but never damages the file. Raises StateDamaged.
-    """
+    """The file's tables of items and objects. Raises StateDamaged."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
         self._lock = threading.Lock()
+        self._deleted = False
         with self._readable():
-            self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            self._db = database.connect(self._path)
             try:
                 self._open()
             except BaseException:
@@ -54,17 +52,16 @@ class Storage:
                 raise
 
     def _open(self) -> None:
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version == 0:
             self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
         elif version != _VERSION:
-            raise StateDamaged(f"{self._path} was written by another version: remove it (`make reset`)")
+            raise StateDamaged(f"{self._path} was written by another version of Rollcall")
 
     def save_items(self, changes: Iterable[Change]) -> None:
         """Save changed items, all or none."""
-        with self._lock, self._transaction():
+        changes = list(changes)
+        with self._lock, self._transaction(deletes=any(change.item is None for change in changes)):
             for table, key, item in changes:
                 if item is None:
                     self._db.execute("DELETE FROM item WHERE tbl = ? AND key = ?", (table, key))
@@ -73,8 +70,9 @@ class Storage:
 
     def save_objects(self, stored: Iterable[StoredObject], gone: Iterable[tuple[str, str]] = ()) -> None:
         """Save new and changed objects and delete those that are gone, all or none."""
-        with self._lock, self._transaction():
-            self._db.executemany("DELETE FROM object WHERE bucket = ? AND key = ?", list(gone))
+        gone = list(gone)
+        with self._lock, self._transaction(deletes=bool(gone)):
+            self._db.executemany("DELETE FROM object WHERE bucket = ? AND key = ?", gone)
             for entry in stored:
                 row = (entry.bucket, entry.key, msgspec.json.encode(entry.meta), entry.body)
                 self._db.execute("INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?)", row)
@@ -92,24 +90,30 @@ class Storage:
 
     def clear(self) -> None:
         """Delete everything."""
-        with self._lock, self._transaction():
+        with self._lock, self._transaction(deletes=True):
             self._db.execute("DELETE FROM item")
             self._db.execute("DELETE FROM object")
 
+    def scrub(self) -> None:
+        """Remove what is left in the file of rows that were deleted or replaced."""
+        with self._lock:
+            if self._deleted:
+                database.compact(self._db)
+                self._deleted = False
+            else:
+                database.truncate_log(self._db)
+
     def close(self) -> None:
-        """Merge the write-ahead log into the file and close it."""
+        """Scrub the file and close it."""
+        self.scrub()
         with self._lock:
             self._db.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+    def _transaction(self, *, deletes: bool) -> Iterator[None]:
+        with database.transaction(self._db, deletes=deletes):
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+        self._deleted = self._deleted or deletes
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
@@ -117,4 +121,4 @@ class Storage:
         try:
             yield
         except (sqlite3.DatabaseError, msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise StateDamaged(f"{self._path} is damaged ({error}): `make reset` starts anew") from error
+            raise StateDamaged(f"{self._path} is damaged ({error})") from error

@@ -25,6 +25,7 @@ from local.rekognition.engine import Engine
 from local.rekognition.exceptions import RekognitionError
 
 ROLE = "arn:aws:iam::123456789012:role/rollcall-local-streaming"
+_NEEDED = ("aws_url", "stream_url", "region", "access_key_id", "secret_access_key")
 CHALLENGES = {"movement": MOVEMENT, "light": LIGHT}
 
 
@@ -32,11 +33,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Play one session. 0 when the server says complete, 1 when it refuses, 2 for a mistake here."""
     options = _options(arguments)
     try:
+        photo, recorded = _read("--photo", options.photo), _read("--video", options.video)
         run = _run(options)
-        photo = options.photo.read_bytes() if options.photo else None
-        recorded = options.video.read_bytes() if options.video else None
         engine = Engine(weights.models_folder())
-        access_key, credentials = temporary_credentials(run["aws_url"], run["region"])
+        access_key, credentials = temporary_credentials(run)
         played = play(
             run["stream_url"],
             options.session,
@@ -70,14 +70,21 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def temporary_credentials(aws_url: str, region: str) -> tuple[str, Credentials]:
+def _read(option: str, path: Path | None) -> bytes | None:
+    try:
+        return path.read_bytes() if path else None
+    except OSError as error:
+        raise _Mistake(f"{option} {path} cannot be read ({error.strerror})") from error
+
+
+def temporary_credentials(run: dict[str, Any]) -> tuple[str, Credentials]:
     """Request temporary credentials from STS, as a backend does for its browser."""
     sts = boto3.client(
         "sts",
-        endpoint_url=aws_url,
-        region_name=region,
-        aws_access_key_id="camera",
-        aws_secret_access_key="camera",  # noqa: S106 - the embedded STS takes any static key
+        endpoint_url=run["aws_url"],
+        region_name=run["region"],
+        aws_access_key_id=run["access_key_id"],
+        aws_secret_access_key=run["secret_access_key"],
         config=Config(retries={"max_attempts": 1}),
     )
     given = sts.assume_role(RoleArn=ROLE, RoleSessionName="camera")["Credentials"]
@@ -111,27 +118,21 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         "--flat", action="store_true", help="move the photo as a sheet of paper (to be refused)"
     )
     parser.add_argument("--explain", action="store_true", help="print why the judge decided as it did")
-    parser.add_argument("--aws-url", help="instead of run.json's")
-    parser.add_argument("--stream-url", help="instead of run.json's")
-    parser.add_argument("--region", help="instead of run.json's")
     return parser.parse_args(arguments)
 
 
 def _run(options: argparse.Namespace) -> dict[str, Any]:
-    """The content of run.json, overridden by the options."""
-    given = {"aws_url": options.aws_url, "stream_url": options.stream_url, "region": options.region}
-    run: dict[str, Any] = {}
+    """The content of run.json."""
     path = options.state / "run.json"
-    if not all(given.values()):
-        try:
-            run = json.loads(path.read_bytes())
-        except OSError:
-            raise _Mistake(f"{path} is not there: is `make run` running?") from None
-        except ValueError:
-            raise _Mistake(f"{path} is damaged: stop and start `make run`") from None
-    run |= {name: value for name, value in given.items() if value}
-    missing = [name for name in given if not run.get(name)]
-    if missing:
+    try:
+        run: dict[str, Any] = json.loads(path.read_bytes())
+    except OSError:
+        raise _Mistake(
+            f"{path} is not there: is `make run` running? (--state names its state folder)"
+        ) from None
+    except ValueError:
+        raise _Mistake(f"{path} is damaged: stop and start `make run`") from None
+    if missing := [name for name in _NEEDED if not run.get(name)]:
         raise _Mistake(f"{path} lacks {', '.join(missing)}")
     return run
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-NAME = "liveness-stream.pem"  # certificate and key in one file, mode 0600
+NAME = "liveness-stream.pem"  # certificate and key in one file, mode 0600; local.state knows it, too
 LIFETIME = timedelta(days=397)  # browsers refuse longer ones
 RENEW = timedelta(days=30)
 

@@ -15,6 +15,7 @@ from local.aws.sigv4 import Credentials, Scope
 from local.liveness.framing import FramingError, Message, decode, encode, encode_headers
 
 SERVICE = "rekognition"
+ACTION = "rekognition:StartFaceLivenessSession"
 PATH = "/start-face-liveness-session-websocket"
 CLIENT_EXPIRES_S = 299  # what AWS's browser client asks for
 MAX_EXPIRES_S = 300  # AWS's limit for presigned WebSocket URLs
@@ -108,7 +109,9 @@ def presign(
     if credentials.token is not None:
         full["X-Amz-Security-Token"] = credentials.token
     key = scope.key(credentials.secret)
-    signature = sigv4.sign_url(key, scope, full["X-Amz-Date"], "GET", PATH, full.items(), [("host", host)])
+    signature = sigv4.request_signature(
+        key, scope, full["X-Amz-Date"], "GET", PATH, full.items(), [("host", host)]
+    )
     target = f"{PATH}?{sigv4.canonical_query(full.items())}&X-Amz-Signature={signature}"
     return target, ChunkChain(key, scope, signature)
 
@@ -154,7 +157,7 @@ def verify(
     key = scope.key(credentials.secret)
     signed = [pair for pair in pairs if pair[0] != "X-Amz-Signature"]
     for name in {host, _without_port(host)}:
-        expected = sigv4.sign_url(
+        expected = sigv4.request_signature(
             key, scope, query["X-Amz-Date"], "GET", parts.path, signed, [("host", name)]
         )
         if hmac.compare_digest(expected.encode(), query["X-Amz-Signature"].encode()):

@@ -27,6 +27,7 @@ from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
+from local.admission import Admission
 from local.aws.sigv4 import Lookup
 from local.liveness import certificate, challenge, framing, signing
 from local.liveness.conversation import Conversation, ProtocolError
@@ -71,9 +72,13 @@ class StreamServer:
         port: int,
         tls_port: int,
         state: Path,
+        admission: Admission | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Ports may be 0. `credentials_for` looks an access key up; `state` keeps the certificate."""
+        """Ports may be 0. `credentials_for` looks an access key up; `state` keeps the certificate.
+
+        Left out, `admission` is that of this host alone.
+        """
         self._sessions = sessions
         self._engine = engine
         self._credentials_for = credentials_for
@@ -81,6 +86,7 @@ class StreamServer:
         self._host = host
         self._ports = (port, tls_port)
         self._state = state
+        self._admission = admission or Admission(host)
         self._now = now
         self._streams = 0
         self._pool = ThreadPoolExecutor(JUDGES, thread_name_prefix="liveness-judge")
@@ -155,12 +161,19 @@ class StreamServer:
             port,
             ssl=context,
             create_connection=_Connection,
-            process_request=_only_our_path,
+            process_request=self._admit,
             compression=None,
             max_size=framing.MAX_MESSAGE,
             close_timeout=1,
             logger=_quiet,
         )
+
+    def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
+        if refusal := self._admission.refusal(request.headers):
+            return connection.respond(HTTPStatus.FORBIDDEN, f"{refusal}\n")
+        if request.path.partition("?")[0] != signing.PATH:
+            return connection.respond(HTTPStatus.NOT_FOUND, f"The liveness stream is at {signing.PATH}.\n")
+        return None
 
     async def _handle(self, socket: ServerConnection) -> None:
         session: Session | None = None
@@ -197,9 +210,13 @@ class StreamServer:
         key = signing.access_key_of(target)
         credentials = self._credentials_for(key) if key else None
         try:
-            return signing.verify(target, host, self._region, credentials, self._now())
+            verified = signing.verify(target, host, self._region, credentials, self._now())
         except signing.SignatureRefused as refused:
             raise _Refused(refused.code, refused.message) from None
+        if credentials is None or not credentials.allows(signing.ACTION):
+            message = f"The caller is not authorized to perform: {signing.ACTION}"
+            raise _Refused("AccessDeniedException", message)
+        return verified
 
     def _begin(self, query: dict[str, str]) -> tuple[Session, challenge.Challenge]:
         try:
@@ -294,12 +311,6 @@ class _PlainlyClosed(ServerProtocol):
     def send_frame(self, frame: Frame) -> None:
         echoed = frame.opcode is Opcode.CLOSE and self.state is OPEN and self.close_rcvd is not None
         super().send_frame(Frame(Opcode.CLOSE, Close(1000, "").serialize()) if echoed else frame)
-
-
-def _only_our_path(connection: ServerConnection, request: Request) -> Response | None:
-    if request.path.partition("?")[0] != signing.PATH:
-        return connection.respond(HTTPStatus.NOT_FOUND, f"The liveness stream is at {signing.PATH}.\n")
-    return None
 
 
 async def _send(socket: ServerConnection, event: str, body: dict[str, Any]) -> None:

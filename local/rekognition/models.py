@@ -16,6 +16,7 @@ from typing import Final
 
 import numpy as np
 
+from local import database
 from local.rekognition.exceptions import (
     ResourceAlreadyExistsException,
     ResourceNotFoundException,
@@ -115,9 +116,11 @@ class Faces:
     def __init__(self, path: Path | str) -> None:
         """Open or make the file (":memory:": none). Raises StateDamaged if it cannot be used."""
         self._lock = threading.RLock()
+        self._deleted = False
         self._indexes: dict[int, Index] = {}
         try:
-            self._db = sqlite3.connect(path, timeout=0.5, isolation_level=None, check_same_thread=False)
+            # The matrices in memory must be the only ones: no second process may write this file.
+            self._db = database.connect(path, exclusive=True)
             try:
                 self._open()
             except BaseException:
@@ -127,11 +130,6 @@ class Faces:
             raise StateDamaged(str(path), f"the stored faces cannot be read ({error})") from error
 
     def _open(self) -> None:
-        # The matrices in memory must be the only ones: no second process may write this file.
-        self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
-        self._db.execute("PRAGMA journal_mode = WAL")
-        # A killed process loses nothing at this setting; only a power cut may lose the last commits.
-        self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute("PRAGMA cache_size = -65536")  # 64 MB: the pages of 100,000 faces
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version == 0:
@@ -149,22 +147,25 @@ class Faces:
             ).fetchall()
             self._indexes[number] = Index.of([row[0] for row in rows], b"".join(row[1] for row in rows))
 
-    def close(self) -> None:
-        """Merge the log into the file and close it."""
+    def scrub(self) -> None:
+        """Remove what is left in the file of faces that were deleted."""
         with self._lock:
+            if self._deleted:
+                database.compact(self._db)
+                self._deleted = False
+
+    def close(self) -> None:
+        """Scrub the file and close it."""
+        with self._lock:
+            self.scrub()
             self._db.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self, *, deletes: bool = False) -> Iterator[None]:
         """Run a transaction. The indexes in memory are changed after it, under the same lock."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with database.transaction(self._db, deletes=deletes):
             yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
+        self._deleted = self._deleted or deletes
 
     def _number(self, collection_id: str) -> int:
         row = self._db.execute(
@@ -210,7 +211,7 @@ class Faces:
         """Remove a collection with its faces. Raises ResourceNotFoundException."""
         with self._lock:
             number = self._number(collection_id)
-            with self._transaction():
+            with self._transaction(deletes=True):
                 self._db.execute("DELETE FROM faces WHERE collection = ?", (number,))
                 self._db.execute("DELETE FROM collections WHERE number = ?", (number,))
             del self._indexes[number]
@@ -272,7 +273,7 @@ class Faces:
             index = self._indexes[number]
             asked = list(dict.fromkeys(face_ids))
             here = [face_id for face_id in asked if face_id in index]
-            with self._transaction():
+            with self._transaction(deletes=bool(here)):
                 self._db.executemany(
                     "DELETE FROM faces WHERE collection = ? AND face_id = ?",
                     [(number, face_id) for face_id in here],

@@ -16,19 +16,27 @@ NAME = "Visitor"
 
 
 @pytest.fixture(scope="session")
-def light(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rollcall]:
-    """Asks for the movement and light challenge, as by default."""
-    yield from _served(tmp_path_factory.mktemp("light"))
+def pages() -> Iterator[PageServer]:
+    server = PageServer()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")
-def movement(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rollcall]:
+def light(pages: PageServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rollcall]:
+    """Asks for the movement and light challenge, as by default."""
+    yield from _served(pages, tmp_path_factory.mktemp("light"))
+
+
+@pytest.fixture(scope="session")
+def movement(pages: PageServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rollcall]:
     """Asks for the movement challenge. The last of all tests kills it."""
-    yield from _served(tmp_path_factory.mktemp("movement"), ROLLCALL_CHALLENGE="FaceMovementChallenge")
+    state = tmp_path_factory.mktemp("movement")
+    yield from _served(pages, state, ROLLCALL_CHALLENGE="FaceMovementChallenge")
 
 
-def _served(state: Path, **environment: str) -> Iterator[Rollcall]:
-    server = Rollcall(state, **environment)
+def _served(pages: PageServer, state: Path, **environment: str) -> Iterator[Rollcall]:
+    server = Rollcall(state, ROLLCALL_ORIGIN=pages.origin, **environment)
     try:
         server.enrol(NAME, photo_of_c())
         server.relax()
@@ -38,11 +46,9 @@ def _served(state: Path, **environment: str) -> Iterator[Rollcall]:
 
 
 @pytest.fixture(scope="session")
-def page_url(light: Rollcall, movement: Rollcall) -> Iterator[str]:
-    streams = [server.run["stream_tls_url"] for server in (light, movement)]
-    server = PageServer([light.url, movement.url, *streams])
-    yield server.url
-    server.stop()
+def page_url(pages: PageServer, light: Rollcall, movement: Rollcall) -> str:
+    pages.may_reach([light.url, movement.url, *(each.run["stream_tls_url"] for each in (light, movement))])
+    return pages.url
 
 
 @pytest.fixture(scope="session")

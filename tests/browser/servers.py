@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = Path(__file__).resolve().parent / "page" / "out"
 START_S, ANSWER_S = 60.0, 60.0
 CANCELLED = 4003  # the code by which AWS's component says so
-_PORTS = ["--port", "0", "--aws-port", "0", "--stream-port", "0"]
+_PORTS = ["--port", "0", "--aws-port", "0", "--stream-port", "0", "--tls-port", "0"]
 
 
 class Rollcall:
@@ -162,17 +162,13 @@ def leave(run: Mapping[str, Any], session: Any, *, politely: bool = True) -> Non
 class PageServer:
     """Serves the built page with the strictest policy that AWS's component works under."""
 
-    def __init__(self, reachable: Iterable[str]) -> None:
-        """`reachable`: the origins that the page may connect to."""
-        connect = " ".join(("'self'", *reachable))
-        policy = (
-            "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; font-src 'self'; "
-            f"img-src 'self' data:; media-src 'self' blob:; worker-src 'self' blob:; connect-src {connect}"
-        )
+    def __init__(self) -> None:
+        self._reachable = "'self'"
+        pages = self
 
         class Files(SimpleHTTPRequestHandler):
             def end_headers(self) -> None:
-                self.send_header("Content-Security-Policy", policy)
+                self.send_header("Content-Security-Policy", pages.policy)
                 super().end_headers()
 
             def log_message(self, *_: Any) -> None:
@@ -182,6 +178,22 @@ class PageServer:
         self._thread = Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}/"
+
+    @property
+    def origin(self) -> str:
+        return self.url.rstrip("/")
+
+    @property
+    def policy(self) -> str:
+        return (
+            "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; font-src 'self'; "
+            "img-src 'self' data:; media-src 'self' blob:; worker-src 'self' blob:; "
+            f"connect-src {self._reachable}"
+        )
+
+    def may_reach(self, origins: Iterable[str]) -> None:
+        """Let the page connect to these origins."""
+        self._reachable = " ".join(("'self'", *origins))
 
     def stop(self) -> None:
         self._server.shutdown()

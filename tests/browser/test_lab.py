@@ -6,7 +6,6 @@ from typing import Any
 
 from playwright.sync_api import Route
 
-from local.aws.embedded import ACCESS_KEY, SECRET_KEY
 from tests.browser.camera import Reel
 from tests.browser.conftest import NAME
 from tests.browser.visit import Desk
@@ -28,8 +27,8 @@ def test_the_labs_routes_carry_a_check_from_session_to_welcome(desk: Desk, visit
         now = datetime.now(UTC)
         expires = (now + timedelta(minutes=3)).isoformat()
         credentials = {
-            "access_key_id": ACCESS_KEY,
-            "secret_access_key": SECRET_KEY,
+            "access_key_id": server.run["access_key_id"],
+            "secret_access_key": server.run["secret_access_key"],
             "session_token": None,
             "expires_at": expires,
         }

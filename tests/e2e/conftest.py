@@ -11,7 +11,7 @@ from chalicelib import wiring
 from chalicelib.domain.token import Role
 from chalicelib.services.tokens import NewToken, create
 from local.app.appserver import AppServer
-from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+from local.aws.embedded import REGION, Embedded
 from local.liveness.judge.verdict import Picture, Verdict
 from tests.e2e.contract import Site
 from tests.e2e.emulator import Emulator
@@ -34,8 +34,8 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
 def variables(aws: Embedded, endpoint: str | None = None) -> dict[str, str]:
     """Tell the functions where the embedded AWS is and who they are there."""
     return {
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_ACCESS_KEY_ID": aws.key.id,
+        "AWS_SECRET_ACCESS_KEY": aws.key.secret,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
         "AWS_ENDPOINT_URL": endpoint or aws.aws_url,

@@ -101,7 +101,8 @@ class Environment:
             "PYTHONDONTWRITEBYTECODE": "1",
             "TZ": ":UTC",
             "_HANDLER": function.handler,
-            **function.variables,
+            # Stage local names a profile of AWS, for `chalice local`. Lambda has no such files.
+            **{name: value for name, value in function.variables.items() if not name.startswith("AWS_")},
             **variables,
         }
 

@@ -39,7 +39,7 @@ def test_the_packaged_app_answers_as_make_run_does(
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """`python -m local` as a process of its own, known only by the run.json that it writes."""
     state = tmp_path_factory.mktemp("state")
-    ports = ["--port", "0", "--aws-port", "0", "--stream-port", "0"]
+    ports = ["--port", "0", "--aws-port", "0", "--stream-port", "0", "--tls-port", "0"]
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ROLLCALL_"))
     }

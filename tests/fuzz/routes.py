@@ -20,7 +20,7 @@ from chalicelib.services.tokens import NewToken, create
 from chalicelib.web.endpoint import SECURITY_HEADERS
 from infra.openapi import document
 from local.app.appserver import AppServer, set_environment, stage_settings
-from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+from local.aws.embedded import REGION, Embedded
 from local.httpserver import Request, Response
 from tests.fuzz.calls import Call, Maker, dumps
 from tests.support.photos import photo_of_c
@@ -109,7 +109,7 @@ def site(aws: Embedded | None = None) -> Iterator[Site]:
         aws = own = Embedded()
         own.start()
         variables = stage_settings()["environment_variables"]
-        set_environment(own.aws_url, own.stream_url, REGION, ACCESS_KEY, SECRET_KEY, variables)
+        set_environment(own.aws_url, own.stream_url, REGION, own.key, variables)
     from app import app  # only now: the environment is the embedded one's
 
     server = AppServer("127.0.0.1", 0)

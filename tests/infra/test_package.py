@@ -19,7 +19,7 @@ import pytest
 
 from infra.package import LARGEST, PYTHON, ROOT, SERVICES, PackageError, check, install, main, package
 from local.app.appserver import stage_settings
-from local.aws.embedded import ACCESS_KEY, REGION, SECRET_KEY, Embedded
+from local.aws.embedded import REGION, Embedded
 
 HERE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
 UNCHECKED = 0b01
@@ -153,7 +153,7 @@ IN_LAMBDA = """
     assert wiring.bucket().get_photo("nothing") is None
     assert wiring.bucket().link("a.jpg", now=now).url.startswith("http")
     assert wiring.bucket().upload_form("0123")[1]["policy"]
-    assert wiring.streaming().issue().credentials.session_token
+    assert wiring.streaming().issue("a71c04e2d95b4f3886c2e01d").credentials.session_token
     try:
         wiring._session().client("ec2")
     except UnknownServiceError:
@@ -181,8 +181,8 @@ IN_LAMBDA = """
 
 def test_the_zip_alone_calls_every_service(task: Path, aws: Embedded) -> None:
     environment = {
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_ACCESS_KEY_ID": aws.key.id,
+        "AWS_SECRET_ACCESS_KEY": aws.key.secret,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ENDPOINT_URL": aws.aws_url,
         **stage_settings()["environment_variables"],

@@ -6,6 +6,8 @@ import pytest
 from chalicelib import wiring
 from chalicelib.domain.token import Role
 from chalicelib.services.tokens import NewToken, create
+from chalicelib.web import endpoint
+from chalicelib.web.telemetry import NAMESPACE
 from infra import progress
 from infra.smoke import smoke
 from infra.stage import ROOT, Failure, Stage
@@ -80,6 +82,16 @@ def test_the_runbook_says_what_each_alarm_means() -> None:
         if resource["Type"] == "AWS::CloudWatch::Alarm":
             name = resource["Properties"]["AlarmName"]["Fn::Sub"].removeprefix("rollcall-${Stage}-")
             assert f"| `{name}` |" in runbook
+
+
+def test_alarms_on_the_app_s_own_metrics_name_metrics_that_it_records() -> None:
+    alarms = [
+        resource["Properties"]
+        for resource in read(TEMPLATE)["Resources"].values()
+        if resource["Type"] == "AWS::CloudWatch::Alarm" and resource["Properties"]["Namespace"] == NAMESPACE
+    ]
+    assert {alarm["MetricName"] for alarm in alarms} == {*endpoint.WATCHED.values(), "AdminTokenCreated"}
+    assert all(alarm["Dimensions"] == [{"Name": "Stage", "Value": {"Ref": "Stage"}}] for alarm in alarms)
 
 
 def test_an_api_that_stays_down_says_why_and_where_to_look(monkeypatch: pytest.MonkeyPatch) -> None:

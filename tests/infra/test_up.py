@@ -58,7 +58,9 @@ def test_up_sets_what_chalice_cannot(cloud: Stage, chalice: Chalice, infra: Infr
     assert stage["methodSettings"]["*/*"]["throttlingRateLimit"] == 100
     assert stage["methodSettings"]["*/*"]["throttlingBurstLimit"] == 200
     assert stage["accessLogSettings"]["destinationArn"].endswith("log-group:/rollcall/dev/access")
-    assert "$context.requestId" in stage["accessLogSettings"]["format"]
+    access_log = json.loads(stage["accessLogSettings"]["format"])
+    assert access_log["requestId"] == "$context.requestId", "by which the function's lines are found"
+    assert access_log["address"] == "$context.identity.sourceIp"
     [api] = gateway.apis(cloud)
     for kind in ("DEFAULT_4XX", "DEFAULT_5XX"):
         refusal = client.get_gateway_response(restApiId=api, responseType=kind)

@@ -4,7 +4,7 @@ import gc
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -46,6 +46,15 @@ def test_a_person_is_enrolled_recognised_from_another_photo_and_present_today(
     today = http.get("/attendance", externalImageId=handle).json_body
     assert today["count"] == 1
     assert set(today["items"][0]) == {"externalImageId", "checkinDay", "checkinTime"}
+
+
+def test_a_person_counts_from_the_day_of_their_enrolment(http: Http) -> None:
+    index(http, "Ánh", photos_of_a()[0])
+    roster = http.get("/v1/attendance").json_body
+    [member] = roster["items"]
+    assert http.get(f"/v1/people/{member['person_id']}").json_body["since"] == roster["date"]
+    before = date.fromisoformat(roster["date"]) - timedelta(days=1)
+    assert http.get("/v1/attendance", date=before.isoformat()).json_body["items"] == []
 
 
 def test_a_stranger_is_live_but_not_in_the_system(http: Http, finish: Finish) -> None:

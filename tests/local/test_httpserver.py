@@ -11,7 +11,7 @@ import pytest
 from local.httpserver import Request, Response, Server
 
 LIMIT = 100_000
-CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
 
 
 def echo(request: Request) -> Response:
@@ -73,15 +73,15 @@ def send(server: Server, *parts: bytes) -> list[tuple[int, bytes]]:
     "data",
     [
         pytest.param(
-            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 30\r\n\r\nabc",
+            b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nContent-Length: 30\r\n\r\nabc",
             id="two Content-Lengths",
         ),
         pytest.param(
-            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+            b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
             id="one Content-Length twice",
         ),
         pytest.param(
-            b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+            b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
             id="space before the colon",
         ),
         pytest.param(CHUNKED + b"Content-Length: 3\r\n\r\n3\r\nabc\r\n0\r\n\r\n", id="length and chunks"),
@@ -92,8 +92,8 @@ def send(server: Server, *parts: bytes) -> list[tuple[int, bytes]]:
         pytest.param(CHUNKED + b"\r\n-3\r\nabc\r\n0\r\n\r\n", id="negative chunk"),
         pytest.param(CHUNKED + b"\r\n0x3\r\nabc\r\n0\r\n\r\n", id="prefixed chunk size"),
         pytest.param(CHUNKED + b"\r\n3\r\nabcd\r\n0\r\n\r\n", id="chunk longer than its size"),
-        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\nX-A: a\nX-B: b\r\n\r\n", id="bare newline"),
-        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n", id="header without a colon"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-A: a\nX-B: b\r\n\r\n", id="bare newline"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: localhost\r\nno colon\r\n\r\n", id="header without a colon"),
         pytest.param(CHUNKED + b"\r\n0\r\n" + b"X-T: 1\r\n" * 20_000 + b"\r\n", id="endless trailers"),
     ],
 )
@@ -101,7 +101,7 @@ def test_a_request_whose_length_is_in_doubt_is_refused_and_its_connection_closed
     server: Server, data: bytes
 ) -> None:
     # What follows on the connection must not be taken for a second request.
-    responses = send(server, data, b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n")
+    responses = send(server, data, b"GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert [status for status, _ in responses] == [400]
 
 
@@ -113,8 +113,8 @@ def test_a_request_whose_length_is_in_doubt_is_refused_and_its_connection_closed
         pytest.param(b"GET / HTTP/1.1\r\n" + b"X-A: a\r\n" * 20_000 + b"\r\n", 431, id="endless headers"),
         pytest.param(b"NONSENSE\r\n\r\n", 400, id="no HTTP"),
         pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400, id="TLS"),
-        pytest.param(b"GET /broken HTTP/1.1\r\nHost: x\r\n\r\n", 500, id="fault of the application"),
-        pytest.param(b"GET /split HTTP/1.1\r\nHost: x\r\n\r\n", 500, id="line break in a header"),
+        pytest.param(b"GET /broken HTTP/1.1\r\nHost: localhost\r\n\r\n", 500, id="fault of the application"),
+        pytest.param(b"GET /split HTTP/1.1\r\nHost: localhost\r\n\r\n", 500, id="line break in a header"),
     ],
 )
 def test_every_error_has_the_form_of_its_port(
@@ -144,7 +144,7 @@ def test_chunks_over_the_limit_are_refused(server: Server) -> None:
 
 
 def test_a_body_of_exactly_the_limit_is_taken(server: Server) -> None:
-    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % LIMIT
+    head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % LIMIT
     assert send(server, head, bytes(LIMIT)) == [(200, b"POST / - 100000")]
 
 
@@ -170,13 +170,13 @@ def test_the_names_of_headers_are_sent_as_they_are_given(server: Server) -> None
 
 
 def test_requests_sent_ahead_are_answered_in_their_order(server: Server) -> None:
-    data = b"".join(b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % number for number in range(5))
+    data = b"".join(b"GET /%d HTTP/1.1\r\nHost: localhost\r\n\r\n" % number for number in range(5))
     assert [body for _, body in send(server, data)] == [b"GET /%d - 0" % number for number in range(5)]
 
 
 def test_a_client_that_waits_for_100_continue_is_told_to_go_on(server: Server) -> None:
     with connect(server) as connection:
-        head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
+        head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
         connection.sendall(head)
         assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")
         connection.sendall(b"body")
@@ -190,7 +190,7 @@ def test_a_client_that_waits_for_100_continue_is_told_first_that_its_body_is_too
 ) -> None:
     with connect(server) as connection:
         connection.sendall(
-            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\nExpect: 100-continue\r\n\r\n"
+            b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\nExpect: 100-continue\r\n\r\n"
         )
         assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
 

@@ -22,10 +22,11 @@ from chalicelib.aws.directory import Directory
 from chalicelib.domain.errors import PersonNotFound, PoorPhoto
 from chalicelib.domain.face import MAX_FACES, Face, FaceState
 from chalicelib.domain.photo_advice import BY_CODE, BY_REASON, photo_advice
+from chalicelib.domain.settings import default_settings
 from chalicelib.services import enrolment
 from local.aws import s3 as local_s3
 from tests.conftest import SERVICE, Http
-from tests.support.builders import add_person
+from tests.support.builders import add_person, change_settings
 from tests.support.crashes import Crash, crash_at
 from tests.support.faces import JPEG, enrol, list_faces, stored_faces
 from tests.support.photos import (
@@ -393,6 +394,20 @@ def test_a_link_serves_the_photo_for_a_minute(http: Http, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(local_s3, "datetime", Later)
     assert fetch(link["url"])[0] == 403
+
+
+def test_identify_is_refused_where_the_settings_do_not_allow_it(http: Http) -> None:
+    assert default_settings(local=False, zone="UTC").identify is False
+    assert change_settings(http, identify=False).status_code == 200
+    refused = http.post("/v1/identify", photos_of_a()[0], JPEG)
+    assert (refused.status_code, refused.json_body["Code"]) == (403, "IdentifyOff")
+
+
+def test_nobody_is_verified_without_a_consent(http: Http) -> None:
+    person_id = add_person(http)
+    assert http.delete(f"/v1/people/{person_id}/consent").status_code == 200
+    refused = http.post(f"/v1/people/{person_id}/verify", photos_of_a()[0], JPEG)
+    assert (refused.status_code, refused.json_body["Code"]) == (403, "ConsentMissing")
 
 
 def test_identify_finds_whom_a_photo_shows_and_records_nothing(

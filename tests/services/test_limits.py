@@ -2,7 +2,7 @@
 
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -128,6 +128,77 @@ def test_a_limit_that_locks_everybody_out_or_nobody_is_refused(http: Http, value
     for name in Limits.__struct_fields__:
         changed = {**before, "limits": {**before["limits"], name: value}}
         assert http.call("PUT", "/v1/settings", changed).status_code == 400, name
+
+
+@pytest.mark.parametrize(
+    ("limit", "path"),
+    [
+        ("identifications_per_minute", "/v1/identify"),
+        ("verifications_per_minute", "/v1/people/{0}/verify"),
+        ("uploads_per_minute", "/v1/uploads"),
+    ],
+)
+def test_what_managers_pay_for_is_limited(http: Http, clock: Clock, limit: str, path: str) -> None:
+    limited(http, **{limit: 2})
+    body, headers = (None, None) if path.endswith("uploads") else (photo_of_b(), JPEG)
+    url = path.format(add_person(http))
+    assert [http.post(url, body, headers).status_code < 300 for _ in range(2)] == [True, True]
+    check_too_often(http.post(url, body, headers), "TooManyRequests", 60)
+    assert http.as_("manager").post(url, body, headers).status_code < 300
+    clock.forward(minutes=1)
+    assert http.post(url, body, headers).status_code < 300
+
+
+# --- punches that use up nothing ------------------------------------------------------------------
+
+
+@pytest.fixture
+def paid(http: Http) -> Iterator[list[str]]:
+    """Collects what Rekognition is asked for."""
+    asked: list[str] = []
+    events = wiring.collection()._client.meta.events
+    events.register("before-call", lambda model, **_: asked.append(model.name), unique_id="paid")
+    yield asked
+    events.unregister("before-call", unique_id="paid")
+
+
+def test_a_spent_or_foreign_session_costs_nothing(
+    http: Http, door: Kiosk, gate: Kiosk, finish: Finish, paid: list[str]
+) -> None:
+    session_id = finish(door.session(), photo_of_b())
+    paid.clear()
+    assert gate.punch(session_id).json_body["Code"] == "SessionNotFound"
+    assert gate.punch("11111111-2222-3333-4444-555555555555").json_body["Code"] == "SessionNotFound"
+    assert paid == []
+    assert door.punch(session_id).json_body["Code"] == "NotRecognised"
+    assert paid == ["GetFaceLivenessSessionResults", "SearchFacesByImage"]
+    paid.clear()
+    assert [door.punch(session_id).json_body["Code"] for _ in range(3)] == ["SessionUsed"] * 3
+    assert paid == []
+
+
+def test_punches_that_use_up_no_session_are_limited_and_cost_nothing_then(
+    http: Http, clock: Clock, door: Kiosk, gate: Kiosk, finish: Finish, paid: list[str]
+) -> None:
+    limited(http, punches_per_minute=3)
+    session_id = door.session()
+    assert [door.punch(session_id).json_body["Code"] for _ in range(3)] == ["SessionPending"] * 3
+    paid.clear()
+    check_too_often(door.punch(session_id), "LockedOut", 60)
+    finish(session_id, photo_of_b())
+    assert door.punch(session_id).json_body["Code"] == "LockedOut"
+    assert paid == []
+    assert gate.punch(finish(gate.session(), photo_of_b())).json_body["Code"] == "NotRecognised"
+    clock.forward(minutes=1)
+    assert door.punch(session_id).json_body["Code"] == "NotRecognised"
+
+
+def test_photo_punches_are_limited(http: Http, door: Kiosk, lab: Lab, paid: list[str]) -> None:
+    lab("on")
+    limited(http, punches_per_minute=2)
+    sent = [door._http.post("/checkin", photo_of_b(), door._headers | JPEG).status_code for _ in range(3)]
+    assert sent == [200, 200, 429]
+    assert paid == ["SearchFacesByImage"] * 2
 
 
 # --- failed punches -------------------------------------------------------------------------------
@@ -307,8 +378,11 @@ def test_guessing_fills_neither_the_memory_of_a_process_nor_the_audit(http: Http
         guess(http, number)
     assert len(wiring.authenticator()._known) <= 1
     noted = http.get("/v1/audit").json_body["items"][:-1]  # but for the change of the settings
-    assert [(one["what"], one["code"]) for one in noted] == [("GET /v1/people", "TooManyRequests")]
-    assert (noted[0]["by"], noted[0]["status"]) == (None, 429)
+    assert {(one["by"], one["status"], one["code"]) for one in noted} == {
+        (None, 401, "InvalidToken"),
+        (None, 429, "TooManyRequests"),
+    }
+    assert len(noted) == 2
 
 
 def test_counts_and_locks_go_by_themselves(

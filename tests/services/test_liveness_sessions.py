@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -86,6 +87,7 @@ def test_the_credentials_can_do_nothing_but_stream(http: Http, assumed: list[dic
     begin(http)
     [asked] = assumed
     assert asked["RoleArn"] == "arn:aws:iam::123456789012:role/rollcall-local-streaming"
+    assert asked["RoleSessionName"] == http.token_id("admin"), "as CloudTrail shows it"
     assert asked["DurationSeconds"] == 900, "the least that STS gives"
     assert json.loads(asked["Policy"])["Statement"] == [
         {"Effect": "Allow", "Action": "rekognition:StartFaceLivenessSession", "Resource": "*"}
@@ -264,12 +266,21 @@ def test_an_explanation_of_nothing(aws: Embedded, session_id: str, method: str, 
 
 
 def test_the_camera_prints_the_explanation(
-    http: Http, aws: Embedded, capsys: pytest.CaptureFixture[str]
+    http: Http, aws: Embedded, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     session_id = begin(http)["session_id"]
     aws.sessions.finish(session_id, Verdict(False, False, None, "not enough video: as told"))
-    where = ["--aws-url", aws.aws_url, "--stream-url", aws.stream_url, "--region", REGION]
-    assert main([*where, "--session", session_id, "--photo", str(ASTRONAUT), "--explain"]) == 1
+    run = {
+        "aws_url": aws.aws_url,
+        "stream_url": aws.stream_url,
+        "region": REGION,
+        "access_key_id": aws.key.id,
+        "secret_access_key": aws.key.secret,
+    }
+    (tmp_path / "run.json").write_text(json.dumps(run))  # as `make run` leaves it
+    assert (
+        main(["--state", str(tmp_path), "--session", session_id, "--photo", str(ASTRONAUT), "--explain"]) == 1
+    )
     said = capsys.readouterr()
     assert json.loads(said.out)["reason"] == "not enough video: as told"
     assert "already been used" in said.err

@@ -37,7 +37,13 @@ class Site:
             self._person("B", photo_of_b()): photo_of_b(),
             self._person("C", photo_of_c()): photo_of_c(),
         }
-        run = {"aws_url": aws.aws_url, "stream_url": aws.stream_url, "region": REGION}
+        run = {
+            "aws_url": aws.aws_url,
+            "stream_url": aws.stream_url,
+            "region": REGION,
+            "access_key_id": aws.key.id,
+            "secret_access_key": aws.key.secret,
+        }
         (state / "run.json").write_text(json.dumps(run))  # as `make run` leaves it
 
     def _person(self, name: str, *photos: bytes) -> str:

@@ -1,5 +1,6 @@
 """The site's settings by HTTP: changed as a whole, by version, and never for past days by accident."""
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -10,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from chalicelib import wiring
 from chalicelib.aws.directory import Directory
 from chalicelib.domain.schedule import Calendar, Holiday, Schedule, Shift
+from chalicelib.web import health
 from tests.conftest import Http
 from tests.support.builders import (
     DAY,
@@ -68,6 +71,46 @@ def test_a_calendar_that_contradicts_itself_is_refused_with_all_that_is_wrong(
 def test_settings_that_cannot_be_are_a_400(http: Http, changes: Json) -> None:
     answer = change_settings(http, **changes)
     assert (answer.status_code, answer.json_body["Code"]) == (400, "InvalidRequest")
+
+
+WEAK = [
+    pytest.param({"liveness_threshold": 0}, id="everything is live"),
+    pytest.param({"liveness_threshold": 79.9}, id="just below the floor"),
+    pytest.param({"margin": 0}, id="the closest wins"),
+]
+
+
+@pytest.mark.parametrize("changes", WEAK)
+def test_safety_is_not_switched_off_without_saying_so(http: Http, changes: Json) -> None:
+    refused = change_settings(http, **changes)
+    assert (refused.status_code, refused.json_body["Code"]) == (400, "InvalidSettings")
+    [problem, how] = refused.json_body["Details"]["problems"]
+    assert problem.startswith(f"{next(iter(changes))}: ")
+    assert how.startswith("unsafe: ")
+    assert http.get("/health", deep="true").json_body["warning"].count("UNSAFE") == 0
+    assert change_settings(http, unsafe=True, **changes).status_code == 200
+    assert "UNSAFE" in http.get("/health", deep="true").json_body["warning"]
+
+
+@pytest.mark.parametrize("changes", WEAK)
+def test_a_production_stage_refuses_unsafe_settings(
+    http: Http, monkeypatch: pytest.MonkeyPatch, changes: Json
+) -> None:
+    prod = replace(wiring.environment(), stage="prod1")
+    monkeypatch.setattr(sys.modules["app"], "environment", lambda: prod)
+    refused = change_settings(http, unsafe=True, **changes)
+    assert (refused.status_code, refused.json_body["Code"]) == (400, "InvalidSettings")
+    assert change_settings(http, liveness_threshold=80, margin=0.5).status_code == 200
+
+
+@pytest.mark.parametrize(("stage", "origin", "warned"), [("prod", "*", True), ("prod", "https://a.b", False)])
+def test_a_production_stage_warns_of_any_origin(
+    http: Http, monkeypatch: pytest.MonkeyPatch, stage: str, origin: str, warned: bool
+) -> None:
+    env = replace(wiring.environment(), stage=stage, origin=origin, lab="off")
+    monkeypatch.setattr(sys.modules["app"], "environment", lambda: env)
+    warning = http.get("/health").json_body["warning"]
+    assert warning == (health.ANY_ORIGIN if warned else None)
 
 
 def test_two_changes_at_once_are_one_change_and_one_refusal(http: Http) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chalice.test import HTTPResponse
 
 from app import app
 from chalicelib import wiring
@@ -116,6 +117,7 @@ def test_the_secret_is_in_no_repr() -> None:
         created_at=at,
         expires_at=None,
         last_used_at=None,
+        created_by=None,
         token=token,
     )
     from chalicelib.web.request import Reply, Request
@@ -183,7 +185,8 @@ def test_a_revoked_token_holds_nowhere_after_a_minute(http: Http) -> None:
     here, there = process(), process()
     for gate in (here, there):
         gate.authenticate(f"Bearer {made['token']}", "viewer", "", now=at)
-    assert http.delete(f"/v1/tokens/{made['token_id']}").status_code == 204
+    revoked = http.delete(f"/v1/tokens/{made['token_id']}")
+    assert (revoked.status_code, revoked.json_body) == (200, {"revoked": [made["token_id"]], "children": []})
     for gate in (here, there):
         with pytest.raises(InvalidToken):
             gate.authenticate(f"Bearer {made['token']}", "viewer", "", now=at + timedelta(seconds=60))
@@ -222,13 +225,96 @@ def test_using_a_token_does_not_bring_it_back(http: Http, scan: Scan) -> None:
     assert found.digest not in scan()
 
 
+def bearer(made: dict[str, Any]) -> dict[str, str]:
+    return {"Authorization": f"Bearer {made['token']}"}
+
+
+def make_by(http: Http, maker: dict[str, Any], role: str = "admin") -> HTTPResponse:
+    return http.post("/v1/tokens", {"role": role, "label": "a successor"}, bearer(maker))
+
+
+def test_a_revoked_admin_changes_nothing_from_that_moment(http: Http) -> None:
+    made = make(http, "admin")
+    assert http.call("GET", "/v1/people", headers=bearer(made)).status_code == 200  # it is in memory now
+    remove(made)
+    assert http.call("GET", "/v1/people", headers=bearer(made)).status_code == 200
+    refused = make_by(http, made)
+    assert (refused.status_code, refused.json_body["Code"]) == (401, "InvalidToken")
+    assert http.post("/v1/people", {"name": "Anybody"}, bearer(made)).status_code == 401
+
+
+def test_an_admin_who_is_revoked_during_the_request_makes_no_successor(
+    http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, add = make(http, "admin"), TokenStore.add
+
+    def revoked_first(store: TokenStore, token: Token, *, maker: Token | None = None) -> bool:
+        remove(made)
+        return add(store, token, maker=maker)
+
+    monkeypatch.setattr(TokenStore, "add", revoked_first)
+    assert make_by(http, made).json_body["Code"] == "InvalidToken"
+    assert "a successor" not in http.get("/v1/tokens").body.decode()
+
+
+def test_a_token_remembers_its_maker_and_revoking_one_offers_its_children(http: Http) -> None:
+    thief = make(http, "admin")
+    child = make_by(http, thief).json_body
+    grandchild = make_by(http, child, "viewer").json_body
+    assert (thief["created_by"], child["created_by"]) == (http.token_id("admin"), thief["token_id"])
+    # The chain holds even when a link of it is gone.
+    assert http.delete(f"/v1/tokens/{child['token_id']}").json_body["children"] == [
+        {name: value for name, value in grandchild.items() if name != "token"}
+    ]
+    revoked = http.delete(f"/v1/tokens/{thief['token_id']}").json_body
+    assert revoked["revoked"] == [thief["token_id"]]
+    assert [one["token_id"] for one in revoked["children"]] == [grandchild["token_id"]]
+    assert status(http, grandchild["token"], "/v1/leaves?from=2026-11-01&to=2026-11-02") == 200
+
+
+def test_children_are_revoked_with_a_token_but_for_that_of_the_caller(http: Http) -> None:
+    thief = make(http, "admin")
+    heir, spare = make_by(http, thief).json_body, make_by(http, thief, "kiosk").json_body
+    path = f"/v1/tokens/{thief['token_id']}?children=true"
+    revoked = http.call("DELETE", path, headers=bearer(heir)).json_body
+    assert set(revoked["revoked"]) == {thief["token_id"], spare["token_id"]}
+    assert [one["token_id"] for one in revoked["children"]] == [heir["token_id"]]
+    first = http.token_id("admin")
+    with_the_heir = http.delete(f"/v1/tokens/{first}?children=true")
+    assert with_the_heir.json_body["Code"] == "LastAdminToken", "no admin would be left"
+
+
+def test_a_token_whose_children_are_the_only_other_admins_is_not_revoked_with_them(http: Http) -> None:
+    make(http, "admin")
+    with pytest.raises(LastAdminToken):
+        tokens.revoke(wiring.token_store(), http.token_id("admin"), children=True, now=datetime.now(UTC))
+    assert len(http.get("/v1/tokens").json_body["items"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("role", "days"),
+    [("admin", 90), ("manager", 90), ("viewer", None), ("kiosk", None)],
+)
+def test_tokens_of_managers_and_admins_expire(http: Http, role: str, days: int | None) -> None:
+    made = make(http, role)
+    life = made["expires_at"] and (
+        datetime.fromisoformat(made["expires_at"]) - datetime.fromisoformat(made["created_at"])
+    )
+    assert life == (timedelta(days=days) if days else None)
+    now = datetime.now(UTC)
+    longest = now + timedelta(days=365)
+    assert make(http, role, expires_at=longest.isoformat())["expires_at"]
+    body = {"role": role, "label": "x", "expires_at": (now + timedelta(days=367)).isoformat()}
+    assert http.post("/v1/tokens", body).status_code == (400 if days else 201)
+
+
 def test_the_last_admin_token_stays(http: Http) -> None:
     last = http.token_id("admin")
     make(http, "manager")
     refused = http.delete(f"/v1/tokens/{last}")
     assert (refused.status_code, refused.json_body["Code"]) == (409, "LastAdminToken")
     second = make(http, "admin")
-    assert http.delete(f"/v1/tokens/{last}").status_code == 204
+    assert http.delete(f"/v1/tokens/{last}").status_code == 200
     with pytest.raises(LastAdminToken):
         tokens.revoke(wiring.token_store(), second["token_id"], now=datetime.now(UTC))
 
@@ -328,10 +414,11 @@ def test_tokens_of_make_run_survive_a_restart_but_not_a_reset_and_infra_makes_ot
     again = infra(tmp_path, "revoke", token_id)
     assert (again.returncode, again.stderr) == (2, "error: There is no such token.\n")
     audit = seen(first, given["admin"], "/v1/audit")[1]["items"]
+    audit = [one for one in audit if one["by"] is None]  # without who was refused above
     noted = [(one["what"], one["status"], one["code"]) for one in reversed(audit)]
     assert noted == [
         ("infra token create", 201, None),
-        ("infra token revoke", 204, None),
+        ("infra token revoke", 200, None),
         ("infra token revoke", 404, "TokenNotFound"),
     ]
     assert audit[2]["about"] == audit[1]["about"] == {"token_id": token_id}

@@ -24,6 +24,19 @@ class Grant(NamedTuple):
         return self.action == call.action and fnmatchcase(call.resource, self.resource)
 
 
+class Denial(NamedTuple):
+    """One action on the items of a table whose partition keys match, which a policy refuses."""
+
+    action: str
+    resource: str
+    keys: str
+
+    def refuses(self, call: Call) -> bool:
+        """Say whether a call is one of those."""
+        allowed = Grant(self.action, self.resource).allows(call)
+        return allowed and fnmatchcase(call.key, self.keys)
+
+
 def functions() -> dict[str, str]:
     """Give the policy file's end of each function of the app, as .chalice/config.json must have it."""
     from app import app  # only now: at its import it reads the environment
@@ -34,8 +47,27 @@ def functions() -> dict[str, str]:
 
 def grants(stage: str, function: str, *, of: str | None = None) -> list[Grant]:
     """Read what a stage's policy file allows a function; with another stage's names if `of` says one."""
+    return _of_document(_document(stage, function, of))
+
+
+def denials(stage: str, function: str, *, of: str | None = None) -> list[Denial]:
+    """Read what a stage's policy file refuses a function, whatever it allows."""
+    statements = _document(stage, function, of)["Statement"]
+    return [
+        Denial(
+            statement["Action"],
+            statement["Resource"],
+            statement["Condition"]["ForAnyValue:StringLike"]["dynamodb:LeadingKeys"],
+        )
+        for statement in statements
+        if statement["Effect"] == "Deny"
+    ]
+
+
+def _document(stage: str, function: str, of: str | None) -> Document:
     text = (FOLDER / f"policy-{stage}{functions()[function]}.json").read_text(encoding="utf-8")
-    return _of_document(json.loads(text.replace(f"rollcall-{stage}", f"rollcall-{of or stage}")))
+    found: Document = json.loads(text.replace(f"rollcall-{stage}", f"rollcall-{of or stage}"))
+    return found
 
 
 def deployed_grants(stage: Stage, function: str) -> list[Grant]:
@@ -51,7 +83,12 @@ def deployed_grants(stage: Stage, function: str) -> list[Grant]:
 
 def _of_document(document: Document) -> list[Grant]:
     assert document["Version"] == "2012-10-17"
-    return [grant for statement in document["Statement"] for grant in _of(statement)]
+    return [
+        grant
+        for statement in document["Statement"]
+        if statement["Effect"] != "Deny"
+        for grant in _of(statement)
+    ]
 
 
 def _of(statement: dict[str, str | list[str]]) -> Iterator[Grant]:

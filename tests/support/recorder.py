@@ -13,10 +13,14 @@ from local.aws.embedded import ACCOUNT, REGION
 
 
 class Call(NamedTuple):
-    """An action of IAM and the ARN that it is on, `*` where the action knows no ARN."""
+    """An action of IAM and the ARN that it is on, `*` where the action knows no ARN.
+
+    `key` is the kind of a table's item, such as `AUDIT#`, where the action names one.
+    """
 
     action: str
     resource: str
+    key: str = ""
 
 
 _MEMBERS: Final = {
@@ -72,11 +76,18 @@ def _dynamodb(operation: str, request: Any) -> Iterator[Call]:
     if operation in {"TransactGetItems", "TransactWriteItems"}:
         for entry in asked["TransactItems"]:
             [(kind, member)] = entry.items()
-            yield Call(f"dynamodb:{_MEMBERS[kind]}", _arn("dynamodb", f"table/{member['TableName']}"))
+            place = _arn("dynamodb", f"table/{member['TableName']}")
+            yield Call(f"dynamodb:{_MEMBERS[kind]}", place, _kind(member))
         return
     for table in asked.get("RequestItems", [asked.get("TableName")]):
         place = f"table/{table}" + (f"/index/{asked['IndexName']}" if "IndexName" in asked else "")
-        yield Call(f"dynamodb:{operation}", _arn("dynamodb", place))
+        yield Call(f"dynamodb:{operation}", _arn("dynamodb", place), _kind(asked))
+
+
+def _kind(asked: dict[str, Any]) -> str:
+    pk: str = asked.get("Key", asked.get("Item", {})).get("pk", {}).get("S", "")
+    head, mark, _ = pk.partition("#")
+    return head + mark
 
 
 def _rekognition(operation: str, request: Any) -> Iterator[Call]:

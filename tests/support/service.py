@@ -16,13 +16,14 @@ from tests.support import leaks
 from tests.support.patience import PATIENCE_S
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-FREE_PORTS: Final = ["--port", "0", "--aws-port", "0", "--stream-port", "0"]
+FREE_PORTS: Final = ["--port", "0", "--aws-port", "0", "--stream-port", "0", "--tls-port", "0"]
 
 
 class Service:
     """A run of the service."""
 
     def __init__(self, state: Path) -> None:
+        self.state = state
         self.process = spawn(state, *FREE_PORTS)
         self.run = self._ready(state / "run.json")
 
@@ -42,8 +43,8 @@ class Service:
             service,  # type: ignore[call-overload]
             endpoint_url=self.run["aws_url"],
             region_name=self.run["region"],
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=self.run["access_key_id"],
+            aws_secret_access_key=self.run["secret_access_key"],
             **settings,
         )
 
@@ -80,3 +81,24 @@ def ask(
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
     finally:
         connection.close()
+
+
+def refused(state: Path, *arguments: str, **environment: str) -> str:
+    """Start a service that must not start; gives its complaint."""
+    process = spawn(state, *arguments, **environment)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert errors.startswith("error: ")
+    assert errors.count("\n") == 1
+    return errors
+
+
+def form(fields: dict[str, str], file: bytes, name: str = "file") -> tuple[bytes, dict[str, str]]:
+    """Make a form with one file, and its headers."""
+    parts = [
+        f'--XX\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in fields.items()
+    ]
+    head = f'--XX\r\nContent-Disposition: form-data; name="{name}"; filename="f.jpg"\r\n\r\n'
+    parts.append(head.encode() + file)
+    return b"".join(parts) + b"\r\n--XX--\r\n", {"Content-Type": "multipart/form-data; boundary=XX"}

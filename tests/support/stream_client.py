@@ -19,6 +19,8 @@ from local.liveness.sessions import Sessions
 REGION: Final = "us-east-1"
 KEY: Final = "ASIAEXAMPLE"
 CREDENTIALS: Final = Credentials("secret", "session token")
+PATIENCE_S: Final = 120.0
+"""Only to end a test that hangs: a loaded machine may take long to judge a video."""
 
 
 def new(sessions: Sessions, kind: str = MOVEMENT, **settings: Any) -> str:
@@ -61,7 +63,7 @@ class Client:
 
     def hear(self) -> tuple[str, dict[str, Any]]:
         """The next event's or exception's name, and its body."""
-        data = self.socket.recv(10)
+        data = self.socket.recv(PATIENCE_S)
         assert isinstance(data, bytes)
         message = framing.decode(data)
         name = message.headers.get(":event-type") or message.headers[":exception-type"]

@@ -1,7 +1,6 @@
 """What people type first: options, and what `make check` says when something is to be done."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -17,12 +16,14 @@ AT_THE_TOP = {
 }
 
 
-def make(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def make(
+    folder: Path, *words: str, python: str = sys.executable, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run make with this test's Python, as if .venv and the weights were there."""
     made = ("--old-file=.venv/.run", "--old-file=.venv/.dev", "ROLLCALL_MODELS=models")
     weights = "--old-file=models/face_recognition_sface_2021dec.onnx"
     return subprocess.run(
-        ["make", *words, *made, weights, f"PY={sys.executable}"],
+        ["make", *words, *made, weights, f"PY={python}"],
         cwd=folder,
         env={**os.environ, **environment},
         capture_output=True,
@@ -42,12 +43,23 @@ def test_the_top_level_has_only_what_belongs_there() -> None:
 )
 def test_options_are_taken_from_the_command_line_and_not_from_the_shell(variable: str, option: str) -> None:
     def said(*words: str, **environment: str) -> str:
-        done = make(ROOT, "--dry-run", "run", *words, **environment)
-        [value] = re.findall(rf'--{variable.lower()} "?([^\s"]+)', done.stdout)
-        return str(value)
+        arguments = make(ROOT, "run", *words, python="echo", **environment).stdout.split()
+        return arguments[arguments.index(option) + 1]
 
     assert said(**{variable: "of-the-shell"}) == said()
     assert said(f"{variable}=as-told", **{variable: "of-the-shell"}) == "as-told"
+
+
+@pytest.mark.parametrize("target", ["run", "aws"])
+def test_a_state_folder_may_have_any_name(tmp_path: Path, target: str) -> None:
+    name = """a "b" 'c' `d` $e"""
+    arguments = tmp_path / "arguments.py"
+    arguments.write_text("#!/usr/bin/env python3\nimport sys\nprint(sys.argv)\n")
+    arguments.chmod(0o755)
+    done = make(ROOT, target, "STATE=" + name.replace("$", "$$"), "LOG=1", python=str(arguments))
+    assert repr(name) in done.stdout
+    assert "--verbose" in done.stdout
+    assert ("--aws-only" in done.stdout) == (target == "aws")
 
 
 @pytest.mark.parametrize(

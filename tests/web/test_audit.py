@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import app as application
 from chalicelib import wiring
@@ -208,6 +209,157 @@ def test_viewing_faces_is_audited(http: Http, finish: Finish, path: str) -> None
     assert newest["about"]["person_id"] == masked(site.anh)
 
 
+READS: dict[str, Callable[[Site], tuple[str, dict[str, Any]]]] = {
+    "GET /v1/people": lambda site: ("/v1/people", {"q": "anh", "limit": 5}),
+    "GET /v1/people/{person_id}": lambda site: (f"/v1/people/{site.anh}", {}),
+    "GET /v1/people/{person_id}/data": lambda site: (f"/v1/people/{site.anh}/data", {}),
+    "GET /v1/people/{person_id}/faces": lambda site: (f"/v1/people/{site.anh}/faces", {}),
+    "GET /v1/people/{person_id}/faces/{face_id}/photo": lambda site: (
+        f"/v1/people/{site.anh}/faces/{site.face}/photo",
+        {},
+    ),
+    "GET /v1/leaves": lambda site: ("/v1/leaves", {"from": "2026-11-01", "to": "2026-11-30"}),
+    "GET /v1/punches": lambda site: (
+        "/v1/punches",
+        {"from": "2026-11-01", "to": "2026-11-30", "person_id": site.anh},
+    ),
+    "GET /v1/attendance": lambda site: ("/v1/attendance", {"group": "12A1", "format": "csv"}),
+    "GET /v1/attendance/{person_id}": lambda site: (
+        f"/v1/attendance/{site.anh}",
+        {"from": "2026-11-01", "to": "2026-11-30"},
+    ),
+    "GET /v1/timesheets": lambda site: ("/v1/timesheets", {"from": "2026-11-01", "to": "2026-11-02"}),
+    "GET /v1/timesheets/monthly": lambda site: ("/v1/timesheets/monthly", {"month": "2026-11"}),
+    "GET /list-collections": lambda site: ("/list-collections", {}),
+    "GET /attendance": lambda site: ("/attendance", {"externalImageId": "x"}),
+}
+"""A request for each GET that shows people's data."""
+
+
+def test_the_table_above_has_every_read_of_people() -> None:
+    reads = {
+        f"GET {path}"
+        for path, item in DOCUMENT["paths"].items()
+        if "get" in item and item["get"]["x-scope"] in ("viewer", "manager")
+    }
+    assert set(READS) == reads
+
+
+@pytest.mark.parametrize("what", READS)
+def test_every_read_of_people_is_audited_once_without_names(
+    http: Http, finish: Finish, lab: Lab, what: str
+) -> None:
+    site = Site(http, finish)
+    lab("on")
+    before = entries(http)
+    path, query = READS[what](site)
+    role = "viewer" if "manager" not in DOCUMENT["paths"][what[4:]]["get"]["x-scope"] else "manager"
+    answer = http.as_(role).get(path, **query)
+    assert answer.status_code == 200, answer.body
+    [entry, *others] = entries(http)
+    assert others == before
+    assert (entry["what"], entry["by"], entry["status"]) == (what, http.token_id(role), 200)
+    ids = dict(zip(re.findall(r"{(\w+)}", what), _ids(what[4:], path), strict=True))
+    hidden = {"person_id", "face_id", "q", "externalImageId"}
+    assert entry["about"] == {
+        name: masked(str(text)) if name in hidden else str(text) for name, text in (ids | query).items()
+    }
+    a_list = what.startswith("GET /v1/") and query.get("format") != "csv"
+    shown = answer.json_body.get("items") if a_list else None
+    assert entry["items"] == (None if shown is None else len(shown))
+    said = json.dumps(entries(http), ensure_ascii=False)
+    for secret in (NAME, CODE, EMAIL, site.anh, site.face):
+        assert secret not in said
+
+
+def test_what_cannot_be_audited_is_not_shown(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_person(http, NAME)
+
+    def fail(*_: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(AuditLog, "add", fail)
+    answer = http.get("/v1/people")
+    assert answer.status_code == 500
+    assert NAME.encode() not in answer.body
+
+
+def test_what_a_stolen_token_saw_is_told_by_the_log_and_the_audit(
+    http: Http, finish: Finish, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # docs/privacy.md, "After a breach".
+    site = Site(http, finish)
+    loud = replace(wiring.environment(), log="json")
+    monkeypatch.setattr(wiring, "environment", lambda: loud)
+    capsys.readouterr()
+    thief = http.as_("viewer")
+    thief.get("/v1/attendance", group="12A1", date_="2026-11-23")
+    thief.get(f"/v1/attendance/{site.anh}", from_="2026-11-01", to="2026-11-30", format="csv")
+    for path in ("/v1/people", f"/v1/people/{site.anh}/faces", "/v1/tokens"):
+        assert thief.get(path).status_code == 403
+    http.get("/v1/people")  # somebody else's
+
+    token_id = http.token_id("viewer")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    asked = [(line["route"], line["status"]) for line in lines if line.get("token_id") == token_id]
+    assert asked == [
+        ("GET /v1/attendance", 200),
+        ("GET /v1/attendance/{person_id}", 200),
+        ("GET /v1/people", 403),
+        ("GET /v1/people/{person_id}/faces", 403),
+        ("GET /v1/tokens", 403),
+    ]
+    found = [entry for entry in entries(http) if entry["by"] == token_id]
+    assert [(one["what"], one["status"], one["about"]) for one in reversed(found)] == [
+        ("GET /v1/attendance", 200, {"group": "12A1", "date": "2026-11-23"}),
+        (
+            "GET /v1/attendance/{person_id}",
+            200,
+            {"person_id": masked(site.anh), "from": "2026-11-01", "to": "2026-11-30", "format": "csv"},
+        ),
+        ("GET /v1/people", 403, {}),
+    ]
+    # From an entry to the line, to API Gateway's access log with the address.
+    assert {one["request_id"] for one in found} <= {line["RequestId"] for line in lines}
+    assert len(entries(http, person_id=site.anh)) > 1
+
+
+def test_changed_settings_are_audited_with_their_values(http: Http) -> None:
+    change_settings(http, margin=3.5, limits={"sessions_per_minute": 7})
+    [entry] = entries(http)
+    changes = {one["field"]: (one["old"], one["new"]) for one in entry["changes"]}
+    assert changes == {"margin": ("2.0", "3.5"), "limits.sessions_per_minute": ("30", "7")}
+    holiday = {"date": "2026-09-02", "name": "Quốc khánh"}
+    calendar = http.get("/v1/settings").json_body["calendar"]
+    change_settings(http, calendar={**calendar, "holidays": [holiday]})
+    [added] = entries(http)[0]["changes"]
+    assert (added["field"], added["old"]) == ("calendar.holidays", "[]")
+    assert json.loads(added["new"])[0]["name"] == holiday["name"]
+
+
+def test_changed_fields_of_people_are_audited_by_their_names(http: Http) -> None:
+    person_id = add_person(http, NAME, group="12A1")
+    body = {"name": "Trần Thị Bình", "email": EMAIL, "group": "12A1"}
+    assert http.call("PATCH", f"/v1/people/{person_id}", body).status_code == 200
+    [entry, *_] = entries(http)
+    assert [one["field"] for one in entry["changes"]] == ["name", "email"]
+    assert {(one["old"], one["new"]) for one in entry["changes"]} == {(None, None)}
+
+
+def test_who_is_not_let_in_is_audited_once_a_minute(http: Http, clock: Clock) -> None:
+    wrong = {"Authorization": "Bearer rc_" + "A" * 43}
+    clock.forward(seconds=1)
+    for path in ("/v1/people", "/v1/tokens", "/v1/settings"):
+        http.call("GET", path, headers=wrong)
+        http.as_(None).get(path)
+        http.as_("kiosk").get(path)
+    clock.forward(minutes=1)
+    http.as_("kiosk").get("/v1/people")
+    noted = sorted((one["code"], one["by"], one["address"]) for one in entries(http))
+    kiosk = ("RoleNotAllowed", http.token_id("kiosk"), "127.0.0.1")
+    assert noted == [("InvalidToken", None, "127.0.0.1"), kiosk, kiosk]
+
+
 def test_a_replayed_response_is_not_audited_again(http: Http) -> None:
     key = {"Idempotency-Key": "one"}
     for _ in range(3):
@@ -317,8 +469,8 @@ def test_a_request_succeeds_if_only_its_outcome_cannot_be_audited(
 
 def test_an_outcome_does_not_recreate_an_entry_that_has_expired(http: Http) -> None:
     audit_log, now = wiring.audit_log(), datetime.now(UTC)
-    gone = AuditEntry(entry_id="1", at=now, what="POST /v1/people", request_id="r", address="a")
-    audit_log.set_outcome(gone, status=201, code=None, about={})
+    gone = AuditEntry(entry_id="1", at=now, what="POST /v1/people", request_id="r", address="a", status=201)
+    audit_log.set_outcome(gone)
     assert entries(http) == []
 
 

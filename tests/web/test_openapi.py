@@ -23,8 +23,9 @@ from msgspec import Struct
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app import app
+from chalicelib.web import api_docs
 from chalicelib.web.endpoint import Endpoint
-from chalicelib.web.request import error_body
+from chalicelib.web.request import Request, error_body
 from infra.openapi import document, files, page
 from infra.openapi.schemas import Schemas
 from tests.conftest import CONSENT, Finish, Http
@@ -334,3 +335,16 @@ def test_the_page_shows_text_as_text() -> None:
     text = page.page(hostile)
     assert "<script" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; <code>a&lt;b</code>" in text
+
+
+def test_the_root_leads_to_the_page(http: Http) -> None:
+    answer = http.get("/")
+    assert (answer.status_code, answer.headers["Location"], answer.body) == (303, "/docs", b"")
+
+
+@pytest.mark.parametrize(
+    ("path", "location"), [("/dev/", "/dev/docs"), ("/dev", "/dev/docs"), ("/", "/docs")]
+)
+def test_the_root_leads_to_the_page_of_its_stage(path: str, location: str) -> None:
+    request = Request("GET", path, "/", {}, {}, b"", "1")
+    assert api_docs.redirect(request).headers == {"Location": location}

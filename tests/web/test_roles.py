@@ -126,11 +126,11 @@ def test_every_route_has_a_scope_that_a_role_has(entry: Any) -> None:
     assert endpoint.scope in known, f"{entry.view_name} has the scope {endpoint.scope}, which nobody has"
 
 
-def test_only_three_routes_are_public() -> None:
+def test_only_four_routes_are_public() -> None:
     public = {
         path for path, item in DOCUMENT["paths"].items() if "public" in {o["x-scope"] for o in item.values()}
     }
-    assert public == {"/health", "/openapi.json", "/docs"}
+    assert public == {"/", "/health", "/openapi.json", "/docs"}
 
 
 def test_the_document_lists_the_roles_of_a_route() -> None:
@@ -205,9 +205,10 @@ def test_each_role_may_call_its_routes_only(
             check_refusal(answer, operation, 403, "RoleNotAllowed")
 
 
-def test_a_refused_caller_costs_only_the_check_of_the_token(
+def test_a_refused_caller_costs_only_the_check_of_the_token_and_a_note(
     patient: Http, lab: Lab, nothing_asked: list[str]
 ) -> None:
+    noted = {"UpdateItem", "PutItem"}  # the count of the minute, and its first refusal in the audit
     lab("on")
     sends(patient, "/v1/tokens", "GET", f"Bearer {patient.token('kiosk')}")
     for path, item in DOCUMENT["paths"].items():
@@ -216,10 +217,13 @@ def test_a_refused_caller_costs_only_the_check_of_the_token(
                 continue
             nothing_asked.clear()
             assert sends(patient, path, method.upper(), None).status_code == 401
-            assert nothing_asked == []
+            assert set(nothing_asked) <= noted
             if "kiosk" not in operation["x-roles"]:
+                nothing_asked.clear()
                 sends(patient, path, method.upper(), f"Bearer {patient.token('kiosk')}")
-                assert nothing_asked == []  # the token is known for some seconds
+                # The token is known for some seconds; a mutation reads it again.
+                assert set(nothing_asked) <= (noted if method == "get" else noted | {"GetItem"})
+                assert len(nothing_asked) <= 3
 
 
 def test_an_error_does_not_say_why_a_token_is_invalid(patient: Http) -> None:
@@ -282,11 +286,10 @@ def started(**variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_production_does_not_start_with_the_lab_open() -> None:
-    assert started().returncode == 0
+def test_the_lab_is_open_in_stage_local_only() -> None:
+    assert started(ROLLCALL_STAGE="local", ROLLCALL_LAB="open").returncode == 0
     assert started(ROLLCALL_LAB="on").returncode == 0
-    assert started(ROLLCALL_STAGE="dev", ROLLCALL_LAB="open").returncode == 0
-    for stage in ("prod", "Prod", "production", "PROD-eu"):
+    for stage in ("prod", "dev", "school-b", "Local", "local2", ""):
         refused = started(ROLLCALL_STAGE=stage, ROLLCALL_LAB="open")
         assert refused.returncode != 0
         assert "ROLLCALL_LAB=open" in refused.stderr

@@ -53,6 +53,21 @@ def test_a_request_is_one_line_of_the_log(http: Http, lines: Lines) -> None:
     }
 
 
+def test_a_line_names_the_token_of_its_caller_and_never_its_secret(http: Http, lines: Lines) -> None:
+    http.as_("viewer").get("/v1/tokens")
+    http.as_(None).get("/v1/tokens")
+    http.post("/v1/tokens", {"role": "admin", "label": "x"})
+    http.get("/health")
+    found = lines()
+    ids = [http.token_id("viewer"), None, http.token_id("admin"), None]
+    assert [line.get("token_id") for line in found] == ids
+    assert http.token("viewer") not in json.dumps(found)
+    # What has an alarm on bursts.
+    assert [line.get("Forbidden") for line in found] == [1, None, None, None]
+    assert [line.get("Unauthenticated") for line in found] == [None, 1, None, None]
+    assert [line.get("AdminTokenCreated") for line in found] == [None, None, 1, None]
+
+
 def test_responses_of_chalice_are_logged_too(http: Http, lines: Lines) -> None:
     http.get("/health")
     http.post("/v1/people", b"x", {"Content-Type": "text/plain"})
@@ -69,7 +84,7 @@ def test_a_punch_has_metrics_and_no_names(http: Http, lines: Lines, finish: Fini
     finish(session_id, photos_of_a()[1])
     assert punch(kiosk, session_id).status_code == 201
     [line] = lines()
-    assert (line["Punched"], line["aws_calls"]) == (1, 4)
+    assert (line["Punched"], line["aws_calls"]) == (1, 5)
     assert 20 < line["MatchMargin"] <= 30
     assert line["session"] == begun["session"]
     text = json.dumps(line, ensure_ascii=False)

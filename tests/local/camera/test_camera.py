@@ -85,16 +85,24 @@ def test_a_recording_is_a_webm_without_a_duration_whose_times_are_the_cameras() 
         pytest.param(None, ["--photo", str(clips.ASTRONAUT)], "make run", id="nothing runs"),
         pytest.param("{", ["--photo", str(clips.ASTRONAUT)], "damaged", id="run.json damaged"),
         pytest.param("{}", ["--photo", str(clips.ASTRONAUT)], "lacks aws_url", id="run.json empty"),
-        pytest.param("ok", ["--photo", "nowhere.jpg"], "nowhere.jpg", id="no such photo"),
+        pytest.param(
+            "ok", ["--photo", "nowhere.jpg"], "--photo nowhere.jpg cannot be read", id="no such photo"
+        ),
         pytest.param("ok", ["--photo", str(clips.ASTRONAUT)], "Could not connect", id="server gone"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], run: str | None, source: list[str], line: str
 ) -> None:
-    urls = {"aws_url": "http://127.0.0.1:9", "stream_url": "ws://127.0.0.1:9", "region": "us-east-1"}
+    written = {
+        "aws_url": "http://127.0.0.1:9",
+        "stream_url": "ws://127.0.0.1:9",
+        "region": "us-east-1",
+        "access_key_id": "a",
+        "secret_access_key": "b",
+    }
     if run is not None:
-        (tmp_path / "run.json").write_text(json.dumps(urls) if run == "ok" else run)
+        (tmp_path / "run.json").write_text(json.dumps(written) if run == "ok" else run)
     assert main(["--state", str(tmp_path), "--session", SESSION, *source]) == 2
     said = capsys.readouterr().err
     assert line in said

@@ -136,11 +136,23 @@ def test_only_a_post_finishes_a_session(http: Http, aws: Embedded) -> None:
     assert call(aws, session_id, photo_of_c())[0] == 200
 
 
-def test_a_page_of_any_origin_may_call(http: Http, aws: Embedded) -> None:
+def test_a_developers_page_may_call(http: Http, aws: Embedded) -> None:
     url = f"{aws.aws_url}/_rollcall/liveness-sessions/{begin(http)}/finish"
-    with urlopen(Request(url, method="OPTIONS")) as response:  # noqa: S310
-        assert response.headers["Access-Control-Allow-Origin"] == "*"
+    page = {"Origin": "http://localhost:5173"}
+    with urlopen(Request(url, headers=page, method="OPTIONS")) as response:  # noqa: S310
+        assert response.headers["Access-Control-Allow-Origin"] == "http://localhost:5173"
         assert "POST" in response.headers["Access-Control-Allow-Methods"]
+
+
+def test_a_page_of_another_origin_finishes_no_session(http: Http, aws: Embedded) -> None:
+    session_id = begin(http)
+    url = f"{aws.aws_url}/_rollcall/liveness-sessions/{session_id}/finish"
+    page = {"Origin": "https://evil.example", "Content-Type": "text/plain"}  # needs no preflight
+    with pytest.raises(HTTPError) as refused, urlopen(Request(url, photo_of_c(), page)):  # noqa: S310
+        pass
+    with refused.value as answer:
+        assert (answer.code, answer.headers["Access-Control-Allow-Origin"]) == (403, None)
+    assert punch(http, session_id) == (409, "SessionPending")
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
