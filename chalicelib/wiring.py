@@ -69,9 +69,9 @@ def _session() -> boto3.session.Session:
     return boto3.session.Session()
 
 
-def _client(service: Literal["dynamodb", "rekognition", "s3", "sts"], config: Config = _CONFIG) -> Any:
+def _client(service: Literal["dynamodb", "rekognition", "s3", "sts"], config: Config | None = None) -> Any:
     """Return a client. That of stage local never calls the real AWS, whatever the shell's variables say."""
-    client = watch(_session().client(service, config=config))
+    client = watch(_session().client(service, config=config or _CONFIG))
     return stay_on_this_machine(client) if environment().stage == "local" else client
 
 

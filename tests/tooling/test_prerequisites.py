@@ -44,5 +44,5 @@ def test_missing_models_are_one_line(tmp_path: Path) -> None:
 
 
 def test_a_quiet_run_ends_with_what_passed() -> None:
-    done = pytest_in(ROOT, "-q", "tests/domain/test_image_header.py")
+    done = pytest_in(ROOT, "-q", "tests/domain/test_reports.py")
     assert re.match(r"\d+ passed", done.stdout.splitlines()[-1])

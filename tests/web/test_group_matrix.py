@@ -310,6 +310,7 @@ MATRIX: dict[str, Row] = {
 }
 
 NOT_LIMITED = {
+    "GET /",
     "GET /health",
     "GET /openapi.json",
     "GET /docs",
