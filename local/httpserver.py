@@ -268,3 +268,8 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
 
 class _Port(TcpWSGIServer):  # type: ignore[misc]
     channel_class = _Channel
+
+    def pull_trigger(self) -> None:
+        """Wake the serving thread; after `stop` there is none, and a late response has nowhere to go."""
+        with contextlib.suppress(OSError):
+            super().pull_trigger()
