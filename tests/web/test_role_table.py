@@ -28,6 +28,7 @@ SCOPES_OF: Final[dict[str, set[str]]] = {
 }
 
 LOWEST: Final[dict[str, str]] = {
+    "GET /": PUBLIC,
     "GET /health": PUBLIC,
     "GET /openapi.json": PUBLIC,
     "GET /docs": PUBLIC,
