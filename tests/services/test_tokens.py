@@ -433,8 +433,9 @@ def test_tokens_of_make_run_survive_a_restart_but_not_a_reset_and_infra_makes_ot
     assert seen(second, given["admin"])[0] == 200
     second.end(signal.SIGTERM)
     assert "is deleted" in spawn(tmp_path, "--reset").communicate(timeout=PATIENCE_S)[0]
-    # Neither the tokens nor their digests are left.
-    assert {path.name for path in tmp_path.iterdir()} == {"liveness-stream.pem", "lock"}
+    # Neither the tokens nor their digests are left; the access key is about nobody.
+    kept = {"aws-config", "aws-credentials", "liveness-stream.pem", "lock"}
+    assert {path.name for path in tmp_path.iterdir()} == kept
 
 
 def test_session_starts_are_by_token_not_by_role(http: Http) -> None:
