@@ -130,7 +130,7 @@ def test_what_the_app_calls_is_what_is_shipped() -> None:
     calls = [
         node
         for node in ast.walk(ast.parse((ROOT / "chalicelib" / "wiring.py").read_text()))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "client"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_client"
     ]
     assert {ast.literal_eval(call.args[0]) for call in calls} == set(SERVICES)
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from chalice.test import HTTPResponse
+from msgspec.structs import replace
 
 from chalicelib.aws.attendance_store import AttendanceStore
 from chalicelib.aws.directory import Directory
@@ -135,12 +136,16 @@ def test_sessions_that_are_no_punch(http: Http, make: Callable[[Http], str], sta
 
 
 def test_a_face_that_fits_two_people_is_nobodys_punch(
-    http: Http, finish: Finish, ann: str, boto: Callable[[str], Any]
+    http: Http, finish: Finish, ann: str, boto: Callable[[str], Any], directory: Directory
 ) -> None:
-    twin = add_person(http, "Twin")
-    boto("rekognition").index_faces(
-        CollectionId=COLLECTION, Image={"Bytes": photos_of_a()[0]}, ExternalImageId=twin
+    twin = directory.person(add_person(http, "Twin"))
+    indexed = boto("rekognition").index_faces(
+        CollectionId=COLLECTION, Image={"Bytes": photos_of_a()[0]}, ExternalImageId=twin.person_id
     )
+    face_id = indexed["FaceRecords"][0]["Face"]["FaceId"]
+    directory.change_person(
+        twin, replace(twin, face_ids=(face_id,))
+    )  # the API refuses to enrol one face twice
     answer = punch(http, finish(create_session(http), photos_of_a()[1]))
     assert (answer.status_code, answer.json_body["Code"]) == (422, "AmbiguousMatch")
     assert todays_punches(http) == []
