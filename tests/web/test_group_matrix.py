@@ -101,7 +101,8 @@ def limited(http: Http, role: str, *groups: str) -> Http:
     """Give the app as called with a new token of a role that is limited to groups."""
     body = NewToken(role=Role(role), label=f"{role} of {groups}", groups=list(groups))
     other = http.as_(None)
-    other._tokens = {role: create(wiring.token_store(), body, now=datetime.now(UTC)).token}
+    now = datetime.now(UTC)
+    other._tokens = {role: (create(wiring.token_store(), body, now=now).token, now)}
     other._role = role
     return other
 
