@@ -32,7 +32,13 @@ Items = list[dict[str, Any]]
 @pytest.fixture
 def command(aws: Embedded, tmp_path: Path) -> Callable[..., int]:
     """Runs a command of an administrator on the stage."""
-    run = {"aws_url": aws.aws_url, "stream_url": aws.stream_url, "region": REGION}
+    run = {
+        "aws_url": aws.aws_url,
+        "stream_url": aws.stream_url,
+        "region": REGION,
+        "access_key_id": aws.key.id,
+        "secret_access_key": aws.key.secret,
+    }
     (tmp_path / "run.json").write_text(json.dumps(run))  # as `make run` leaves it
 
     def command(name: str, *options: str) -> int:
