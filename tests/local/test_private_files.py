@@ -89,7 +89,7 @@ NAMES = ("Quillonia Vexbrandt", "Quillonia Umbrovsk")
 CODE, EMAIL = "XQ-77120", "quillonia@vexbrandt.example"
 
 
-@pytest.mark.parametrize("attendance", ["remove", "anonymise"])
+@pytest.mark.parametrize("attendance", ["remove", "pseudonymise"])
 def test_after_an_erasure_no_byte_of_the_folder_tells_who_it_was(tmp_path: Path, attendance: str) -> None:
     service = Service(tmp_path)
     try:

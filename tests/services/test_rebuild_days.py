@@ -1,6 +1,5 @@
 """`python -m infra rebuild-days`: the work days written anew from the punches."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,9 +13,10 @@ from chalicelib import wiring
 from chalicelib.aws.attendance_store import AttendanceStore
 from chalicelib.aws.items import day_key
 from infra.__main__ import main
-from local.aws.embedded import REGION, Embedded
+from local.aws.embedded import Embedded
 from tests.conftest import Http
 from tests.support.builders import add_person, set_calendar, stamped
+from tests.support.state import write_run_file
 
 TABLE = "rollcall-local"
 ON = date(2026, 8, 11)
@@ -26,8 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def state(aws: Embedded, tmp_path: Path) -> Path:
     """The state folder of a `make run` whose AWS is the embedded one."""
-    run = {"aws_url": aws.aws_url, "stream_url": aws.stream_url, "region": REGION}
-    (tmp_path / "run.json").write_text(json.dumps(run))
+    write_run_file(aws, tmp_path)
     return tmp_path
 
 

@@ -14,7 +14,7 @@ import pytest
 from chalicelib import wiring
 from chalicelib.aws.directory import Directory
 from infra.__main__ import main
-from local.aws.embedded import REGION, Embedded
+from local.aws.embedded import Embedded
 from tests.conftest import Finish, Http
 from tests.support import recorder
 from tests.support.builders import add_person, stamped
@@ -22,6 +22,7 @@ from tests.support.crashes import Crash, crash_at
 from tests.support.faces import JPEG, enrolled, list_faces, stored_faces
 from tests.support.photos import photo_of_b, photo_of_c, photos_of_a
 from tests.support.punches import create_session, punch
+from tests.support.state import write_run_file
 from tests.support.traces import sweep, traces_of
 
 Boto = Callable[[str], Any]
@@ -32,14 +33,7 @@ Items = list[dict[str, Any]]
 @pytest.fixture
 def command(aws: Embedded, tmp_path: Path) -> Callable[..., int]:
     """Runs a command of an administrator on the stage."""
-    run = {
-        "aws_url": aws.aws_url,
-        "stream_url": aws.stream_url,
-        "region": REGION,
-        "access_key_id": aws.key.id,
-        "secret_access_key": aws.key.secret,
-    }
-    (tmp_path / "run.json").write_text(json.dumps(run))  # as `make run` leaves it
+    write_run_file(aws, tmp_path)
 
     def command(name: str, *options: str) -> int:
         with recorder.recording():
