@@ -7,6 +7,7 @@ making anything of them. Read units are those that DynamoDB would charge.
 
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from chalice.test import Client
@@ -47,7 +48,8 @@ def measure(*, short: bool = False) -> list[Table]:
 def _table(app: Any, client: Any, meter: Meter, token: str, headcount: int, rounds: int) -> Table:
     baseline = median_s(partial(_read_plainly, client), rounds)
     rows: list[tuple[str | int | float, ...]] = [("boto3 alone", baseline * 1000, 1.0, "", "", "")]
-    with Client(app, stage_name="local") as http:
+    # From a folder without configuration: the variables of stage local name the AWS of `make aws`.
+    with Client(app, project_dir=str(Path(__file__).parent)) as http:
         for name, path in PATHS.items():
             seconds = median_s(partial(_get, http, path, token), rounds)
             meter.reset()

@@ -25,7 +25,7 @@ Json = dict[str, Any]
 _HEADERS: Json = {
     "X-Request-Id": {"description": "Id of this request in the logs.", "schema": {"type": "string"}},
     "ETag": {"description": "Version of the response body.", "schema": {"type": "string"}},
-    "Location": {"description": "URL of the file.", "schema": {"type": "string", "format": "uri"}},
+    "Location": {"description": "Where to go on.", "schema": {"type": "string", "format": "uri-reference"}},
     "Retry-After": {
         "description": "Seconds to wait before the next attempt.",
         "schema": {"type": "string", "pattern": "^[0-9]+$"},
