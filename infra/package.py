@@ -85,8 +85,7 @@ def project(stage: str, folder: Path, *, architecture: str | None = None) -> Pat
     folder.mkdir(parents=True)
     listed.write_text(_NOTHING, encoding="utf-8")
     shutil.copytree(ROOT / ".chalice", folder / ".chalice", ignore=ignore)
-    if architecture:
-        _set_architecture(folder, stage, architecture)
+    _adapt_config(folder, stage, architecture)
     # Chalice records its deployments in one place, whichever folder they were made from.
     deployed = ROOT / ".chalice" / "deployed"
     deployed.mkdir(exist_ok=True)
@@ -136,10 +135,16 @@ def check(path: Path, architecture: str) -> None:
                     raise PackageError(f"{name} is for {tag}, not for Lambda on {architecture}")
 
 
-def _set_architecture(folder: Path, stage: str, architecture: str) -> None:
+def _adapt_config(folder: Path, stage: str, architecture: str | None) -> None:
+    """Set the architecture, and drop AWS's own variables: they point `chalice local` at `make aws`."""
     file = folder / ".chalice" / "config.json"
     config = json.loads(file.read_text(encoding="utf-8"))
-    config["stages"][stage]["lambda_architecture"] = architecture
+    own = config["stages"].get(stage, {})
+    if architecture:
+        own["lambda_architecture"] = architecture
+    variables = own.get("environment_variables", {})
+    for name in [name for name in variables if name.startswith("AWS_")]:
+        del variables[name]
     file.write_text(json.dumps(config, indent=2), encoding="utf-8")
 
 

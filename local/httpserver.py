@@ -129,7 +129,8 @@ class Server:
             wasyncore.close_all(self._sockets)
             return
         # The sockets belong to the serving thread, which ends when it has none left.
-        self._port.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))
+        with contextlib.suppress(OSError):  # it has ended already
+            self._port.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))
         self._thread.join(2)
         self._threads.shutdown(timeout=1)
 

@@ -162,7 +162,7 @@ def test_S6_no_key_of_the_callers_is_deleted(http: Http, boto: Boto) -> None:
     assert unknown.status_code == 404
     assert unknown.json_body["success"] is False
     http.delete("/delete-face", {"faceId": face["FaceId"], "s3Key": "liveness/evidence.jpg"})
-    left = [item["Key"] for item in boto("s3").list_objects_v2(Bucket="rollcall-local")["Contents"]]
+    left = [item["Key"] for item in boto("s3").list_objects_v2(Bucket="rollcall-local").get("Contents", [])]
     assert left == ["liveness/evidence.jpg"]
 
 
@@ -179,8 +179,8 @@ def test_S7_nobody_enrols_themselves_as_anybody(http: Http, lab: Lab, boto: Boto
     refused = manager.post(f"/v1/people/{person_id}/faces", photos_of_a()[0], jpeg)
     assert (refused.status_code, refused.json_body["Code"]) == (403, "ConsentMissing")
     assert boto("rekognition").list_faces(CollectionId="rollcall-local")["Faces"] == []
-    left = boto("s3").list_objects_v2(Bucket="rollcall-local")["Contents"]
-    assert [entry["Key"].split("/")[0] for entry in left] == ["erasures"], "a digest, for restored backups"
+    left = boto("s3").list_objects_v2(Bucket="rollcall-local").get("Contents", [])
+    assert left == []
 
 
 def test_S8_one_policy_stored_with_each_punch(http: Http, finish: Finish, boto: Boto) -> None:
@@ -280,7 +280,7 @@ def test_S15_what_a_photo_is_comes_from_its_bytes(http: Http, boto: Boto) -> Non
         "fileType": "text/html",
     }
     assert http.post("/index-face", body).json_body["success"] is True
-    [item] = boto("s3").list_objects_v2(Bucket="rollcall-local")["Contents"]
+    [item] = boto("s3").list_objects_v2(Bucket="rollcall-local").get("Contents", [])
     head = boto("s3").head_object(Bucket="rollcall-local", Key=item["Key"])
     assert head["ContentType"] == "image/jpeg"
     assert item["Key"].endswith(".jpg")
@@ -302,7 +302,7 @@ def test_S16_the_new_api_checks_them_too(http: Http, session_id: Any) -> None:
 @pytest.mark.parametrize("path", ["/get-s3-url", "/match-after-liveness", "/attendance/clear"])
 def test_S17_dangerous_routes_of_the_lab_do_not_exist(http: Http, boto: Boto, path: str) -> None:
     index(http, "A", photos_of_a()[0])
-    [key] = [item["Key"] for item in boto("s3").list_objects_v2(Bucket="rollcall-local")["Contents"]]
+    [key] = [item["Key"] for item in boto("s3").list_objects_v2(Bucket="rollcall-local").get("Contents", [])]
     for method in ("GET", "POST", "DELETE"):
         answer = http.call(method, f"{path}?key={quote(key)}")
         assert answer.status_code in (403, 404, 405)
@@ -347,8 +347,8 @@ def test_D4_the_table_is_made_by_our_own_tool(boto: Boto, aws: Embedded) -> None
 
 def test_D5_a_photo_that_is_refused_leaves_no_object(http: Http, boto: Boto) -> None:
     index(http, "A", group_photo())
-    left = boto("s3").list_objects_v2(Bucket="rollcall-local")["Contents"]
-    assert [entry["Key"].split("/")[0] for entry in left] == ["erasures"], "a digest, for restored backups"
+    left = boto("s3").list_objects_v2(Bucket="rollcall-local").get("Contents", [])
+    assert left == []
 
 
 def test_D6_a_second_photo_is_not_a_second_person(http: Http) -> None:
@@ -367,7 +367,7 @@ def test_D7_names_are_kept_as_they_are(http: Http, name: str) -> None:
 def test_D8_rekognition_and_s3_know_no_name(http: Http, boto: Boto) -> None:
     index(http, "Ada", photo("astronaut"))
     [face] = boto("rekognition").list_faces(CollectionId="rollcall-local")["Faces"]
-    [item] = boto("s3").list_objects_v2(Bucket="rollcall-local")["Contents"]
+    [item] = boto("s3").list_objects_v2(Bucket="rollcall-local").get("Contents", [])
     assert "Ada" not in face["ExternalImageId"]
     assert item["Key"].startswith(f"photos/{face['ExternalImageId']}/")
 
@@ -384,7 +384,7 @@ def test_D9_who_is_deleted_is_gone_from_everywhere(
     erased = http.call("DELETE", f"/v1/people/{person_id}", attendance=attendance)
     assert (erased.status_code, erased.json_body["complete"]) == (200, True)
     assert boto("rekognition").list_faces(CollectionId="rollcall-local")["Faces"] == []
-    left = boto("s3").list_objects_v2(Bucket="rollcall-local")["Contents"]
+    left = boto("s3").list_objects_v2(Bucket="rollcall-local").get("Contents", [])
     assert [entry["Key"].split("/")[0] for entry in left] == ["erasures"], "a digest, for restored backups"
     for trace in (person_id, "Gone", "gone", "GONE-1"):
         assert trace not in scan()
@@ -585,8 +585,8 @@ def test_a_crash_in_the_middle_of_enrolment_is_swept(
     later = datetime.now(UTC) + timedelta(minutes=2)
     assert enrolment.sweep(directory, wiring.collection(), wiring.bucket(), now=later) == 1
 
-    left = boto("s3").list_objects_v2(Bucket="rollcall-local")["Contents"]
-    assert [entry["Key"].split("/")[0] for entry in left] == ["erasures"], "a digest, for restored backups"
+    left = boto("s3").list_objects_v2(Bucket="rollcall-local").get("Contents", [])
+    assert left == []
     assert boto("rekognition").list_faces(CollectionId="rollcall-local")["Faces"] == []
     left = [item["pk"]["S"] for item in boto("dynamodb").scan(TableName="rollcall-local")["Items"]]
     assert [pk for pk in left if not pk.startswith(SERVICE)] == []

@@ -3,7 +3,7 @@
 import base64
 import json
 
-from tests.e2e.contract.site import Scenario, Site, code
+from tests.e2e.contract.site import PAGE, Scenario, Site, code
 from tests.support.photos import photos_of_a
 
 
@@ -32,7 +32,7 @@ def answers_only_what_changed(site: Site) -> None:
 
 
 def lets_browsers_in(site: Site) -> None:
-    asked = {"Origin": "https://kiosk.example", "Access-Control-Request-Method": "POST"}
+    asked = {"Origin": PAGE, "Access-Control-Request-Method": "POST"}
     answer = site.call("OPTIONS", "/v1/punches", headers=asked)
     assert answer.status_code == 200
     assert "POST" in answer.headers["Access-Control-Allow-Methods"]
