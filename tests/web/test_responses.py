@@ -216,7 +216,7 @@ def test_the_allowed_origin_is_configurable() -> None:
     script = """
 from chalice.test import Client
 from app import app
-with Client(app, stage_name="local") as client:
+with Client(app, project_dir="tests") as client:
     for method, path in (("GET", "/openapi.json"), ("GET", "/v1/people"), ("PUT", "/openapi.json")):
         answer = client.http.request(method, path, headers={"Origin": "https://evil.example"})
         print(answer.status_code, answer.headers.get("Access-Control-Allow-Origin"))
@@ -225,6 +225,10 @@ with Client(app, stage_name="local") as client:
     environ |= {
         "ROLLCALL_COLLECTION": "c",
         "ROLLCALL_ORIGIN": "https://kiosk.example",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # where nobody listens
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
         "PATH": os.environ["PATH"],
     }
     done = subprocess.run(

@@ -88,7 +88,7 @@ def refuses_photos_with_advice(site: Site) -> None:
         {"Content-Type": "image/jpeg", "Accept-Language": "vi"},
     )
     assert code(answer) == (422, "NoFaceFound")
-    assert answer.headers["Vary"] == "Accept-Language"
+    assert "Accept-Language" in answer.headers["Vary"]
     assert "ảnh" in " ".join(answer.json()["Details"]["advice"]).lower()
     assert code(site.enrol(person_id, group_photo())) == (422, "SeveralFaces")
     assert code(site.enrol(person_id, b"GIF89a")) == (400, "InvalidPhoto")
