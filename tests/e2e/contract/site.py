@@ -22,6 +22,7 @@ _RANDOM: Sequence[tuple[str, str]] = (
     (r'"(access_key_id|secret_access_key|session_token|policy|next_cursor)":"[^"]+"', r'"\1":"<\1>"'),
     (r'"(checkinTime)":"[0-9:]+"', r'"\1":"<time>"'),
     (r"(?<![0-9a-zA-Z])[0-9a-f]{16,}(?![0-9a-zA-Z])", "<hex>"),
+    (r"(?:AKIA|ASIA)[A-Z0-9]{12,}", "<key>"),
     (r"[0-9]{8}T[0-9]{6}Z", "<signed at>"),
     (r"(?:%[0-9A-F]{2}){16,}", "<spelt>"),
     (r"(%2F|/)[0-9]{8}(?=%2F|/)", r"\1<signed on>"),
