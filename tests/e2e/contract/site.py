@@ -22,6 +22,9 @@ _RANDOM: Sequence[tuple[str, str]] = (
     (r'"(access_key_id|secret_access_key|session_token|policy|next_cursor)":"[^"]+"', r'"\1":"<\1>"'),
     (r'"(checkinTime)":"[0-9:]+"', r'"\1":"<time>"'),
     (r"(?<![0-9a-zA-Z])[0-9a-f]{16,}(?![0-9a-zA-Z])", "<hex>"),
+    # botocore signs in another order where AWS's CRT is installed.
+    (r"&X-Amz-SignedHeaders=host&X-Amz-Expires=([0-9]+)", r"&X-Amz-Expires=\1&X-Amz-SignedHeaders=host"),
+    (r"&X-Amz-Security-Token=[^&\"]+", ""),
     (r"(?:AKIA|ASIA)[A-Z0-9]{12,}", "<key>"),
     (r"[0-9]{8}T[0-9]{6}Z", "<signed at>"),
     (r"(?:%[0-9A-F]{2}){16,}", "<spelt>"),
