@@ -5,12 +5,11 @@ from typing import Any
 
 import pytest
 from chalice.test import HTTPResponse
-from msgspec.structs import replace
 
 from chalicelib import wiring
 from tests.conftest import Http, Lab
 from tests.support.builders import add_person, change_settings
-from tests.support.faces import enrolled
+from tests.support.faces import enrolled, lookalike
 from tests.support.photos import no_face_photo, photo_of_b, photos_of_a
 from tests.support.punches import todays_punches
 
@@ -70,14 +69,7 @@ def test_a_photo_of_who_is_not_known_is_no_punch(http: Http, ann: str, photo: Ca
 def test_AmbiguousMatch_for_a_photo_that_fits_two_people(
     http: Http, ann: str, boto: Callable[[str], Any]
 ) -> None:
-    twin = wiring.directory().person(add_person(http, "Twin"))
-    indexed = boto("rekognition").index_faces(
-        CollectionId="rollcall-local",
-        Image={"Bytes": photos_of_a()[0]},
-        ExternalImageId=twin.person_id,
-    )
-    face_id = indexed["FaceRecords"][0]["Face"]["FaceId"]
-    wiring.directory().change_person(twin, replace(twin, face_ids=(face_id,)))  # else nobody's face
+    lookalike(http, boto("rekognition"), photos_of_a()[0])
     assert check_in(http, photos_of_a()[1]).json_body["success"] is False
     assert todays_punches(http) == []
 

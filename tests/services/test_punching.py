@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from chalice.test import HTTPResponse
-from msgspec.structs import replace
 
 from chalicelib.aws.attendance_store import AttendanceStore
 from chalicelib.aws.directory import Directory
@@ -19,7 +18,7 @@ from chalicelib.domain.workday import events_by_day
 from chalicelib.services import corrections
 from tests.conftest import Finish, Http, unknown_session
 from tests.support.builders import add_person, change_settings, stamp, stamped
-from tests.support.faces import enrolled
+from tests.support.faces import enrolled, lookalike
 from tests.support.photos import no_face_photo, photo_of_b, photos_of_a
 from tests.support.punches import create_session, list_punches, punch, todays_punches
 
@@ -136,16 +135,9 @@ def test_sessions_that_are_no_punch(http: Http, make: Callable[[Http], str], sta
 
 
 def test_a_face_that_fits_two_people_is_nobodys_punch(
-    http: Http, finish: Finish, ann: str, boto: Callable[[str], Any], directory: Directory
+    http: Http, finish: Finish, ann: str, boto: Callable[[str], Any]
 ) -> None:
-    twin = directory.person(add_person(http, "Twin"))
-    indexed = boto("rekognition").index_faces(
-        CollectionId=COLLECTION, Image={"Bytes": photos_of_a()[0]}, ExternalImageId=twin.person_id
-    )
-    face_id = indexed["FaceRecords"][0]["Face"]["FaceId"]
-    directory.change_person(
-        twin, replace(twin, face_ids=(face_id,))
-    )  # the API refuses to enrol one face twice
+    lookalike(http, boto("rekognition"), photos_of_a()[0])
     answer = punch(http, finish(create_session(http), photos_of_a()[1]))
     assert (answer.status_code, answer.json_body["Code"]) == (422, "AmbiguousMatch")
     assert todays_punches(http) == []

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from chalice.test import HTTPResponse
-from msgspec.structs import replace
 
 from chalicelib import wiring
 from chalicelib.domain.face import Face, FaceState
@@ -14,7 +13,7 @@ from chalicelib.domain.photo import Photo
 from tests.conftest import Finish, Http
 from tests.support.answers import check_refused
 from tests.support.builders import add_person, change_settings
-from tests.support.faces import enrolled
+from tests.support.faces import enrolled, lookalike
 from tests.support.photos import jpeg, photo_of_b, photos_of_a, pixels
 from tests.support.punches import create_session, punch, todays_punches
 
@@ -42,15 +41,7 @@ def ann(http: Http) -> str:
 def test_AmbiguousMatch_though_the_second_best_face_is_the_persons_own(
     http: Http, finish: Finish, ann: str, boto: Callable[[str], Any]
 ) -> None:
-    twin = add_person(http, "Twin")
-    indexed = boto("rekognition").index_faces(
-        CollectionId=COLLECTION,
-        Image={"Bytes": nearly(photos_of_a()[0], 40)},
-        ExternalImageId=twin,
-    )
-    face_id = indexed["FaceRecords"][0]["Face"]["FaceId"]
-    before = wiring.directory().person(twin)
-    wiring.directory().change_person(before, replace(before, face_ids=(face_id,)))  # else nobody's face
+    twin = lookalike(http, boto("rekognition"), nearly(photos_of_a()[0], 40))
     found = wiring.collection().search(Photo(photos_of_a()[0], "image/jpeg"))
     assert [one.person_id for one in found] == [ann, ann, twin], "the twin must hide behind Ann's own face"
     answer = punch_with(http, finish, photos_of_a()[0])

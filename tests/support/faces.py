@@ -4,8 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from chalice.test import HTTPResponse
+from msgspec.structs import replace
 
+from chalicelib import wiring
 from tests.conftest import Http
+from tests.support.builders import add_person
 
 JPEG = {"Content-Type": "image/jpeg"}
 
@@ -44,3 +47,14 @@ def stored_faces(boto: Callable[[str], Any]) -> tuple[list[str], list[str], list
         sorted(face["FaceId"] for face in vectors),
         sorted(item["state"]["S"] for item in items if item["sk"]["S"].startswith("FACE#")),
     )
+
+
+def lookalike(http: Http, rekognition: Any, photo: bytes) -> str:
+    """Add a person "Twin" who owns a face of another's photo, which the API would refuse; gives the id."""
+    twin = wiring.directory().person(add_person(http, "Twin"))
+    indexed = rekognition.index_faces(
+        CollectionId="rollcall-local", Image={"Bytes": photo}, ExternalImageId=twin.person_id
+    )
+    face_id = indexed["FaceRecords"][0]["Face"]["FaceId"]
+    wiring.directory().change_person(twin, replace(twin, face_ids=(face_id,)))
+    return twin.person_id
