@@ -13,7 +13,7 @@ from chalicelib.domain.leave import LeaveRecord, NewLeave
 from chalicelib.domain.person import Group, NewConsent, NewPerson, PersonChange, PersonId, PersonView, Status
 from chalicelib.domain.reports import Timesheet
 from chalicelib.domain.session import SessionId
-from chalicelib.domain.settings import Settings
+from chalicelib.domain.settings import SettingsView
 from chalicelib.domain.token import Caller
 from chalicelib.domain.types import Cursor, Limit, Page, Query, SignedLink
 from chalicelib.domain.workday import State
@@ -59,6 +59,7 @@ from chalicelib.wiring import (
     signing_key,
     stored_replies,
     streaming,
+    today,
     token_store,
 )
 
@@ -115,6 +116,7 @@ endpoint = Endpoints(
     rate_limits=rate_limits,
     signing_key=signing_key,
     stored_replies=stored_replies,
+    today=today,
 )
 
 
@@ -317,14 +319,14 @@ def list_people(
     cursor: Cursor | None = None,
 ) -> Page[PersonView]:
     """List people in order of name."""
-    return people.search(directory(), q=q, group=group, status=status, limit=limit, cursor=cursor)
+    return people.search(directory(), q=q, group=group, status=status, limit=limit, cursor=cursor, now=now())
 
 
 @app.route("/v1/people/{person_id}", methods=["GET"])
 @endpoint(scope="manager", raises=(errors.PersonNotFound,), audit=True)
 def show_person(person_id: PersonId) -> PersonView:
     """Return a person."""
-    return people.show(directory(), person_id)
+    return people.show(directory(), person_id, now=now())
 
 
 @app.route("/v1/people/{person_id}", methods=["PATCH"])
@@ -671,15 +673,18 @@ def show_month(
 
 @app.route("/v1/settings", methods=["GET"])
 @endpoint(scope="admin")
-def show_settings() -> Settings:
+def show_settings() -> SettingsView:
     """Return the site's settings."""
-    return directory().settings()
+    return settings.show(directory(), now=now())
 
 
 @app.route("/v1/settings", methods=["PUT"])
 @endpoint(scope="admin", raises=(errors.InvalidSettings, errors.SettingsChanged))
-def change_settings(body: Settings, effective_from: date | None = None) -> Settings:
-    """Replace the site's settings. Past days keep their rules unless `effective_from` includes them."""
+def change_settings(body: SettingsView, effective_from: date | None = None) -> SettingsView:
+    """Replace the site's settings.
+
+    The calendar holds from `effective_from` on (default: today's work day), which may be past or to come.
+    """
     return settings.replace_settings(
         directory(), body, effective_from=effective_from, production=environment().production, now=now()
     )

@@ -10,6 +10,7 @@ from chalicelib.aws.dynamodb import Item, to_attributes
 from chalicelib.domain.ids import new_id, new_punch_id
 from chalicelib.domain.person import Person
 from chalicelib.domain.punch import DayRecord
+from chalicelib.domain.timeline import Stint, always
 from chalicelib.domain.workday import TimeEvent
 
 ZONE = "Asia/Ho_Chi_Minh"
@@ -27,9 +28,9 @@ def people(count: int, groups: int = 20) -> list[Person]:
             person_id=new_id(),
             name=f"Nguyễn Văn Ánh {n}",
             code=f"NV-{n:05}",
-            group=f"Group {n % groups}",
+            groups=always(f"Group {n % groups}"),
             face_ids=(f"{n:08x}-1111-4222-8333-444444444444", f"{n:08x}-5555-4666-8777-888888888888"),
-            since=now.date(),
+            stints=(Stint(now.date()),),
             created_at=now,
             updated_at=now,
             version=1,

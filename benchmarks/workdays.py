@@ -16,6 +16,7 @@ from benchmarks.timing import median_s
 from chalicelib.domain.reports import MonthlySheetRow, monthly_sheet, monthly_sheet_table, roster
 from chalicelib.domain.schedule import Calendar, Schedule, Shift
 from chalicelib.domain.spreadsheets import csv_chunks, xlsx
+from chalicelib.domain.timeline import always
 from chalicelib.domain.workday import Member, TimeEvent, events_by_day
 
 DAYS = 30
@@ -47,14 +48,19 @@ def measure(*, short: bool = False) -> list[Table]:
     random_ = random.Random(1)  # noqa: S311 - generated punches, the same every time
     shift = Shift("08:00", "17:00", grace_minutes=10, half_day_after_minutes=180, break_minutes=60)
     calendar = Calendar(zone=ZONE, shifts={"day": shift}, default_shift="day")
-    members = [Member(f"p{n}", f"Person {n}", f"E{n}", f"G{n % 20}") for n in range(headcount)]
+    members = [Member(f"p{n}", f"Person {n}", f"E{n}", always(f"G{n % 20}")) for n in range(headcount)]
     flat = {member.person_id: month_of(member.person_id, random_) for member in members}
     events = {person: events_by_day(own) for person, own in flat.items()}
     encoded = msgspec.json.encode(list(flat.values()))
     decoder = msgspec.json.Decoder(list[list[TimeEvent]])
 
+    def schedule() -> Schedule:
+        return Schedule(always(calendar))
+
     def rows() -> list[MonthlySheetRow]:
-        return list(monthly_sheet(Schedule(calendar), members, SINCE, UNTIL, events, leaves={}, now=NOW))
+        return list(
+            monthly_sheet(schedule(), members, SINCE, UNTIL, events, leaves={}, now=NOW)
+        )
 
     made = rows()
     on = SINCE + timedelta(days=9)
@@ -63,7 +69,9 @@ def measure(*, short: bool = False) -> list[Table]:
         "decoding all events from JSON": lambda: decoder.decode(encoded),
         "grouping events by day": lambda: [events_by_day(own) for own in flat.values()],
         "monthly sheet": rows,
-        "roster of a date": lambda: roster(Schedule(calendar), members, on, of_date, leaves={}, now=NOW),
+        "roster of a date": lambda: roster(
+            Schedule(always(calendar)), members, on, of_date, leaves={}, now=NOW
+        ),
         "sheet as CSV": lambda: list(csv_chunks(monthly_sheet_table(SINCE, UNTIL, made))),
         "sheet as XLSX": lambda: xlsx(monthly_sheet_table(SINCE, UNTIL, made), title="month"),
     }

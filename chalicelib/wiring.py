@@ -5,9 +5,10 @@ Each gateway is created at its first use and kept for the life of the process.
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 import boto3
 import msgspec
@@ -57,6 +58,11 @@ def environment() -> Environment:
 def now() -> datetime:
     """Return the time in UTC. No other clock counts, not even that of a kiosk."""
     return datetime.now(UTC)
+
+
+def today() -> date:
+    """Return the date in the stage's zone, by which a token of some groups sees those who are in them."""
+    return now().astimezone(ZoneInfo(environment().zone)).date()
 
 
 def origin() -> str:

@@ -39,7 +39,7 @@ def list_people(
     cursor: Annotated[str | None, Query(max_length=2000)] = None,
 ) -> dict[str, Any]:
     """List people by name."""
-    page = people.search(directory(), q=q, group=group, status=None, limit=limit, cursor=cursor)
+    page = people.search(directory(), q=q, group=group, status=None, limit=limit, cursor=cursor, now=now())
     return _plain(page)
 
 

@@ -17,7 +17,6 @@ from chalicelib.aws import items
 from chalicelib.aws.batch import write_groups
 from chalicelib.aws.deadline import without_deadline
 from chalicelib.aws.dynamodb import (
-    TRANSACTION,
     Item,
     Table,
     Write,
@@ -31,7 +30,6 @@ from chalicelib.aws.dynamodb import (
 from chalicelib.aws.items import LISTING, SETTINGS, UNFINISHED, instant, struct
 from chalicelib.domain.errors import (
     InvalidCursor,
-    InvalidRequest,
     PersonExists,
     PersonNotFound,
     WriteConflict,
@@ -39,8 +37,8 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.face import Face, FaceState
 from chalicelib.domain.leave import LeaveRecord
 from chalicelib.domain.person import Consent, Person
-from chalicelib.domain.schedule import Calendar
 from chalicelib.domain.settings import Settings
+from chalicelib.domain.site import Site
 from chalicelib.domain.types import Page
 
 A = TypeVar("A")
@@ -94,27 +92,14 @@ class Directory:
         """Return the settings."""
         return items.read_settings(self._table.get(*SETTINGS), self._defaults)
 
-    def calendars(self) -> list[tuple[date, Calendar]]:
-        """Return the calendars with the dates on which they took effect, oldest first; never empty."""
-        found = self._table.query_all("SETTINGS", prefix="CALENDAR#")
-        history = [items.read_calendar(item) for item in found]
-        return history or [(date.min, self.settings().calendar)]
+    def site(self) -> Site:
+        """Return the settings with the holidays and the last closed date, in one read."""
+        found = self._table.query_all("SETTINGS", between=(SETTINGS[1], f"HOLIDAY#{_LAST}"))
+        return items.read_site(found, self._defaults)
 
-    def change_settings(self, before: Settings, after: Settings, since: date) -> None:
-        """Replace the settings; a changed calendar takes effect on the date `since`.
-
-        Raises WriteConflict if they changed since they were read, or InvalidRequest.
-        """
-        writes = [replace(items.settings(after), version=before.version)]
-        if after.calendar != before.calendar:
-            history = self.calendars()
-            if history[0][0] < since:  # the first change also stores the default
-                writes += [put(items.calendar(*history[0]))]
-            writes += [put(items.calendar(since, after.calendar))]
-            writes += [delete(*items.calendar_key(day)) for day, _ in history if day > since]
-        if len(writes) > TRANSACTION:
-            raise InvalidRequest("Too many changes of the calendar came after this date.")
-        self._table.write(*writes)
+    def change_settings(self, before: Settings, after: Settings) -> None:
+        """Replace the settings; raises WriteConflict if they changed since they were read."""
+        self._table.write(replace(items.settings(after), version=before.version))
 
     # --- people ---------------------------------------------------------------------------------
 

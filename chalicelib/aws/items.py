@@ -11,7 +11,8 @@
     upload      UPLOAD#<id>           -                   expires
     reply       IDEMPOTENCY#<digest>  -                   expires
     settings    SETTINGS              -
-    calendar    SETTINGS              CALENDAR#<date>     takes effect on that date
+    closing     SETTINGS              CLOSED              the last closed date
+    holiday     SETTINGS              HOLIDAY#<date>
     consent     PERSON#<id>           CONSENT#<instant>   given or withdrawn
     erasure     PERSON#<id>           PROFILE             in place of the person; listed under ERASURES
     token       TOKEN#<sha256>        -                   listed under TOKENS by id; expires, if it does
@@ -25,6 +26,7 @@ A shard is a partition's share of the people, so that a morning rush does not me
 """
 
 import zlib
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 
@@ -39,9 +41,10 @@ from chalicelib.domain.leave import LeaveRecord
 from chalicelib.domain.lookalikes import skeleton
 from chalicelib.domain.person import Consent, Person
 from chalicelib.domain.punch import DayRecord, Punch
-from chalicelib.domain.schedule import Calendar
+from chalicelib.domain.schedule import Holiday
 from chalicelib.domain.session import Session
 from chalicelib.domain.settings import Settings
+from chalicelib.domain.site import Site
 from chalicelib.domain.stored_reply import StoredReply
 from chalicelib.domain.text import fold
 from chalicelib.domain.token import Token
@@ -64,6 +67,7 @@ BEFORE_ID = "\t"
 
 
 SETTINGS = ("SETTINGS", "-")
+CLOSED = ("SETTINGS", "CLOSED")
 SECRET = ("SECRET", "-")
 
 
@@ -238,20 +242,25 @@ def read_settings(item: Item | None, defaults: Settings) -> Settings:
     return msgspec.json.decode(item["document"], type=Settings) if item else defaults
 
 
-def calendar_key(since: date) -> tuple[str, str]:
-    """Return the key of the calendar that takes effect on a date."""
-    return "SETTINGS", f"CALENDAR#{since.isoformat()}"
+def holiday_key(on: date) -> tuple[str, str]:
+    """Return the key of a holiday."""
+    return "SETTINGS", f"HOLIDAY#{on.isoformat()}"
 
 
-def calendar(since: date, calendar: Calendar) -> Item:
-    """Convert a calendar of the history."""
-    return key(*calendar_key(since)) | {"document": msgspec.json.encode(calendar).decode()}
+def holiday(holiday: Holiday) -> Item:
+    """Convert a holiday."""
+    return key(*holiday_key(holiday.date)) | to_builtins(holiday)
 
 
-def read_calendar(item: Item) -> tuple[date, Calendar]:
-    """Convert an item to a calendar of the history and the date on which it takes effect."""
-    since = date.fromisoformat(item["sk"].removeprefix("CALENDAR#"))
-    return since, msgspec.json.decode(item["document"], type=Calendar)
+def read_site(items: Iterable[Item], defaults: Settings) -> Site:
+    """Convert the items of a site."""
+    found = {item["sk"]: item for item in items}
+    closed = found.get(CLOSED[1])
+    return Site(
+        settings=read_settings(found.get(SETTINGS[1]), defaults),
+        holidays=tuple(struct(item, Holiday) for sk, item in found.items() if sk.startswith("HOLIDAY#")),
+        closed_through=date.fromisoformat(closed["through"]) if closed else None,
+    )
 
 
 def leave(leave: LeaveRecord) -> Item:

@@ -8,10 +8,14 @@ own, and a new one cannot forget it.
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import date
 from typing import Any
+
+import msgspec
 
 from chalicelib.aws.dynamodb import Item, Page, Table, Write, from_attributes
 from chalicelib.domain.errors import GroupNotAllowed, PersonNotFound
+from chalicelib.domain.timeline import Dated, Timeline, value_on
 
 _OWNER = "PERSON#"
 
@@ -19,11 +23,16 @@ _PROFILE = "PROFILE"
 
 
 class _Limit:
-    """The groups of a token, and which people were found to be in them during the request."""
+    """The groups of a token, the date, and which people were found to be in them during the request."""
 
-    def __init__(self, groups: frozenset[str]) -> None:
+    def __init__(self, groups: frozenset[str], today: date) -> None:
         self.groups = groups
+        self.today = today
         self.visible: dict[str, bool] = {}
+
+    def allows(self, groups: Timeline[str | None]) -> bool:
+        """Say whether somebody is in one of the groups today."""
+        return value_on(groups, self.today, None) in self.groups
 
     def judge(self, person_id: str, profile: Item | None) -> None:
         """Note whether a person may be seen, by their profile; None if they do not exist."""
@@ -31,16 +40,16 @@ class _Limit:
             # It no longer says of which group it was: what was found before holds until the request ends.
             self.visible.setdefault(person_id, False)
         else:
-            self.visible[person_id] = profile is not None and profile.get("group") in self.groups
+            self.visible[person_id] = profile is not None and self.allows(_groups(profile))
 
 
 _limit: ContextVar[_Limit | None] = ContextVar("limit", default=None)
 
 
 @contextmanager
-def limited_to(groups: frozenset[str] | None) -> Iterator[None]:
-    """Run a block with the people of some groups only; None for all people."""
-    token = _limit.set(None if groups is None else _Limit(groups))
+def limited_to(groups: frozenset[str] | None, today: date) -> Iterator[None]:
+    """Run a block with the people who are in some groups today; None for all people."""
+    token = _limit.set(None if groups is None else _Limit(groups, today))
     try:
         yield
     finally:
@@ -50,14 +59,14 @@ def limited_to(groups: frozenset[str] | None) -> Iterator[None]:
 @contextmanager
 def all_people_visible() -> Iterator[None]:
     """Run a block with all people: for checks across the site, whose result does not say who was found."""
-    with limited_to(None):
+    with limited_to(None, date.min):
         yield
 
 
-def is_visible(group: str | None) -> bool:
-    """Return whether the caller may see and have people of a group (None: people without one)."""
+def is_visible(groups: Timeline[str | None]) -> bool:
+    """Return whether the caller may see and have a person of these groups."""
     limit = _limit.get()
-    return limit is None or group in limit.groups
+    return limit is None or limit.allows(groups)
 
 
 class PeopleTable(Table):
@@ -106,7 +115,7 @@ class PeopleTable(Table):
     def _check(self, limit: _Limit, items: Sequence[Item]) -> None:
         saved = [item for item in items if item["sk"] == _PROFILE and "person_id" in item]
         profiles = {item["person_id"]: item for item in saved if "erasing" not in item}
-        if any(profile.get("group") not in limit.groups for profile in profiles.values()):
+        if any(not _stays(limit, profile) for profile in profiles.values()):
             raise GroupNotAllowed
         others = [item for item in items if _subject(item) not in (None, *profiles)]
         self._judge(limit, others, stored=False)
@@ -128,6 +137,17 @@ class PeopleTable(Table):
         profiles = super().get_many(keys.values()) if keys else {}
         for person_id, place in keys.items():
             limit.judge(person_id, profiles.get(place))
+
+
+def _groups(profile: Item) -> Timeline[str | None]:
+    return msgspec.convert(profile.get("groups", ()), tuple[Dated[str | None], ...])
+
+
+def _stays(limit: _Limit, profile: Item) -> bool:
+    """Say whether a person is in groups of the caller today and, as far as it is planned, later."""
+    groups = _groups(profile)
+    planned = (one.value for one in groups if one.effective_from and one.effective_from > limit.today)
+    return limit.allows(groups) and all(group in limit.groups for group in planned)
 
 
 def _subject(item: Item) -> str | None:

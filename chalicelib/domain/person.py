@@ -4,10 +4,10 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated
 
-import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from chalicelib.domain.schedule import PATTERN_END, ShiftName
+from chalicelib.domain.timeline import Stint, Timeline, value_on
 from chalicelib.domain.types import Instant
 from chalicelib.domain.workday import Member
 
@@ -85,7 +85,12 @@ class NewPerson(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class PersonChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The fields to update. Fields left out are kept; null clears a field."""
+    """The fields to update. Fields left out are kept; null clears a field.
+
+    `group` and `shift` hold from `effective_from` on (default: today's work day), which may be past or to
+    come, until the next change that is planned. `status: inactive` ends the stint on that date unless `until`
+    says otherwise, and `status: active` begins another one.
+    """
 
     name: Name | UnsetType = UNSET
     code: Code | UnsetType | None = UNSET
@@ -95,10 +100,15 @@ class PersonChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     status: Status | UnsetType = UNSET
     since: date | UnsetType | None = UNSET
     until: date | UnsetType | None = UNSET
+    effective_from: date | None = None
 
 
 class Person(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A person as stored. The name is stored nowhere else: Rekognition and S3 receive only the id."""
+    """A person as stored. The name is stored nowhere else: Rekognition and S3 receive only the id.
+
+    `groups` and `shifts` say which held from which date on, and `stints` when the person belonged to the
+    site, oldest first. Nobody is recognised while `status` is inactive.
+    """
 
     person_id: str
     name: str
@@ -106,12 +116,10 @@ class Person(Struct, frozen=True, kw_only=True, omit_defaults=True):
     updated_at: datetime
     code: str | None = None
     email: str | None = None
-    group: str | None = None
-    shift: str | None = None
+    groups: Timeline[str | None] = ()
+    shifts: Timeline[str | None] = ()
+    stints: tuple[Stint, ...] = ()
     status: Status = Status.ACTIVE
-    since: date | None = None
-    until: date | None = None
-    inactive_since: date | None = None
     face_ids: tuple[str, ...] = ()
     consent: Consent | None = None
     version: int = 0
@@ -123,21 +131,20 @@ class Person(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def last_day(self) -> date | None:
-        """The day they left: the last date expected, or the date they became inactive. None if neither."""
-        return min((day for day in (self.until, self.inactive_since) if day), default=None)
+        """The last date on which they belong to the site; None if it has no end."""
+        return self.stints[-1].until if self.stints else None
+
+    def group(self, on: date) -> str | None:
+        """Return the group on a date."""
+        return value_on(self.groups, on, None)
+
+    def shift(self, on: date) -> str | None:
+        """Return the shift on a date."""
+        return value_on(self.shifts, on, None)
 
     def member(self) -> Member:
         """Return the person in the form that the work-day rules use."""
-        return Member(
-            person_id=self.person_id,
-            name=self.name,
-            code=self.code,
-            group=self.group,
-            shift=self.shift,
-            active=self.status is Status.ACTIVE,
-            since=self.since,
-            until=self.until,
-        )
+        return Member(self.person_id, self.name, self.code, self.groups, self.shifts, self.stints)
 
 
 class FieldWarning(Struct, frozen=True):
@@ -152,12 +159,20 @@ LOOKALIKE = "This code looks like the code of somebody else."
 """Said of two codes that differ only in characters such as O and 0, or Latin and Cyrillic A."""
 
 
-class PersonView(Struct, frozen=True, kw_only=True):
-    """A person. `faces` is the number of enrolled faces; `since` and `until` are dates, both inclusive.
+class History(Struct, frozen=True, kw_only=True):
+    """What held from which date on; null means since ever. Stints are first and last dates, oldest first."""
 
-    `inactive_since` is the date on which an inactive person became so. Retention counts from it or from
-    `until`, whichever is earlier. `warnings` is present when the person was just added or changed and
-    something should be checked.
+    groups: Timeline[str | None]
+    shifts: Timeline[str | None]
+    stints: tuple[Stint, ...]
+
+
+class PersonView(Struct, frozen=True, kw_only=True):
+    """A person. `faces` is the number of enrolled faces.
+
+    `group` and `shift` are those of today; `since` and `until` are the first and last date of the last
+    stint, both inclusive. `history` has earlier and planned ones. `warnings` is present when the person was
+    just added or changed and something should be checked.
     """
 
     person_id: str
@@ -169,7 +184,7 @@ class PersonView(Struct, frozen=True, kw_only=True):
     status: Status
     since: date | None
     until: date | None
-    inactive_since: date | None
+    history: History
     faces: int
     consent: Consent | None
     created_at: datetime
@@ -177,6 +192,22 @@ class PersonView(Struct, frozen=True, kw_only=True):
     warnings: list[FieldWarning] | UnsetType = UNSET
 
     @classmethod
-    def of(cls, person: Person) -> "PersonView":
-        """Make the view of a stored person."""
-        return msgspec.convert(person, cls, from_attributes=True)
+    def of(cls, person: Person, today: date) -> "PersonView":
+        """Make the view of a stored person, as of a date."""
+        last = person.stints[-1] if person.stints else Stint()
+        return cls(
+            person_id=person.person_id,
+            name=person.name,
+            code=person.code,
+            email=person.email,
+            group=person.group(today),
+            shift=person.shift(today),
+            status=person.status,
+            since=last.since,
+            until=last.until,
+            history=History(groups=person.groups, shifts=person.shifts, stints=person.stints),
+            faces=person.faces,
+            consent=person.consent,
+            created_at=person.created_at,
+            updated_at=person.updated_at,
+        )

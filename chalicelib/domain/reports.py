@@ -8,11 +8,13 @@ from datetime import date, datetime
 from typing import Generic, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chalicelib.domain.dates import date_range
 from chalicelib.domain.leave import Leave
 from chalicelib.domain.schedule import Half, Schedule
 from chalicelib.domain.spreadsheets import Row
+from chalicelib.domain.timeline import value_on
 from chalicelib.domain.workday import (
     STATES,
     Member,
@@ -177,7 +179,7 @@ def roster(
                 person_id=member.person_id,
                 name=member.name,
                 code=member.code,
-                group=member.group,
+                group=value_on(member.groups, on, None),
                 shift=day.shift,
                 state=day.state,
                 at_work=day.at_work,
@@ -204,19 +206,31 @@ def timesheet(
     events: EventsByDate,
     *,
     leaves: Sequence[Leave] = (),
+    group: str | None = None,
     now: datetime,
 ) -> Timesheet:
     """Make a person's timesheet; `events` are by work day, as `events_by_day` groups them.
 
+    With a `group`, the dates on which the person was not in it are empty, and it stands in the sheet.
+    Otherwise the group of the last date does.
+
     Raises InvalidRequest for a range that runs backwards or is longer than 366 days.
     """
-    days = [
-        evaluate_person_day(schedule, member, on, events.get(on, ()), leaves=leaves, now=now)
-        for on in date_range(since, until)
-    ]
-    return Timesheet(
-        member.person_id, member.name, member.code, member.group, since, until, totals(days), days
-    )
+    elsewhere = replace(member, stints=())
+    days = []
+    for on in date_range(since, until):
+        own = group is None or value_on(member.groups, on, None) == group
+        found = evaluate_person_day(
+            schedule,
+            member if own else elsewhere,
+            on,
+            events.get(on, ()) if own else (),
+            leaves=leaves if own else (),
+            now=now,
+        )
+        days.append(found)
+    shown = group if group is not None else value_on(member.groups, until, None)
+    return Timesheet(member.person_id, member.name, member.code, shown, since, until, totals(days), days)
 
 
 def monthly_sheet(
@@ -227,16 +241,20 @@ def monthly_sheet(
     events: Mapping[str, EventsByDate],
     *,
     leaves: LeavesByPerson,
+    group: str | None = None,
     now: datetime,
 ) -> Iterator[MonthlySheetRow]:
-    """Yield the rows of the monthly sheet, one per person; `events` are by person id, then by work day."""
+    """Yield the rows of the monthly sheet, one per person; `events` are by person id, then by work day.
+
+    `group` is as in `timesheet`.
+    """
     nothing: EventsByDate = {}
     for member in members:
         own = events.get(member.person_id, nothing)
         off = leaves.get(member.person_id, ())
-        made = timesheet(schedule, member, since, until, own, leaves=off, now=now)
+        made = timesheet(schedule, member, since, until, own, leaves=off, group=group, now=now)
         letters = [STATE_LETTERS[day.state] + "?" * day.open for day in made.days]
-        yield MonthlySheetRow(member.person_id, member.name, member.code, member.group, letters, made.totals)
+        yield MonthlySheetRow(made.person_id, made.name, made.code, made.group, letters, made.totals)
 
 
 def totals(days: Sequence[WorkDay]) -> TimesheetTotals:

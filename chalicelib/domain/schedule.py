@@ -1,20 +1,21 @@
-"""Schedules: the site's zone, shifts and holidays, and the hours that a shift asks of each date.
+"""Schedules: the site's zone, shifts, rotations and holidays, and the hours that are due on each date.
 
-`Calendar`, `Shift` and `Holiday` are stored and sent as they stand here. Wall-clock times are read in
-the site's zone. When the clocks go back, a time that occurs twice means its first occurrence. When they
-go forward, a skipped time means the same time an hour later (02:30 becomes 03:30).
+`Calendar`, `Shift`, `Rotation` and `Holiday` are stored and sent as they stand here. Wall-clock times are
+read in the site's zone. When the clocks go back, a time that occurs twice means its first occurrence. When
+they go forward, a skipped time means the same time an hour later (02:30 becomes 03:30).
 """
 
 import zoneinfo
-from bisect import bisect_right
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from itertools import pairwise
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
+
+from chalicelib.domain.timeline import Dated, value_on
 
 PATTERN_END = r"$(?!\n)"
 """The end of a pattern: in Python, `$` alone also matches before a final line break."""
@@ -48,43 +49,120 @@ WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY_S = 86400
 
 
+EARLY_S = 2 * 3600
+"""How long before its first session a work day begins at least, so that who comes early is not a day off."""
+
+
+LONGEST_PAUSE_S = 12 * 3600
+"""Most time between two sessions of a day. More means that they are not in order."""
+
+
 # Entries of the zone database that do not name a place.
 _NOT_PLACES = {"localtime", "posixrules", "Factory"}
 
 
-class Shift(Struct, frozen=True, forbid_unknown_fields=True):
-    """Working hours, on the weekdays on which the shift starts.
-
-    If `ends` is not after `starts`, the shift ends on the next day. An arrival up to `grace_minutes` after
-    the start is on time, a later one is late, and one more than `half_day_after_minutes` after it makes
-    half a day. Leaving up to `early_grace_minutes` before the end is not early. `break_minutes` are unpaid:
-    they are deducted once if more than `break_after_minutes` were worked, less any time punched out during
-    the shift. `cutoff` is when the next work day starts. By default it is the site's; for a shift that runs
-    to or past midnight, or past the site's cut-off, it is half-way between the shift's end and its start.
-    """
+class SessionHours(Struct, frozen=True, forbid_unknown_fields=True):
+    """A session of a day. If `ends` is not after `starts`, it ends on the next day."""
 
     starts: WallClock
     ends: WallClock
+
+
+class Break(Struct, frozen=True, forbid_unknown_fields=True):
+    """An unpaid break of so many minutes, due when more than `after_minutes` were worked."""
+
+    after_minutes: Minutes
+    minutes: Minutes
+
+
+class Overtime(Struct, frozen=True, forbid_unknown_fields=True):
+    """What counts as overtime.
+
+    Without `before_shift`, time before the first session does not. Less than `minimum_minutes` a day is
+    none, and the rest is rounded down to a multiple of `rounding_minutes`.
+    """
+
+    before_shift: bool = True
+    minimum_minutes: Minutes = 0
+    rounding_minutes: Annotated[int, Meta(ge=1, le=480)] = 1
+
+
+Sessions = Annotated[tuple[SessionHours, ...], Meta(max_length=4)]
+
+
+class Shift(Struct, frozen=True, forbid_unknown_fields=True):
+    """Working hours and how they are judged.
+
+    `starts` and `ends` give the hours of all `weekdays`. Instead, `week` gives each weekday up to four
+    sessions; a weekday that it leaves out is a day off.
+
+    An arrival up to `grace_minutes` after the start of a session is on time, a later one is late, and one
+    more than `half_day_after_minutes` after it makes half a day. Leaving up to `early_grace_minutes` before
+    the end is not early. A finished day with less than `half_day_under_minutes` of work is half a day, and
+    with less than `absent_under_minutes` an absence.
+
+    `break_minutes` are unpaid when more than `break_after_minutes` were worked; `breaks` replaces both where
+    there are several. A break never takes more than the time above its `after_minutes`, and time punched out
+    during the shift counts as a break. `cutoff` is when the next work day starts. By default it is the
+    site's; for a shift that runs to or past midnight, or starts less than two hours after the site's
+    cut-off or before it, it is half-way between the shift's end and its start.
+    """
+
+    starts: WallClock | None = None
+    ends: WallClock | None = None
     weekdays: Annotated[tuple[Weekday, ...], Meta(max_length=7)] = ("mon", "tue", "wed", "thu", "fri")
+    week: dict[Weekday, Sessions] | None = None
     grace_minutes: Minutes = 0
     early_grace_minutes: Minutes = 0
     half_day_after_minutes: Minutes | None = None
+    half_day_under_minutes: Minutes | None = None
+    absent_under_minutes: Minutes | None = None
     break_minutes: Minutes = 0
     break_after_minutes: Minutes = 360
+    breaks: Annotated[tuple[Break, ...], Meta(max_length=5)] = ()
+    overtime: Overtime = Overtime()
     cutoff: WallClock | None = None
+
+    def sessions(self, weekday: int) -> tuple[SessionHours, ...]:
+        """Return the sessions of a weekday (0 is Monday); none on a day off."""
+        if self.week is not None:
+            return self.week.get(WEEK[weekday], ())
+        if self.starts is None or self.ends is None or WEEK[weekday] not in self.weekdays:
+            return ()
+        return (SessionHours(self.starts, self.ends),)
+
+    def pause_s(self, worked_s: int, away_s: int) -> int:
+        """Return the unpaid break (seconds) that is still due after some work, less the time taken away."""
+        tiers = self.breaks or (Break(self.break_after_minutes, self.break_minutes),)
+        due = (min(tier.minutes * 60 - away_s, worked_s - tier.after_minutes * 60) for tier in tiers)
+        return max(0, *due)
+
+
+class Rotation(Struct, frozen=True, forbid_unknown_fields=True):
+    """A cycle of weeks, each with a shift. The first week is the one (Monday to Sunday) of `anchor`."""
+
+    anchor: date
+    weeks: Annotated[tuple[ShiftName, ...], Meta(min_length=1, max_length=53)]
+
+    def shift(self, on: date) -> str:
+        """Return the shift of a date's week."""
+        monday = self.anchor.toordinal() - self.anchor.weekday()
+        return self.weeks[(on.toordinal() - monday) // 7 % len(self.weeks)]
 
 
 class Holiday(Struct, frozen=True, forbid_unknown_fields=True):
-    """A date on which nobody is expected; all work on it is overtime."""
+    """A date, or one `half` of it, on which nobody is expected; work then is overtime."""
 
     date: date
     name: Annotated[str, Meta(min_length=1, max_length=100)]
+    half: Half | None = None
 
 
 class Calendar(Struct, frozen=True, forbid_unknown_fields=True):
-    """A site's time zone (IANA), cut-off, shifts by name, and holidays.
+    """A site's time zone (IANA), cut-off, and shifts and rotations by name.
 
-    `default_shift` applies to people without a shift, or with one that no longer exists.
+    A rotation may stand wherever a shift may. `default_shift` applies to people without a shift, or with one
+    that no longer exists.
     """
 
     zone: Annotated[str, Meta(min_length=1, max_length=64, examples=["Asia/Ho_Chi_Minh"])] = (
@@ -94,17 +172,38 @@ class Calendar(Struct, frozen=True, forbid_unknown_fields=True):
     shifts: Annotated[dict[ShiftName, Shift], Meta(min_length=1, max_length=100)] = field(
         default_factory=lambda: {"day": Shift(starts="08:00", ends="17:00", break_minutes=60)}
     )
+    rotations: Annotated[dict[ShiftName, Rotation], Meta(max_length=100)] = field(default_factory=dict)
     default_shift: ShiftName = "day"
-    holidays: Annotated[tuple[Holiday, ...], Meta(max_length=2000)] = ()
+
+    def names(self) -> set[str]:
+        """Return the names that a person's shift may have."""
+        return {*self.shifts, *self.rotations}
+
+    def shift(self, name: str | None, on: date) -> tuple[str, Shift]:
+        """Return the shift that a name means on a date (None: the default), with its own name."""
+        for wanted in (name, self.default_shift):
+            if wanted in self.rotations:
+                wanted = self.rotations[wanted].shift(on)
+            if wanted in self.shifts:
+                return wanted, self.shifts[wanted]
+        raise ValueError(f"there is no shift {self.default_shift!r}")
+
+
+class ScheduledSession(Struct, frozen=True):
+    """A session of a date, as UTC instants; `starts_s` and `ends_s` are the same in seconds since 1970."""
+
+    starts: datetime
+    ends: datetime
+    starts_s: int
+    ends_s: int
 
 
 class ShiftDay(Struct, frozen=True):
-    """A shift on one date: its hours and the bounds of its work day, as UTC instants.
+    """A shift on one date: its sessions and the bounds of its work day, as UTC instants.
 
     On a day off, `off` gives the reason and `expected_minutes` is 0. Otherwise `expected_minutes` is the
-    shift's length on the wall clock without its break, even when the clocks change that day. `clock` is
+    length of the sessions on the wall clock without breaks, even when the clocks change that day. `clock` is
     the zone, or a fixed offset when the offset is the same all day, which is faster to convert to.
-    `starts_s` and `ends_s` are seconds since 1970.
     """
 
     date: date
@@ -114,44 +213,30 @@ class ShiftDay(Struct, frozen=True):
     rules: Shift
     day_starts: datetime
     day_ends: datetime
-    starts: datetime
-    ends: datetime
-    starts_s: int
-    ends_s: int
+    sessions: tuple[ScheduledSession, ...]
     expected_minutes: int
     off: Literal["holiday", "day_off"] | None = None
     holiday: str | None = None
+    holiday_half: Half | None = None
 
 
 class Schedule:
-    """The shift days of a calendar, or of the calendars that were in force one after another.
+    """The shift days of a site, by its calendars, each from a date on, and its holidays.
 
-    Each shift day is computed once. `calendar` is the calendar in force now.
+    Each shift day is computed once.
     """
 
-    def __init__(self, calendar: Calendar, *, history: Sequence[tuple[date, Calendar]] = ()) -> None:
-        history = history or [(date.min, calendar)]
-        self.calendar = calendar
-        self._since = [since for since, _ in history]
-        self._calendars = [calendar for _, calendar in history]
-        self._holidays = [{day.date: day.name for day in calendar.holidays} for _, calendar in history]
+    def __init__(self, calendars: Sequence[Dated[Calendar]], holidays: Iterable[Holiday] = ()) -> None:
+        self._calendars = tuple(calendars)
+        self._holidays = {holiday.date: holiday for holiday in holidays}
         self._shift_days: dict[tuple[str | None, date, str | None], ShiftDay] = {}
 
-    @classmethod
-    def of(cls, history: Sequence[tuple[date, Calendar]]) -> "Schedule":
-        """Make a schedule that applies to each date the calendar in force on it.
-
-        `history` pairs each calendar with the first date on which it was in force, oldest first. It must
-        not be empty; its first calendar also applies to earlier dates.
-        """
-        return cls(history[-1][1], history=history)
-
-    def calendar_in_force(self, on: date) -> Calendar:
+    def calendar(self, on: date) -> Calendar:
         """Return the calendar in force on a date."""
-        return self._calendars[self._index(on)]
+        return value_on(self._calendars, on, _NO_CALENDAR)
 
     def shift_day(self, shift: str | None, on: date, zone: str | None = None) -> ShiftDay:
-        """Return the hours of a shift (None: the default shift) on a date.
+        """Return the hours of a shift or rotation (None: the default shift) on a date.
 
         `zone` is the zone in which the day's punches were made, when it is no longer the site's.
         """
@@ -161,45 +246,47 @@ class Schedule:
             found = self._shift_days[key] = self._make_shift_day(*key)
         return found
 
-    def work_day(self, at: datetime, shift: str | None = None) -> date:
-        """Return the date of the work day that an aware instant belongs to, for people on a shift.
+    def work_day(self, at: datetime, shifts: Sequence[Dated[str | None]] = ()) -> date:
+        """Return the date of the work day that an aware instant belongs to, for a person of some shifts.
 
-        Where one calendar replaces another, an instant that both claim belongs to the later one, and the
-        earlier calendar's last work day is extended until the later one's first work day starts.
+        A work day lasts until the next one starts, by the calendar and the shift of each date. An instant
+        that two work days claim, because a calendar or shift replaced another, belongs to the later.
         """
-        until: date | None = None
-        for since, calendar in zip(reversed(self._since), reversed(self._calendars), strict=True):
-            rules = _shift(calendar, shift)[1]
-            day = work_day(at, calendar.zone, work_day_start_s(rules, calendar.cutoff))
-            if until is not None:
-                day = min(day, until)
-            if day >= since:
-                return day
-            until = since - timedelta(days=1) if since > date.min else None
+        day = at.astimezone(UTC).date() + timedelta(days=2)
+        while self._day_starts(value_on(shifts, day, None), day) > at:
+            day -= timedelta(days=1)
         return day
 
-    def _index(self, on: date) -> int:
-        return max(bisect_right(self._since, on) - 1, 0)
+    def first_day(self, now: datetime, shifts: Sequence[Dated[str | None]] = ()) -> date:
+        """Return the first date on which somebody added now is due: not one whose first session has begun."""
+        today = self.work_day(now, shifts)
+        day = self.shift_day(value_on(shifts, today, None), today)
+        if day.sessions and now > day.sessions[0].starts + timedelta(minutes=day.rules.grace_minutes):
+            return today + timedelta(days=1)
+        return today
+
+    def _day_starts(self, shift: str | None, on: date) -> datetime:
+        calendar = self.calendar(on)
+        return _instant(on, work_day_start_s(calendar.shift(shift, on)[1], calendar.cutoff), calendar.zone)
 
     def _make_shift_day(self, shift: str | None, on: date, zone: str | None) -> ShiftDay:
-        index = self._index(on)
-        calendar = self._calendars[index]
-        name, rules = _shift(calendar, shift)
+        calendar = self.calendar(on)
+        name, rules = calendar.shift(shift, on)
         zone = zone or calendar.zone
         start_s = work_day_start_s(rules, calendar.cutoff)
-        starts_s = _seconds(rules.starts)
-        holiday = self._holidays[index].get(on)
+        holiday = self._holidays.get(on)
+        spans = _spans(rules.sessions(on.weekday()))
         off: Literal["holiday", "day_off"] | None = None
-        if holiday is not None:
+        if holiday is not None and holiday.half is None:
             off = "holiday"
-        elif WEEK[on.weekday()] not in rules.weekdays:
+        elif not spans:
             off = "day_off"
         bounds = _instant(on, start_s, zone), _instant(on, start_s + _DAY_S, zone)
         clock: tzinfo = zoneinfo.ZoneInfo(zone)
         offsets = {bound.astimezone(clock).utcoffset() or timedelta(0) for bound in bounds}
         if len(offsets) == 1:
             clock = timezone(offsets.pop())
-        return ShiftDay(
+        made = ShiftDay(
             date=on,
             zone=zone,
             clock=clock,
@@ -207,65 +294,73 @@ class Schedule:
             rules=rules,
             day_starts=bounds[0],
             day_ends=bounds[1],
-            **_hours(_instant(on, starts_s, zone), _instant(on, starts_s + _length_s(rules), zone)),
-            expected_minutes=0 if off else expected_minutes(rules),
+            sessions=()
+            if off
+            else tuple(_session(_instant(on, a, zone), _instant(on, b, zone)) for a, b in spans),
+            expected_minutes=0 if off else _expected_minutes(rules, spans),
             off=off,
-            holiday=holiday,
+            holiday=holiday.name if holiday else None,
+            holiday_half=holiday.half if holiday else None,
         )
+        return without_half(made, holiday.half) if holiday and holiday.half and not off else made
 
 
-def _shift(calendar: Calendar, name: str | None) -> tuple[str, Shift]:
-    known = name if name is not None and name in calendar.shifts else calendar.default_shift
-    return known, calendar.shifts[known]
+_NO_CALENDAR = Calendar()
 
 
-def expected_minutes(shift: Shift) -> int:
-    """Return the minutes of work that a shift asks for: its length on the wall clock without the break."""
-    length = _length_s(shift) // 60
-    return max(length - shift.break_minutes, 0) if length > shift.break_after_minutes else length
+def _expected_minutes(rules: Shift, spans: Sequence[tuple[int, int]]) -> int:
+    """Return the minutes of work that some sessions ask for; the time between them is break."""
+    worked_s = sum(ends - starts for starts, ends in spans)
+    between_s = sum(after[0] - before[1] for before, after in pairwise(spans))
+    return (worked_s - rules.pause_s(worked_s, between_s)) // 60
 
 
-def with_half_day_leave(shift_day: ShiftDay, half: Half) -> ShiftDay:
-    """Return the hours that remain due when one half of the shift is leave.
+def without_half(day: ShiftDay, half: Half) -> ShiftDay:
+    """Return the hours that remain due when one half of a day is leave or holiday.
 
-    Each half has half of the expected minutes, and the break lies between them: 08:00-17:00 with an
-    hour's break becomes 13:00-17:00 or 08:00-12:00. The half-day rule does not apply to what remains.
+    Of several sessions, the first half are those up to the middle one. A single session is divided into
+    halves of the expected minutes, between which the break lies: 08:00-17:00 with an hour's break becomes
+    13:00-17:00 or 08:00-12:00. What makes half a day is not asked of what remains, and what makes an absence
+    is in proportion.
     """
-    minutes = shift_day.expected_minutes // 2
-    rules = replace(shift_day.rules, half_day_after_minutes=None)
-    if half == "first":
-        hours = _hours(shift_day.ends - timedelta(minutes=minutes), shift_day.ends)
+    sessions, rules = day.sessions, day.rules
+    if len(sessions) > 1:
+        middle = (len(sessions) + 1) // 2
+        kept = sessions[middle:] if half == "first" else sessions[:middle]
+        spans = [(session.starts_s, session.ends_s) for session in kept]
+        minutes = _expected_minutes(rules, spans)
     else:
-        hours = _hours(shift_day.starts, shift_day.starts + timedelta(minutes=minutes))
-    return replace(shift_day, expected_minutes=minutes, rules=rules, **hours)
+        minutes = day.expected_minutes // 2
+        length = timedelta(minutes=minutes)
+        kept = tuple(
+            _session(one.ends - length, one.ends)
+            if half == "first"
+            else _session(one.starts, one.starts + length)
+            for one in sessions
+        )
+    absent_under = rules.absent_under_minutes
+    if absent_under is not None and day.expected_minutes:
+        absent_under = absent_under * minutes // day.expected_minutes
+    rules = replace(
+        rules, half_day_after_minutes=None, half_day_under_minutes=None, absent_under_minutes=absent_under
+    )
+    return replace(day, sessions=kept, expected_minutes=minutes, rules=rules)
 
 
 def work_day_start_s(shift: Shift, cutoff: WallClock) -> int:
-    """Return when a shift's work day starts, in wall-clock seconds since midnight of its date.
+    """Return when a shift's work days start, in wall-clock seconds since midnight of their dates.
 
-    `cutoff` is the site's. A negative result is in the evening before: a shift always starts within its
-    own work day.
+    `cutoff` is the site's. A negative result is in the evening before: a work day starts before the first
+    session of any weekday.
     """
-    starts_s, length_s = _seconds(shift.starts), _length_s(shift)
-    cutoff_s = _seconds(shift.cutoff or cutoff)
-    if shift.cutoff is None and (starts_s + length_s >= _DAY_S or cutoff_s >= starts_s):
-        cutoff_s = (starts_s + length_s + (_DAY_S - length_s) // 2) % _DAY_S
-    return cutoff_s if cutoff_s <= starts_s else cutoff_s - _DAY_S
-
-
-def work_day(at: datetime, zone: str, start_s: int) -> date:
-    """Return the date of the work day that an aware instant belongs to.
-
-    `start_s` is when work days start, as given by `work_day_start_s`.
-    """
-    wall = at.astimezone(zoneinfo.ZoneInfo(zone)).replace(tzinfo=None)
-    day = (wall - timedelta(seconds=start_s)).date()
-    # The wall clock jumps when the clocks change, but the instants at which work days start do not.
-    if at < _instant(day, start_s, zone):
-        return day - timedelta(days=1)
-    if at >= _instant(day, start_s + _DAY_S, zone):
-        return day + timedelta(days=1)
-    return day
+    starts_s, ends_s = _bounds(shift)
+    if shift.cutoff is not None:
+        cutoff_s = _seconds(shift.cutoff)
+        return cutoff_s if cutoff_s <= starts_s else cutoff_s - _DAY_S
+    cutoff_s = _seconds(cutoff)
+    if ends_s >= _DAY_S or cutoff_s > starts_s - EARLY_S:
+        return (starts_s + ends_s - _DAY_S) // 2
+    return cutoff_s
 
 
 def calendar_problems(calendar: Calendar) -> list[str]:
@@ -273,31 +368,71 @@ def calendar_problems(calendar: Calendar) -> list[str]:
     problems = []
     if calendar.zone not in zoneinfo.available_timezones() - _NOT_PLACES:
         problems.append(f"zone: {calendar.zone!r} is not an IANA time zone such as 'Europe/Berlin'")
-    if calendar.default_shift not in calendar.shifts:
+    if calendar.default_shift not in calendar.names():
         problems.append(f"default_shift: there is no shift {calendar.default_shift!r}")
     for name, shift in calendar.shifts.items():
         problems += [f"shifts.{name}.{problem}" for problem in _shift_problems(shift)]
-    dates = Counter(holiday.date for holiday in calendar.holidays)
-    problems += [f"holidays: {day} is there {n} times" for day, n in sorted(dates.items()) if n > 1]
+    for name, rotation in calendar.rotations.items():
+        if name in calendar.shifts:
+            problems.append(f"rotations.{name}: there is a shift of this name")
+        problems += [
+            f"rotations.{name}.weeks: there is no shift {week!r}"
+            for week in dict.fromkeys(rotation.weeks)
+            if week not in calendar.shifts
+        ]
     return problems
 
 
 def _shift_problems(shift: Shift) -> list[str]:
+    if shift.week is not None and (shift.starts is not None or shift.ends is not None):
+        return ["week: it stands instead of starts and ends, not beside them"]
+    if shift.week is None and (shift.starts is None or shift.ends is None):
+        return ["starts: a shift has starts and ends, or a week of sessions"]
     problems = []
-    length = _length_s(shift) // 60
-    starts = _seconds(shift.starts)
     if len(set(shift.weekdays)) < len(shift.weekdays):
         problems.append("weekdays: a day is there twice")
-    if length > shift.break_after_minutes and shift.break_minutes >= length:
+    for day, hours in (shift.week or {}).items():
+        spans = _spans(hours)
+        for before, after in pairwise(spans):
+            if after[0] - before[1] > LONGEST_PAUSE_S:
+                problems.append(f"week.{day}: the sessions overlap or are not in order")
+        if spans and spans[-1][1] - spans[0][0] > _DAY_S:
+            problems.append(f"week.{day}: the sessions overlap or take more than a day")
+    if problems:
+        return problems
+    starts_s, ends_s = _bounds(shift)
+    if ends_s == starts_s:  # no weekday has a session
+        return problems
+    if starts_s + _DAY_S - ends_s < EARLY_S:
+        return [
+            "ends: a day would end less than two hours before the next one starts, so it could not be closed"
+        ]
+    day_starts_s = work_day_start_s(shift, "00:00")
+    if shift.cutoff is not None and day_starts_s + _DAY_S < ends_s:
+        problems.append("cutoff: the work day would end in the middle of a session")
+    elif shift.cutoff is not None and day_starts_s > starts_s - EARLY_S:
+        problems.append(
+            "cutoff: less than two hours before the start, so an early arrival would be of the day before"
+        )
+    lengths = [(b - a) // 60 for day in range(7) for a, b in _spans(shift.sessions(day))]
+    shortest, longest = (
+        min(lengths),
+        max(sum((b - a) // 60 for a, b in _spans(shift.sessions(day))) for day in range(7)),
+    )
+    if shift.breaks and (shift.break_minutes or shift.break_after_minutes != 360):
+        problems.append("breaks: they stand instead of break_minutes and break_after_minutes")
+    if [tier.after_minutes for tier in shift.breaks] != sorted({tier.after_minutes for tier in shift.breaks}):
+        problems.append("breaks: each begins after a longer time than the one before it")
+    if longest > shift.break_after_minutes and shift.break_minutes >= longest:
         problems.append("break_minutes: the break is as long as the shift")
-    if shift.grace_minutes >= length:
-        problems.append("grace_minutes: the grace is as long as the shift")
-    if shift.early_grace_minutes >= length:
-        problems.append("early_grace_minutes: the grace is as long as the shift")
+    if shift.grace_minutes >= shortest:
+        problems.append("grace_minutes: the grace is as long as a session")
+    if shift.early_grace_minutes >= shortest:
+        problems.append("early_grace_minutes: the grace is as long as a session")
     if shift.half_day_after_minutes is not None and shift.half_day_after_minutes < shift.grace_minutes:
         problems.append("half_day_after_minutes: it is shorter than grace_minutes")
-    if shift.cutoff is not None and 0 < (_seconds(shift.cutoff) - starts) % _DAY_S < _length_s(shift):
-        problems.append("cutoff: the work day would end in the middle of the shift")
+    if (shift.absent_under_minutes or 0) > (shift.half_day_under_minutes or 1440):
+        problems.append("absent_under_minutes: it is longer than half_day_under_minutes")
     return problems
 
 
@@ -307,17 +442,28 @@ def _seconds(wall: WallClock) -> int:
     return hours * 3600 + minutes * 60 + seconds
 
 
-def _length_s(shift: Shift) -> int:
-    return (_seconds(shift.ends) - _seconds(shift.starts)) % _DAY_S or _DAY_S
+@lru_cache(maxsize=1024)
+def _spans(sessions: tuple[SessionHours, ...]) -> tuple[tuple[int, int], ...]:
+    """Return the start and end of each session in seconds since midnight of the date."""
+    found: list[tuple[int, int]] = []
+    for session in sessions:
+        starts, ends = _seconds(session.starts), _seconds(session.ends)
+        while found and starts < found[-1][1]:
+            starts += _DAY_S
+        found.append((starts, starts + ((ends - starts) % _DAY_S or _DAY_S)))
+    return tuple(found)
 
 
-def _hours(starts: datetime, ends: datetime) -> dict[str, Any]:
-    return {
-        "starts": starts,
-        "ends": ends,
-        "starts_s": int(starts.timestamp()),
-        "ends_s": int(ends.timestamp()),
-    }
+def _bounds(shift: Shift) -> tuple[int, int]:
+    """Return the earliest start and the latest end of any weekday, in seconds since midnight of the date."""
+    spans = [span for day in range(7) for span in _spans(shift.sessions(day))]
+    if not spans and shift.starts is not None and shift.ends is not None:
+        spans = list(_spans((SessionHours(shift.starts, shift.ends),)))
+    return min((a for a, _ in spans), default=12 * 3600), max((b for _, b in spans), default=12 * 3600)
+
+
+def _session(starts: datetime, ends: datetime) -> ScheduledSession:
+    return ScheduledSession(starts, ends, int(starts.timestamp()), int(ends.timestamp()))
 
 
 def _instant(on: date, wall_s: int, zone: str) -> datetime:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from chalicelib.domain.schedule import Calendar, Schedule
+from chalicelib.domain.timeline import Dated, Timeline, value_on, with_value
 from chalicelib.domain.types import Percent
 
 Margin = Annotated[float, Meta(ge=0, le=10)]
@@ -71,19 +72,32 @@ class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     audit_days: Annotated[int, Meta(ge=30, le=36_500)] = 730
 
 
-class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The settings of a site.
+class LeaveKind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A kind of leave, the letter that stands for it in the monthly sheet, and whether it is paid."""
 
-    `calendar` holds the zone, shifts and holidays. `similarity_threshold`, `liveness_threshold` and
-    `margin` (least distance to the second-best person) are in percent. `photo_punch` allows punches by a
-    photo without liveness, and `identify` allows to ask who is in a photo. `unsafe` admits a
-    `liveness_threshold` below 80 and a `margin` below 0.5, for a lab; production stages refuse these.
-    A punch within `duplicate_window_s` seconds of the last one is a duplicate. `name_order` selects the given
-    name with which a kiosk greets: the last word of "Nguyễn Văn Ánh", the first of "Ada Lovelace". `version`
-    must be the current one; it increases with each change.
+    kind: Annotated[str, Meta(min_length=1, max_length=40, examples=["annual"])]
+    letter: Annotated[str, Meta(min_length=1, max_length=3, examples=["V"])]
+    paid: bool = True
+
+
+LEAVE_KINDS = (
+    LeaveKind(kind="annual", letter="V"),
+    LeaveKind(kind="sick", letter="S"),
+    LeaveKind(kind="unpaid", letter="U", paid=False),
+)
+
+
+class SiteRules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The settings that hold at once and have no dates.
+
+    `similarity_threshold`, `liveness_threshold` and `margin` (least distance to the second-best person) are
+    in percent. `photo_punch` allows punches by a photo without liveness, and `identify` allows to ask who is
+    in a photo. `unsafe` admits a `liveness_threshold` below 80 and a `margin` below 0.5, for a lab;
+    production stages refuse these. A punch within `duplicate_window_s` seconds of the last one is a
+    duplicate. `name_order` selects the given name with which a kiosk greets: the last word of "Nguyễn Văn
+    Ánh", the first of "Ada Lovelace". `version` must be the current one; it increases with each change.
     """
 
-    calendar: Calendar
     similarity_threshold: Threshold
     photo_punch: bool
     identify: bool = False
@@ -92,6 +106,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     liveness_threshold: Percent = 90.0
     duplicate_window_s: Annotated[int, Meta(ge=0, le=3600)] = 60
     name_order: Literal["family_first", "given_first"] = "family_first"
+    leave_kinds: Annotated[tuple[LeaveKind, ...], Meta(min_length=1, max_length=50)] = LEAVE_KINDS
     limits: Limits = Limits()
     retention: Retention = Retention()
     version: Annotated[int, Meta(ge=0, le=2**53)] = 0
@@ -105,9 +120,40 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             found.append(f"margin: below {LEAST_MARGIN:g} the wrong one of two who look alike may pass")
         return found
 
+
+class SettingsView(SiteRules, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The settings of a site, with the `calendar` in force today: zone, cut-off, shifts and rotations."""
+
+    calendar: Calendar
+
+
+class Settings(SiteRules, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The settings as stored, with all calendars, each from a date on."""
+
+    calendars: Timeline[Calendar]
+
     def today(self, now: datetime) -> date:
         """Return the current work day of people on the default shift."""
-        return Schedule(self.calendar).work_day(now)
+        return Schedule(self.calendars).work_day(now)
+
+    def calendar(self, on: date) -> Calendar:
+        """Return the calendar in force on a date."""
+        return value_on(self.calendars, on, self.calendars[0].value)
+
+    def shift_names(self) -> set[str]:
+        """Return the shifts and rotations of all calendars, past and planned."""
+        return {name for one in self.calendars for name in one.value.names()}
+
+    def view(self, on: date) -> SettingsView:
+        """Show the settings as they are on a date."""
+        rules = {name: getattr(self, name) for name in SiteRules.__struct_fields__}
+        return SettingsView(**rules, calendar=self.calendar(on))
+
+    def replaced(self, body: SettingsView, since: date | None) -> "Settings":
+        """Replace all rules, and the calendar from a date on until the next one."""
+        rules = {name: getattr(body, name) for name in SiteRules.__struct_fields__}
+        calendars = with_value(self.calendars, since, body.calendar, body.calendar)
+        return Settings(**rules, calendars=calendars)
 
 
 def default_settings(*, local: bool, zone: str) -> Settings:
@@ -117,9 +163,9 @@ def default_settings(*, local: bool, zone: str) -> Settings:
     own scale, on which 95 % is as strict (no false match in 78,000 pairs). Photos without liveness and
     identification are accepted in the local stage only.
     """
-    calendar = Calendar(zone=zone)
+    calendars = (Dated(Calendar(zone=zone)),)
     if local:
         return Settings(
-            calendar=calendar, similarity_threshold=95.0, margin=2.0, photo_punch=True, identify=True
+            calendars=calendars, similarity_threshold=95.0, margin=2.0, photo_punch=True, identify=True
         )
-    return Settings(calendar=calendar, similarity_threshold=99.0, photo_punch=False)
+    return Settings(calendars=calendars, similarity_threshold=99.0, photo_punch=False)

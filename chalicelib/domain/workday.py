@@ -15,7 +15,8 @@ from typing import Literal, get_args
 from msgspec import Struct
 
 from chalicelib.domain.leave import Leave, leave_on
-from chalicelib.domain.schedule import Half, Schedule, ShiftDay, with_half_day_leave
+from chalicelib.domain.schedule import Half, Schedule, ScheduledSession, Shift, ShiftDay, without_half
+from chalicelib.domain.timeline import Stint, Timeline, employed, value_on
 
 Direction = Literal["in", "out"]
 
@@ -43,7 +44,10 @@ State = Literal[
 STATES: tuple[State, ...] = get_args(State)
 
 
-_DAY_MINUTES = 1440
+_DAY_S = 86400
+
+
+_FOREVER_S = 1 << 40
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -68,20 +72,17 @@ class TimeEvent(Struct, frozen=True, omit_defaults=True):
 
 
 class Member(Struct, frozen=True):
-    """The part of a person that the work-day rules need.
+    """The part of a person that the work-day rules need: what held on which dates.
 
-    `since` and `until` are the first and last date on which the person can be absent (None: no limit).
-    An inactive person without `until` is never absent. `shift` None means the calendar's default shift.
+    A shift of None means the calendar's default shift. The person can be absent within a stint only.
     """
 
     person_id: str
     name: str
     code: str | None = None
-    group: str | None = None
-    shift: str | None = None
-    active: bool = True
-    since: date | None = None
-    until: date | None = None
+    groups: Timeline[str | None] = ()
+    shifts: Timeline[str | None] = ()
+    stints: tuple[Stint, ...] = (Stint(),)
 
 
 class TimesheetPunch(Struct, frozen=True):
@@ -109,16 +110,34 @@ class WorkInterval(Struct, frozen=True):
     minutes: int
 
 
+SessionState = Literal["expected", "present", "late", "absent"]
+
+
+class SessionAttendance(Struct, frozen=True):
+    """One session of a work day that a person was due in, and how they attended it.
+
+    `late_minutes` and `early_minutes` are counted from its start and end and rounded down, but are at least 1
+    if the person was late or early. A session is `expected` until its grace period ends.
+    """
+
+    starts: datetime
+    ends: datetime
+    state: SessionState
+    late_minutes: int = 0
+    early_minutes: int = 0
+
+
 class WorkDay(Struct, frozen=True):
     """One person's work day.
 
     `state` without punches: `expected` until the grace period ends, then `absent`; or `leave`, `holiday`,
-    `day_off`, `inactive`. With punches: `half_day` or `late` by the arrival, otherwise `left` after a last
-    punch out and `present` until then. `at_work`: punched in, and the day is not over. `open`: a punch is
-    missing. `late_minutes` and `early_minutes` are counted from the shift's start and end and rounded down,
-    but are at least 1 if the person was late or early. `worked_minutes` is the sum of `pairs` less
-    `break_minutes`; `overtime_minutes` is the part of it above `expected_minutes`. `leave` and `leave_half`
-    are shown in any state.
+    `day_off`, `inactive`. With punches: `half_day`, if a session was missed, an arrival very late, or little
+    was worked; `absent`, if that is so for all of the day; `late` by the arrival at any session; otherwise
+    `left` after a last punch out and `present` until then. `at_work`: punched in, and the day is not over.
+    `open`: a punch is missing. `late_minutes` and `early_minutes` are the sums of the `sessions`.
+    `worked_minutes` is the time of all `pairs` less `break_minutes`; `overtime_minutes` is the part of it
+    above `expected_minutes`, as far as the shift counts it. `leave`, `leave_half`, `holiday` and
+    `holiday_half` are shown in any state.
     """
 
     date: date
@@ -136,8 +155,10 @@ class WorkDay(Struct, frozen=True):
     at_work: bool = False
     open: bool = False
     holiday: str | None = None
+    holiday_half: Half | None = None
     leave: str | None = None
     leave_half: Half | None = None
+    sessions: tuple[SessionAttendance, ...] = ()
     pairs: tuple[WorkInterval, ...] = ()
     punches: tuple[TimesheetPunch, ...] = ()
 
@@ -156,9 +177,9 @@ def evaluate_person_day(
     if any(event.zone != zone for event in events):
         own = [event for event in events if event.work_day == on]
         zone = min(own or events, key=_order).zone
-    shift_day = schedule.shift_day(member.shift, on, zone)
+    shift_day = schedule.shift_day(value_on(member.shifts, on, None), on, zone)
     leave = leave_on(leaves, on) if leaves else None
-    return evaluate_day(shift_day, events, leave=leave, employed=employed(member, on), now=now)
+    return evaluate_day(shift_day, events, leave=leave, is_employed=employed(member.stints, on), now=now)
 
 
 def evaluate_day(
@@ -166,53 +187,52 @@ def evaluate_day(
     events: Sequence[TimeEvent],
     *,
     leave: Leave | None = None,
-    employed: bool = True,
+    is_employed: bool = True,
     now: datetime,
 ) -> WorkDay:
     """Evaluate one person's date from their events, given in any order.
 
-    Events of other work days count only as corrections. Punches are evaluated in the same way whether
-    or not the person is `employed` on the date.
+    Events of other work days count only as corrections. Of a date on which the person is not employed,
+    punches are shown and counted, but nothing is due: it has no sessions, no lateness and no overtime.
     """
-    if leave is not None and leave.half is not None and shift_day.off is None:
-        shift_day = with_half_day_leave(shift_day, leave.half)
-    excused = shift_day.off is not None or (leave is not None and leave.half is None)
+    excused = shift_day.off is not None or not is_employed
+    if leave is not None and not excused:
+        if leave.half is None or shift_day.holiday_half not in (None, leave.half):
+            excused = True
+        elif shift_day.holiday_half is None:
+            shift_day = without_half(shift_day, leave.half)
     expected = 0 if excused else shift_day.expected_minutes
+    due = () if excused else shift_day.sessions
     punches, counted = _timesheet_entries(shift_day, events) if events else ((), [])
     if not counted:
+        state, sessions = _without_punches(shift_day, due, leave, is_employed, now)
         return WorkDay(
             date=shift_day.date,
             zone=shift_day.zone,
             shift=shift_day.shift,
-            state=_state_without_punches(shift_day, leave, employed, now),
-            expected_minutes=expected if employed else 0,
+            state=state,
+            expected_minutes=expected,
             holiday=shift_day.holiday,
+            holiday_half=shift_day.holiday_half,
             leave=leave.kind if leave else None,
             leave_half=leave.half if leave else None,
+            sessions=sessions,
             punches=punches,
         )
 
-    pairs, gross, away = _pairs(shift_day, counted)
-    pause = 0
-    if gross > shift_day.rules.break_after_minutes:
-        pause = min(max(shift_day.rules.break_minutes - away, 0), gross)
-    worked = gross - pause
-
-    (first_s, first), (last_s, last) = counted[0], counted[-1]
-    at_work = last.direction == "in" and now < shift_day.day_ends
-    missing = [pair for pair in pairs if pair.in_at is None or pair.out_at is None]
-    state: State = "left" if last.direction == "out" else "present"
-    late = early = 0
-    if not excused and first.direction == "in":  # of someone first seen leaving, the arrival is unknown
-        delay = first_s - shift_day.starts_s
-        if delay > shift_day.rules.grace_minutes * 60:
-            late = max(delay // 60, 1)
-            half_day_after = shift_day.rules.half_day_after_minutes
-            state = "half_day" if half_day_after is not None and delay > half_day_after * 60 else "late"
-    if not excused and last.direction == "out" and now >= shift_day.ends:  # until then they may come back
-        short = shift_day.ends_s - last_s
-        if short > shift_day.rules.early_grace_minutes * 60:
-            early = max(short // 60, 1)
+    pairs, spans = _pairs(counted)
+    at_work = counted[-1][1].direction == "in" and now < shift_day.day_ends
+    missing = sum(pair.in_at is None or pair.out_at is None for pair in pairs)
+    is_open = missing > at_work  # today's last in is not missing its out yet
+    gross_s = min(sum(out - into for into, out in spans if into is not None and out is not None), _DAY_S)
+    pause_s = shift_day.rules.pause_s(gross_s, _away_s(shift_day, spans))
+    worked = (gross_s - pause_s) // 60
+    now_s = int(now.timestamp())
+    sessions, delay_s = _sessions(shift_day.rules, due, spans, at_work, now_s)
+    state = "left" if counted[-1][1].direction == "out" else "present"
+    if due:
+        finished = not at_work and not is_open and now_s >= due[-1].ends_s
+        state = _judge(shift_day, sessions, delay_s, worked if finished else None) or state
     return WorkDay(
         date=shift_day.date,
         zone=shift_day.zone,
@@ -222,15 +242,17 @@ def evaluate_day(
         first_in=next((pair.in_at for pair in pairs if pair.in_at), None),
         last_out=next((pair.out_at for pair in reversed(pairs) if pair.out_at), None),
         worked_minutes=worked,
-        break_minutes=pause,
-        overtime_minutes=max(worked - expected, 0),
-        late_minutes=late,
-        early_minutes=early,
+        break_minutes=gross_s // 60 - worked,
+        overtime_minutes=_overtime(shift_day, due, spans, worked, expected) if is_employed else 0,
+        late_minutes=sum(session.late_minutes for session in sessions),
+        early_minutes=sum(session.early_minutes for session in sessions),
         at_work=at_work,
-        open=len(missing) > at_work,  # today's last in is not missing its out yet
+        open=is_open,
         holiday=shift_day.holiday,
+        holiday_half=shift_day.holiday_half,
         leave=leave.kind if leave else None,
         leave_half=leave.half if leave else None,
+        sessions=sessions,
         pairs=tuple(pairs),
         punches=punches,
     )
@@ -273,13 +295,6 @@ def events_by_day(events: Iterable[TimeEvent]) -> dict[date, tuple[TimeEvent, ..
         for home in {event.work_day, homes.get(event.supersedes or "", event.work_day)}:
             days.setdefault(home, []).append(event)
     return {home: tuple(found) for home, found in sorted(days.items())}
-
-
-def employed(member: Member, on: date) -> bool:
-    """Say whether a person belongs to the site on a date, and so can be absent."""
-    if not member.active and member.until is None:
-        return False
-    return (member.since is None or member.since <= on) and (member.until is None or on <= member.until)
 
 
 _order = attrgetter("at", "id")
@@ -330,47 +345,158 @@ def _timesheet_entries(
     return tuple(entries), counted
 
 
-def _pairs(
-    shift_day: ShiftDay, counted: list[tuple[int, TimesheetPunch]]
-) -> tuple[list[WorkInterval], int, int]:
-    """Pair each in with the out that follows it.
+Span = tuple[int | None, int | None]
+"""The in and the out of a pair in seconds since 1970, the finest unit that people are shown."""
 
-    Also returns the minutes within pairs, and the minutes between an out and the next in during the
-    shift's hours. Both are computed from whole seconds, the finest unit that people are shown.
-    """
+
+def _pairs(counted: list[tuple[int, TimesheetPunch]]) -> tuple[list[WorkInterval], list[Span]]:
+    """Pair each in with the out that follows it, as people are shown them and in seconds."""
     pairs: list[WorkInterval] = []
+    spans: list[Span] = []
     entered: TimesheetPunch | None = None
-    entered_s = gone_s = total = away = 0
+    entered_s = 0
     for second, entry in counted:
+        if entered is not None and entry.direction == "out":
+            pairs.append(WorkInterval(entered.at, entry.at, (second - entered_s) // 60))
+            spans.append((entered_s, second))
+            entered = None
+            continue
+        if entered is not None:
+            pairs.append(WorkInterval(entered.at, None, 0))
+            spans.append((entered_s, None))
         if entry.direction == "in":
-            if entered is not None:
-                pairs.append(WorkInterval(entered.at, None, 0))
-            elif gone_s:
-                away += max(min(second, shift_day.ends_s) - max(gone_s, shift_day.starts_s), 0) // 60
             entered, entered_s = entry, second
-        elif entered is None:
-            pairs.append(WorkInterval(None, entry.at, 0))
-            gone_s = second
         else:
-            minutes = (second - entered_s) // 60
-            pairs.append(WorkInterval(entered.at, entry.at, minutes))
-            total += minutes
-            entered, gone_s = None, second
+            pairs.append(WorkInterval(None, entry.at, 0))
+            spans.append((None, second))
     if entered is not None:
         pairs.append(WorkInterval(entered.at, None, 0))
-    return pairs, min(total, _DAY_MINUTES), away
+        spans.append((entered_s, None))
+    return pairs, spans
 
 
-def _state_without_punches(shift_day: ShiftDay, leave: Leave | None, employed: bool, now: datetime) -> State:
-    if not employed:
-        return "inactive"
-    if shift_day.off is not None:
-        return shift_day.off
-    if leave is not None and leave.half is None:
-        return "leave"
-    return (
-        "expected" if now <= shift_day.starts + timedelta(minutes=shift_day.rules.grace_minutes) else "absent"
+def _away_s(shift_day: ShiftDay, spans: list[Span]) -> int:
+    """Return the time (seconds) between an out and the next in, within the hours of the day if it has any."""
+    if len(spans) < 2:
+        return 0
+    from_s, to_s = -_FOREVER_S, _FOREVER_S
+    if shift_day.sessions:
+        from_s, to_s = shift_day.sessions[0].starts_s, shift_day.sessions[-1].ends_s
+    return sum(
+        max(min(into, to_s) - max(out, from_s), 0)
+        for (_, out), (into, _) in pairwise(spans)
+        if out is not None and into is not None
     )
+
+
+def _sessions(
+    rules: Shift, due: tuple[ScheduledSession, ...], spans: list[Span], at_work: bool, now_s: int
+) -> tuple[tuple[SessionAttendance, ...], int]:
+    """Judge the sessions by the times between in and out; also return the longest delay in seconds.
+
+    Such a time attends each session that it meets; one that meets none, or whose end is unknown, attends the
+    session nearest to the punch. While somebody is at work, the last in goes on until now.
+    """
+    if not due:
+        return (), 0
+    attended: list[list[Span]] = [[] for _ in due]
+    for number, (into, out) in enumerate(spans, start=1):
+        until = now_s if at_work and number == len(spans) else out
+        met = [
+            index
+            for index, session in enumerate(due)
+            if into is not None and until is not None and into < session.ends_s and until > session.starts_s
+        ]
+        at = into if into is not None else out
+        for index in met or [_nearest(due, at or 0)]:
+            attended[index].append((into, out))
+    arrivals = [
+        own[0][0] - session.starts_s if own and own[0][0] is not None else 0
+        for session, own in zip(due, attended, strict=True)
+    ]
+    judged = tuple(
+        _session_attendance(rules, session, own, now_s) for session, own in zip(due, attended, strict=True)
+    )
+    return judged, max(arrivals)
+
+
+def _nearest(due: tuple[ScheduledSession, ...], at_s: int) -> int:
+    """Find the session whose hours an instant is in or nearest to; half-way between two, the later one."""
+    for index, (before, after) in enumerate(pairwise(due)):
+        if at_s < (before.ends_s + after.starts_s) / 2:
+            return index
+    return len(due) - 1
+
+
+def _session_attendance(
+    rules: Shift, session: ScheduledSession, spans: list[Span], now_s: int
+) -> SessionAttendance:
+    if not spans:
+        waiting = now_s <= session.starts_s + rules.grace_minutes * 60
+        return SessionAttendance(session.starts, session.ends, "expected" if waiting else "absent")
+    came, went = spans[0][0], spans[-1][1]
+    late = early = 0
+    if came is not None:  # of someone first seen leaving, the arrival is unknown
+        delay = came - session.starts_s
+        if delay > rules.grace_minutes * 60:
+            late = max(delay // 60, 1)
+    if went is not None and now_s >= session.ends_s:  # until then they may come back
+        short = session.ends_s - went
+        if short > rules.early_grace_minutes * 60:
+            early = max(short // 60, 1)
+    return SessionAttendance(session.starts, session.ends, "late" if late else "present", late, early)
+
+
+def _judge(
+    shift_day: ShiftDay, sessions: tuple[SessionAttendance, ...], delay_s: int, worked: int | None
+) -> State | None:
+    """Return what missed sessions, lateness and little work (None: the day goes on) make of a day."""
+    rules = shift_day.rules
+    missed = sum(session.state == "absent" for session in sessions)
+    if missed == len(sessions) or (worked is not None and worked < (rules.absent_under_minutes or 0)):
+        return "absent"
+    half_day_after = rules.half_day_after_minutes
+    if (
+        missed
+        or (worked is not None and worked < (rules.half_day_under_minutes or 0))
+        or (half_day_after is not None and delay_s > half_day_after * 60)
+    ):
+        return "half_day"
+    return "late" if any(session.late_minutes for session in sessions) else None
+
+
+def _overtime(
+    shift_day: ShiftDay, due: tuple[ScheduledSession, ...], spans: list[Span], worked: int, expected: int
+) -> int:
+    rules = shift_day.rules.overtime
+    if due and not rules.before_shift:
+        first_s = due[0].starts_s
+        early_s = sum(
+            min(out, first_s) - into
+            for into, out in spans
+            if into is not None and out is not None and into < first_s
+        )
+        worked -= -(-early_s // 60)
+    over = max(worked - expected, 0)
+    return 0 if over < rules.minimum_minutes else over - over % rules.rounding_minutes
+
+
+def _without_punches(
+    shift_day: ShiftDay,
+    due: tuple[ScheduledSession, ...],
+    leave: Leave | None,
+    is_employed: bool,
+    now: datetime,
+) -> tuple[State, tuple[SessionAttendance, ...]]:
+    if not is_employed:
+        return "inactive", ()
+    if shift_day.off is not None:
+        return shift_day.off, ()
+    if not due:
+        return ("leave" if leave else "holiday"), ()
+    now_s = int(now.timestamp())
+    sessions = tuple(_session_attendance(shift_day.rules, session, [], now_s) for session in due)
+    return ("absent" if sessions[0].state == "absent" else "expected"), sessions
 
 
 @lru_cache(maxsize=256)

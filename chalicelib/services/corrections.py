@@ -17,7 +17,6 @@ from chalicelib.domain.errors import InvalidCursor, InvalidRequest, PunchNotFoun
 from chalicelib.domain.ids import new_punch_id, punch_instant
 from chalicelib.domain.person import PersonId
 from chalicelib.domain.punch import Evidence, Punch, PunchId, Reason
-from chalicelib.domain.schedule import Schedule
 from chalicelib.domain.text import clean
 from chalicelib.domain.types import Instant, Page
 from chalicelib.domain.workday import RequestedDirection, Source, events_by_day
@@ -88,7 +87,7 @@ def record(
     Raises PersonNotFound, PunchNotFound, PunchSuperseded, InvalidRequest.
     """
     _check(body, now)
-    person, schedule = directory.person(body.person_id), Schedule.of(directory.calendars())
+    person, schedule = directory.person(body.person_id), directory.site().schedule()
     old = attendance_store.punch(person.person_id, body.supersedes) if body.supersedes else None
     if body.supersedes and old is None:
         raise PunchNotFound(body.supersedes)
@@ -96,8 +95,8 @@ def record(
     if body.void and old:
         work_day, zone = old.work_day, old.zone
     else:
-        work_day = schedule.work_day(at, person.shift)
-        zone = schedule.calendar_in_force(work_day).zone
+        work_day = schedule.work_day(at, person.shifts)
+        zone = schedule.calendar(work_day).zone
     if old and abs(work_day - old.work_day) > NEAR:
         raise InvalidRequest("A correction must be within 31 days of the punch that it corrects.")
     punch = Punch(

@@ -33,8 +33,10 @@ from chalicelib.domain.face import MAX_FACES, Face, FaceState, Match
 from chalicelib.domain.ids import new_id
 from chalicelib.domain.person import Consent, Person, PersonView
 from chalicelib.domain.photo import Photo
+from chalicelib.domain.schedule import Schedule
 from chalicelib.domain.settings import Settings
 from chalicelib.domain.text import clean, fold
+from chalicelib.domain.timeline import Stint
 from chalicelib.services.retries import retry
 
 SAME_PERSON = 80.0
@@ -77,7 +79,7 @@ def register(
     person = Person(
         person_id=new_id(),
         name=name,
-        since=settings.today(now),
+        stints=(Stint(Schedule(settings.calendars).first_day(now)),),
         created_at=now,
         updated_at=now,
         consent=consent,
@@ -174,7 +176,7 @@ def _refuse_another(directory: Directory, matches: list[Match], person: Person, 
     for match in others:
         owner = people.get(match.person_id)
         if owner and match.face_id in owner.face_ids:
-            raise FaceBelongsToAnother(owner.person_id if is_visible(owner.group) else None)
+            raise FaceBelongsToAnother(owner.person_id if is_visible(owner.groups) else None)
 
 
 def _refuse_unfinished(
@@ -289,7 +291,7 @@ def withdraw_consent(
 
     for face in retry(attempt):
         discard(directory, collection, bucket, face)
-    return PersonView.of(directory.person(person_id))
+    return PersonView.of(directory.person(person_id), directory.settings().today(now))
 
 
 def sweep(directory: Directory, collection: FaceCollection, bucket: Bucket, *, now: datetime) -> int:

@@ -271,12 +271,11 @@ def _check(
 ) -> tuple[dict[int, ImportRowResult], dict[int, Person]]:
     """Check every row; returns the results, and the people of valid rows, by row number."""
     settings = directory.settings()
-    today = settings.today(now).isoformat()
     results: dict[int, ImportRowResult] = {}
     valid: dict[int, Person] = {}
     first: dict[str, int] = {}
     for row in rows:
-        built = _build(row.cells if "since" in row.cells else {**row.cells, "since": today}, settings, now)
+        built = _build(row.cells, settings, now)
         problems = built if isinstance(built, list) else []
         if row.stray:
             problems.append(CellError("", f"Column {row.stray} has a value but no name."))
@@ -284,7 +283,7 @@ def _check(
             if code in first:
                 problems.append(CellError("code", f"Row {first[code]} has this code too."))
             first.setdefault(code, row.row)
-        if isinstance(built, Person) and not is_visible(built.group):
+        if isinstance(built, Person) and not is_visible(built.groups):
             problems.append(CellError("group", "This token may only have people in its own groups."))
         if isinstance(built, Person) and not problems:
             valid[row.row] = built

@@ -1,15 +1,15 @@
 """People: create, change, list and search them. Faces are in `enrolment`."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from chalicelib.aws.directory import Directory
 from chalicelib.aws.metrics import record_changes
 from chalicelib.domain.audit_entry import FieldChange
-from chalicelib.domain.dates import MAX_CLOCK_SKEW, ROLLCALL_BEGAN
+from chalicelib.domain.dates import MAX_CLOCK_SKEW, ROLLCALL_BEGAN, check_date
 from chalicelib.domain.errors import InvalidRequest, UnknownShift, WriteConflict
 from chalicelib.domain.ids import new_id
 from chalicelib.domain.person import (
@@ -23,8 +23,10 @@ from chalicelib.domain.person import (
     PersonView,
     Status,
 )
+from chalicelib.domain.schedule import Schedule
 from chalicelib.domain.settings import Settings
 from chalicelib.domain.text import CLEANED_FIELDS, clean, compose, fold
+from chalicelib.domain.timeline import Stint, Timeline, always, left, returned, with_value
 from chalicelib.domain.types import Page
 from chalicelib.services.retries import retry
 
@@ -55,20 +57,26 @@ def new_person(
     now: datetime,
 ) -> Person:
     """Build a person from a request, without storing it; raises InvalidRequest or UnknownShift."""
-    if body.shift is not None and body.shift not in settings.calendar.shifts:
-        raise UnknownShift(body.shift)
+    _check_shift(body.shift, settings)
+    shifts: Timeline[str | None] = always(body.shift) if body.shift else ()
+    group = _cleaned("group", body.group)
     return Person(
         person_id=idempotent_id or new_id(),
         name=clean(body.name),
         code=_cleaned("code", body.code),
         email=_cleaned("email", body.email),
-        group=_cleaned("group", body.group),
-        shift=body.shift,
-        since=body.since or settings.today(now),
+        groups=always(group) if group else (),
+        shifts=shifts,
+        stints=(Stint(body.since or Schedule(settings.calendars).first_day(now, shifts)),),
         consent=new_consent(body.consent, by=by, now=now) if body.consent else None,
         created_at=now,
         updated_at=now,
     )
+
+
+def _check_shift(shift: str | UnsetType | None, settings: Settings) -> None:
+    if shift and shift not in settings.shift_names():
+        raise UnknownShift(shift)
 
 
 def _cleaned(field: str, text: str | None) -> str | None:
@@ -80,44 +88,71 @@ def create(
     directory: Directory, body: NewPerson, *, by: str | None, idempotent_id: str | None = None, now: datetime
 ) -> PersonView:
     """Add a person; the same `idempotent_id` adds one. Raises PersonExists, UnknownShift, InvalidRequest."""
-    person = new_person(body, directory.settings(), by=by, idempotent_id=idempotent_id, now=now)
+    settings = directory.settings()
+    person = new_person(body, settings, by=by, idempotent_id=idempotent_id, now=now)
     try:
         directory.add_person(person)
     except WriteConflict:
         person = directory.person(person.person_id)  # added before, by the same request
-    return _with_warnings(directory, person)
+    return _with_warnings(directory, person, settings.today(now))
 
 
-def _with_warnings(directory: Directory, person: Person) -> PersonView:
+def _with_warnings(directory: Directory, person: Person, today: date) -> PersonView:
     other = directory.lookalike(person)
-    shown = PersonView.of(person)
+    shown = PersonView.of(person, today)
     return replace(shown, warnings=[FieldWarning("code", LOOKALIKE, other)]) if other else shown
 
 
 def change(directory: Directory, person_id: str, body: PersonChange, *, now: datetime) -> PersonView:
-    """Change the fields of a person that `body` has; raises PersonNotFound, PersonExists, UnknownShift."""
-    fields = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET}
-    settings = directory.settings() if body.shift or body.status is Status.INACTIVE else None
-    if settings and body.shift and body.shift not in settings.calendar.shifts:
-        raise UnknownShift(body.shift)
-    fields |= {field: _cleaned(field, fields[field]) for field in CLEANED_FIELDS if field in fields}
+    """Change the fields of a person that `body` has.
+
+    Raises PersonNotFound, PersonExists, UnknownShift, InvalidRequest.
+    """
+    settings = directory.settings()
+    today = settings.today(now)
+    _check_shift(body.shift, settings)
+    given = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET}
+    given |= {field: _cleaned(field, given[field]) for field in CLEANED_FIELDS if field in given}
+    since = check_date(body.effective_from or today)
+    plain = {name: given[name] for name in ("name", "code", "email", "status") if name in given}
 
     def attempt() -> PersonView:
         person = directory.person(person_id)
-        after = replace(person, **fields, updated_at=now)
-        if after.status is Status.ACTIVE:
-            after = replace(after, inactive_since=None)
-        elif person.status is Status.ACTIVE and settings:
-            after = replace(after, inactive_since=settings.today(now))
-        if after.since and after.until and after.until < after.since:
-            raise InvalidRequest("`until` is before `since`.")
+        after = replace(person, **plain, stints=_stints(person, body, since), updated_at=now)
+        if "group" in given:
+            after = replace(after, groups=with_value(person.groups, since, given["group"], None))
+        if "shift" in given:
+            after = replace(after, shifts=with_value(person.shifts, since, given["shift"], None))
         directory.change_person(person, after)
         # Only the names: their values would stay in the audit log after the person was erased.
-        changed = [name for name in fields if getattr(person, name) != getattr(after, name)]
+        before, shown = PersonView.of(person, since), PersonView.of(after, since)
+        changed = [name for name in given if getattr(before, name, None) != getattr(shown, name, None)]
         record_changes(map(FieldChange, changed))
-        return _with_warnings(directory, after) if "code" in fields else PersonView.of(after)
+        return _with_warnings(directory, after, today) if "code" in given else PersonView.of(after, today)
 
     return retry(attempt)
+
+
+def _stints(person: Person, body: PersonChange, on: date) -> tuple[Stint, ...]:
+    """Return the stints after a change of status, since or until; raises InvalidRequest."""
+    stints = person.stints or (Stint(),)
+    ended = stints[-1].until is not None and stints[-1].until < on
+    if body.status is Status.INACTIVE:
+        stints = left(stints, on) if body.until is UNSET else stints
+    elif body.status is Status.ACTIVE and (ended or person.status is Status.INACTIVE):
+        stints = returned(stints, body.since or on)
+    last = stints[-1]
+    if body.since is not UNSET:
+        if body.since and last.until and body.since > last.until and body.status is not Status.INACTIVE:
+            stints, last = (*stints, last), Stint()  # they come back
+        last = replace(last, since=body.since)
+    if body.until is not UNSET:
+        last = replace(last, until=body.until)
+    if last.since and last.until and last.until < last.since:
+        raise InvalidRequest("`until` is before `since`.")
+    if len(stints) > 1 and (last.since or date.min) <= (stints[-2].until or date.max):
+        raise InvalidRequest(f"`since` is within the stint that ended on {stints[-2].until}.")
+    return (*stints[:-1], last)
 
 
 def give_consent(
@@ -126,12 +161,12 @@ def give_consent(
     """Record a person's consent, replacing the current one; raises PersonNotFound, InvalidRequest."""
     consent = new_consent(body, by=by, now=now)
     retry(lambda: directory.give_consent(directory.person(person_id), consent))
-    return PersonView.of(directory.person(person_id))
+    return show(directory, person_id, now=now)
 
 
-def show(directory: Directory, person_id: str) -> PersonView:
-    """Return a person; raises PersonNotFound."""
-    return PersonView.of(directory.person(person_id))
+def show(directory: Directory, person_id: str, *, now: datetime) -> PersonView:
+    """Return a person as of today; raises PersonNotFound."""
+    return PersonView.of(directory.person(person_id), directory.settings().today(now))
 
 
 def search(
@@ -142,15 +177,17 @@ def search(
     status: Status | None,
     limit: int,
     cursor: str | None,
+    now: datetime,
 ) -> Page[PersonView]:
     """List people by name; `q` is the beginning of a word of the name, or of the code.
 
     Accents and case are ignored. People of the same name are sorted by id, so pages never overlap.
     """
     same = compose(group) if group is not None else None
+    today = directory.settings().today(now)
 
     def wanted(person: Person) -> bool:
-        return (same is None or person.group == same) and (status is None or person.status is status)
+        return (same is None or person.group(today) == same) and (status is None or person.status is status)
 
     found = directory.search_people(fold(q), wanted, limit=limit, after=cursor)
-    return Page([PersonView.of(person) for person in found.items], found.next_cursor)
+    return Page([PersonView.of(person, today) for person in found.items], found.next_cursor)

@@ -234,7 +234,7 @@ def first_event_today(
     snapshot = attendance_store.snapshot(now, person_id=person_id)
     if snapshot.person is None:
         return None
-    today = Schedule(snapshot.settings.calendar).work_day(now, snapshot.person.shift)
+    today = Schedule(snapshot.settings.calendars).work_day(now, snapshot.person.shifts)
     return next(iter(snapshot.day(snapshot.person, today).counted()), None)
 
 
@@ -353,9 +353,9 @@ def _record(
     session: Session | None,
 ) -> SessionResult:
     """Record the punch, or return the recent one that it would duplicate."""
-    calendar = snapshot.settings.calendar
+    schedule = Schedule(snapshot.settings.calendars)
     greeting = first_name(person.name, snapshot.settings.name_order)
-    day = snapshot.day(person, Schedule(calendar).work_day(request.now, person.shift))
+    day = snapshot.day(person, schedule.work_day(request.now, person.shifts))
     outcome = replace(
         _outcome(request),
         person_id=person.person_id,
@@ -383,7 +383,7 @@ def _record(
         at=request.now,
         recorded_at=request.now,
         work_day=day.work_day,
-        zone=calendar.zone,
+        zone=schedule.calendar(day.work_day).zone,
         direction=request.requested_direction,
         source=request.source,
         device=request.caller.label if request.caller else None,

@@ -63,7 +63,7 @@ def recognise_visible(
     resemble. Raises NotRecognised or AmbiguousMatch.
     """
     person, evidence = recognise(matches, people, settings)
-    if not is_visible(person.group):
+    if not is_visible(person.groups):
         raise NotRecognised
     return person, evidence
 
@@ -76,7 +76,7 @@ def identify(directory: Directory, collection: FaceCollection, photo: Photo) -> 
     best: dict[str, Candidate] = {}
     for match in owned(matches, people):
         person = people[match.person_id]
-        if is_visible(person.group):
+        if is_visible(person.groups):
             best.setdefault(person.person_id, Candidate(person.person_id, person.name, match.similarity))
     try:
         person, _ = recognise_visible(matches, people, directory.settings())

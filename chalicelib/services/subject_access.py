@@ -95,7 +95,7 @@ def person_data(
     masked = signing_key.mask(person_id)
     audit = audit_log.entries(ROLLCALL_BEGAN.date(), now.astimezone(UTC).date())
     return PersonData(
-        person=PersonView.of(person),
+        person=PersonView.of(person, directory.settings().today(now)),
         consents=directory.consents(person_id),
         faces=[
             FaceData(**asdict(FaceView.of(face)), photo=bucket.link(face.photo_key, now=now))

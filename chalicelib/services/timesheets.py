@@ -22,11 +22,12 @@ from chalicelib.domain.leave import Leave, LeaveRecord, leaves_by_person
 from chalicelib.domain.person import Person
 from chalicelib.domain.punch import DayRecord
 from chalicelib.domain.reports import MonthlySheetRow, Report, RosterCounts, RosterRow, Timesheet
-from chalicelib.domain.schedule import PATTERN_END, Schedule
+from chalicelib.domain.schedule import PATTERN_END
 from chalicelib.domain.spreadsheets import Row
 from chalicelib.domain.text import fold
+from chalicelib.domain.timeline import employed_within, values_within
 from chalicelib.domain.types import Page
-from chalicelib.domain.workday import Member, State, TimeEvent, employed
+from chalicelib.domain.workday import Member, State, TimeEvent
 
 PAGE_DAYS = 2000
 """Most person-days on a page of timesheets: about 3 MB of the 6 MB that a Lambda response may have."""
@@ -104,7 +105,7 @@ def roster(
 
     People who are inactive or not employed on that day are included only if they punched.
     """
-    schedule = Schedule.of(directory.calendars())
+    schedule = directory.site().schedule()
     on = check_date(on or schedule.work_day(now))
     people, days, leaves = directory.in_parallel(
         directory.all_people,
@@ -113,7 +114,7 @@ def roster(
     )
     found = reports.roster(
         schedule,
-        [person.member() for person in _among(people, chosen.group)],
+        [person.member() for person in _among(people, chosen.group, on, on)],
         on,
         {day.person_id: day.events for day in days},
         leaves=_by_person(leaves),
@@ -141,14 +142,14 @@ def of_person(
     """Return the timesheet of a person; raises PersonNotFound or InvalidRequest."""
     days = date_range(since, until)
     person = directory.person(person_id)
-    history, records, leaves = directory.in_parallel(
-        directory.calendars,
+    site, records, leaves = directory.in_parallel(
+        directory.site,
         partial(attendance_store.days, person_id, days),
         partial(directory.leaves, since, until, person_id),
     )
     events = {record.work_day: record.events for record in records}
     own = [leave.leave() for leave in leaves]
-    made = reports.timesheet(Schedule.of(history), person.member(), since, until, events, leaves=own, now=now)
+    made = reports.timesheet(site.schedule(), person.member(), since, until, events, leaves=own, now=now)
     name = f"timesheet-{person_id}-{since}-{until}"
     return Report(name, lambda: made, lambda: reports.timesheet_table([made]), len(days))
 
@@ -219,15 +220,16 @@ class _ReportData:
     ) -> None:
         self._attendance_store, self._days, self._now = attendance_store, days, now
         self._since, self._until = days[0], days[-1]
-        everybody, history, leaves = directory.in_parallel(
-            directory.all_people, directory.calendars, partial(directory.leaves, self._since, self._until)
+        everybody, site, leaves = directory.in_parallel(
+            directory.all_people, directory.site, partial(directory.leaves, self._since, self._until)
         )
         self._everybody = everybody
-        self.people = _among(everybody, group)
+        self._group = group
+        self.people = _among(everybody, group, self._since, self._until)
         self._few = max(FEW, len(everybody) // SHARE)
         read = self.people if len(self.people) <= self._few else everybody
         self.person_days = len(read) * len(days)
-        self._schedule = Schedule.of(history)
+        self._schedule = site.schedule()
         self._leaves = _by_person(leaves)
 
     def after(self, after: str | None) -> list[Person]:
@@ -245,6 +247,7 @@ class _ReportData:
                     self._until,
                     events.get(member.person_id, {}),
                     leaves=self._leaves.get(member.person_id, ()),
+                    group=self._group,
                     now=self._now,
                 )
 
@@ -252,7 +255,14 @@ class _ReportData:
         """Yield rows of the monthly sheet, reading `size` people's days at once."""
         for members, events in self._read(people, size):
             yield from reports.monthly_sheet(
-                self._schedule, members, self._since, self._until, events, leaves=self._leaves, now=self._now
+                self._schedule,
+                members,
+                self._since,
+                self._until,
+                events,
+                leaves=self._leaves,
+                group=self._group,
+                now=self._now,
             )
 
     def _read(
@@ -265,25 +275,31 @@ class _ReportData:
             for record in self._records(some):
                 events.setdefault(record.person_id, {})[record.work_day] = record.events
             members = [person.member() for person in some]
-            yield [one for one in members if one.person_id in events or self._employed(one)], events
+            yield (
+                [
+                    one
+                    for one in members
+                    if one.person_id in events or employed_within(one.stints, self._since, self._until)
+                ],
+                events,
+            )
 
     def _records(self, people: Sequence[Person]) -> list[DayRecord]:
         if len(people) > self._few:
             return self._attendance_store.all_days(self._days)
         return self._attendance_store.days_of((person.person_id for person in people), self._days)
 
-    def _employed(self, member: Member) -> bool:
-        first = max(self._since, member.since or self._since)
-        return first <= self._until and employed(member, first)
-
 
 def _by_person(leaves: Iterable[LeaveRecord]) -> dict[str, list[Leave]]:
     return leaves_by_person(leave.leave() for leave in leaves)
 
 
-def _among(people: Iterable[Person], group: str | None) -> list[Person]:
-    """Select the people of a group (None: all people), in the order of reports."""
-    return sorted((person for person in people if group in (None, person.group)), key=_sort_key)
+def _among(people: Iterable[Person], group: str | None, since: date, until: date) -> list[Person]:
+    """Select who is in a group (None: all people) on any of some dates, in the order of reports."""
+    return sorted(
+        (one for one in people if group is None or group in values_within(one.groups, since, until)),
+        key=_sort_key,
+    )
 
 
 def _begins(q: str, row: RosterRow) -> bool:

@@ -17,7 +17,7 @@ import typing
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from datetime import datetime
+from datetime import date, datetime
 from time import perf_counter
 from typing import Any
 from urllib.parse import unquote
@@ -104,6 +104,7 @@ class Endpoints:
         rate_limits: Callable[[], RateLimits],
         signing_key: Callable[[], SigningKey],
         stored_replies: Callable[[], StoredReplies],
+        today: Callable[[], date],
     ) -> None:
         self._app = app
         self.now = now
@@ -113,6 +114,7 @@ class Endpoints:
         self._rate_limits = rate_limits
         self._signing_key = signing_key
         self._stored_replies = stored_replies
+        self._today = today
         app.register_middleware(self._finish, "http")
 
     def __call__(
@@ -180,7 +182,7 @@ class Endpoints:
                     if scope != "public":
                         caller = (authenticate or self._authenticate)(request, scope)
                         request = msgspec.structs.replace(request, caller=caller)
-                    with limited_to(request.caller.groups if request.caller else None):
+                    with limited_to(request.caller.groups if request.caller else None, self._today()):
                         reply = run_once(
                             self._stored_replies, self.now(), request, lambda: run(request, path), on_replay
                         )

@@ -23,12 +23,14 @@ from chalicelib.domain.erasure import ErasedCounts
 from chalicelib.domain.face import FaceView
 from chalicelib.domain.ids import new_punch_id
 from chalicelib.domain.leave import Leave, LeaveRecord, NewLeave
-from chalicelib.domain.person import Consent, NewConsent, NewPerson, PersonChange, PersonView, Status
+from chalicelib.domain.person import Consent, History, NewConsent, NewPerson, PersonChange, PersonView, Status
 from chalicelib.domain.photo import UPLOAD_LIMIT_BYTES
 from chalicelib.domain.punch import Evidence
-from chalicelib.domain.schedule import Holiday, Schedule
+from chalicelib.domain.schedule import Holiday
 from chalicelib.domain.session import SessionState
 from chalicelib.domain.settings import default_settings
+from chalicelib.domain.site import Site
+from chalicelib.domain.timeline import Stint, always
 from chalicelib.domain.token import Role
 from chalicelib.domain.types import Page, SignedLink
 from chalicelib.domain.workday import Member, TimeEvent
@@ -84,19 +86,16 @@ PUNCH = new_punch_id(_PUNCHED_AT, "9c41d07be25f")
 
 SETTINGS = replace(
     default_settings(local=False, zone=ZONE),
-    calendar=replace(
-        default_settings(local=False, zone=ZONE).calendar,
-        holidays=(Holiday(date(2027, 1, 1), "Tết Dương lịch"),),
-    ),
     version=3,
 )
-_SCHEDULE = Schedule(SETTINGS.calendar)
-_ANH = Member(PERSON, "Nguyễn Văn Ánh", "HS-0042", "12A1")
+HOLIDAY = Holiday(date(2027, 1, 1), "Tết Dương lịch")
+_SCHEDULE = Site(SETTINGS, (HOLIDAY,)).schedule()
+_ANH = Member(PERSON, "Nguyễn Văn Ánh", "HS-0042", always("12A1"), stints=(Stint(date(2026, 11, 16)),))
 CLASS = [
     _ANH,
-    Member("7ac03e5d1f924b68a0e7c3d9", "Trần Thị Bích", "HS-0043", "12A1"),
-    Member("e81b6f2c09d74a35b4f8a1c6", "Lê Minh Châu", "HS-0044", "12A1"),
-    Member("14d7c9a2b6e8450f93c1d5e7", "Phạm Quốc Dũng", "HS-0045", "12A1"),
+    Member("7ac03e5d1f924b68a0e7c3d9", "Trần Thị Bích", "HS-0043", always("12A1")),
+    Member("e81b6f2c09d74a35b4f8a1c6", "Lê Minh Châu", "HS-0044", always("12A1")),
+    Member("14d7c9a2b6e8450f93c1d5e7", "Phạm Quốc Dũng", "HS-0045", always("12A1")),
 ]
 
 
@@ -118,7 +117,7 @@ _TIMESHEET = reports.timesheet(
 _MONTH = [date(2026, 11, day) for day in range(1, 31)]
 _SHEET = reports.monthly_sheet(
     _SCHEDULE,
-    [replace(_ANH, since=MONDAY)],
+    [replace(_ANH, stints=(Stint(MONDAY),))],
     _MONTH[0],
     _MONTH[-1],
     {PERSON: {MONDAY: _EVENTS[PERSON]}},
@@ -144,12 +143,12 @@ _PERSON = PersonView(
     name=_ANH.name,
     code=_ANH.code,
     email="anh@example.com",
-    group=_ANH.group,
+    group="12A1",
     shift=None,
     status=Status.ACTIVE,
     since=date(2026, 11, 16),
     until=None,
-    inactive_since=None,
+    history=History(groups=_ANH.groups, shifts=_ANH.shifts, stints=_ANH.stints),
     faces=1,
     consent=_CONSENT,
     created_at=_CONSENT.recorded_at,
@@ -238,7 +237,7 @@ _EXAMPLES: tuple[Struct, ...] = (
     NewPerson(
         name=_ANH.name,
         code=_ANH.code,
-        group=_ANH.group,
+        group="12A1",
         consent=NewConsent(
             text_version="2026-11",
             language="vi",
@@ -325,7 +324,7 @@ _EXAMPLES: tuple[Struct, ...] = (
         stored_responses=0,
     ),
     _ERASURE,
-    SETTINGS,
+    SETTINGS.view(MONDAY),
     RetentionPlan(
         photos_before=MONDAY - timedelta(days=SETTINGS.retention.photos_days),
         leaves_before=MONDAY - timedelta(days=SETTINGS.retention.leaves_days),

@@ -1,0 +1,107 @@
+"""Facts that hold from a date on: a person's shift, group and employment, and a site's calendars.
+
+A timeline is a tuple of `Dated` values in order of their dates. Each holds until the next one begins; the
+first also holds on all earlier dates.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Generic, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+V = TypeVar("V")
+
+
+class Dated(Struct, Generic[V], frozen=True, omit_defaults=True):
+    """A value and the first date on which it holds; None means since ever."""
+
+    value: V
+    effective_from: date | None = None
+
+
+Timeline = tuple[Dated[V], ...]
+
+
+def always(value: V) -> Timeline[V]:
+    """Return the timeline of a value that always held."""
+    return (Dated(value),)
+
+
+class Stint(Struct, frozen=True, omit_defaults=True):
+    """A period in which a person belongs to the site: first and last date, None for no limit."""
+
+    since: date | None = None
+    until: date | None = None
+
+    def covers(self, on: date) -> bool:
+        """Say whether a date is within the stint."""
+        return (self.since is None or self.since <= on) and (self.until is None or on <= self.until)
+
+
+def value_on(timeline: Sequence[Dated[V]], on: date, default: V) -> V:
+    """Return the value that holds on a date; `default` if the timeline is empty."""
+    if not timeline:
+        return default
+    if len(timeline) == 1:
+        return timeline[0].value
+    return timeline[max(bisect_right(timeline, on, key=_since) - 1, 0)].value
+
+
+def values_within(timeline: Sequence[Dated[V]], since: date, until: date) -> set[V]:
+    """Return the values that hold on any date of a range, both ends included."""
+    if not timeline:
+        return set()
+    begun = max(bisect_right(timeline, since, key=_since) - 1, 0)
+    return {one.value for one in timeline[begun : max(bisect_right(timeline, until, key=_since), begun + 1)]}
+
+
+def with_value(timeline: Sequence[Dated[V]], since: date | None, value: V, before: V) -> Timeline[V]:
+    """Let a value hold from a date until the next change after it; `before` held while there was none.
+
+    A change to what held anyway is left out, so that a change is undone by the value that stood before it.
+    """
+    known = {one.effective_from: one for one in timeline or (Dated(before),)}
+    known[since] = Dated(value, since)
+    kept: list[Dated[V]] = []
+    for one in sorted(known.values(), key=_since):
+        if not kept or kept[-1].value != one.value:
+            kept.append(one)
+    return tuple(kept)
+
+
+def employed(stints: Sequence[Stint], on: date) -> bool:
+    """Say whether a person belongs to the site on a date, and so can be absent."""
+    return any(stint.covers(on) for stint in stints)
+
+
+def employed_within(stints: Sequence[Stint], since: date, until: date) -> bool:
+    """Say whether a person belongs to the site on any date of a range, both ends included."""
+    return any(
+        (stint.since is None or stint.since <= until) and (stint.until is None or since <= stint.until)
+        for stint in stints
+    )
+
+
+def left(stints: Sequence[Stint], on: date) -> tuple[Stint, ...]:
+    """End the last stint on a date, which is its last; a stint that would begin later is taken out."""
+    begun = [stint for stint in stints if stint.since is None or stint.since <= on]
+    if not begun:
+        return (Stint(on, on),)
+    last = begun[-1]
+    ends = on if last.until is None or last.until > on else last.until
+    return (*begun[:-1], replace(last, until=ends))
+
+
+def returned(stints: Sequence[Stint], on: date) -> tuple[Stint, ...]:
+    """Begin a stint on a date, or go on with the last one if it has not ended by the day before."""
+    last = stints[-1] if stints else None
+    if last is None or (last.until is not None and last.until < on - timedelta(days=1)):
+        return (*stints, Stint(on))
+    return (*stints[:-1], replace(last, until=None))
+
+
+def _since(one: Dated[V]) -> date:
+    return one.effective_from or date.min
