@@ -12,17 +12,15 @@ from chalicelib.domain.reports import (
     timesheet_table,
 )
 from chalicelib.domain.schedule import Calendar, Holiday, Schedule, Shift
+from chalicelib.domain.timeline import always
 from chalicelib.domain.workday import Member, TimeEvent, events_by_day, recent_event
 
 ZONE = "Asia/Ho_Chi_Minh"
+DAY = Shift("08:00", "17:00", grace_minutes=10, early_grace_minutes=5, break_minutes=60)
 SCHEDULE = Schedule(
-    Calendar(
-        zone=ZONE,
-        shifts={"day": Shift("08:00", "17:00", grace_minutes=10, early_grace_minutes=5, break_minutes=60)},
-        holidays=(Holiday(date(2026, 11, 25), "Founding day"),),
-    )
+    always(Calendar(zone=ZONE, shifts={"day": DAY})), [Holiday(date(2026, 11, 25), "Founding day")]
 )
-ANN = Member("ann", "Ánh", "E1", "A")
+ANN = Member("ann", "Ánh", "E1", always("A"))
 BOB = Member("bob", "Bob")
 NEXT_YEAR = datetime(2027, 1, 1, tzinfo=UTC)
 

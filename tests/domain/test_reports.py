@@ -28,6 +28,7 @@ from chalicelib.domain.reports import (
 )
 from chalicelib.domain.schedule import Calendar, Holiday, Schedule, Shift
 from chalicelib.domain.spreadsheets import Row, as_text, csv_chunks, xlsx
+from chalicelib.domain.timeline import Stint, always
 from chalicelib.domain.workday import STATES, Member, TimeEvent, events_by_day
 
 SAIGON = "Asia/Ho_Chi_Minh"
@@ -35,26 +36,30 @@ MONDAY = date(2026, 11, 23)
 NOON = datetime(2026, 11, 23, 5, tzinfo=UTC)
 LATER = datetime(2027, 1, 1, tzinfo=UTC)
 SCHEDULE = Schedule(
-    Calendar(
-        zone=SAIGON,
-        shifts={
-            "day": Shift("08:00", "17:00", grace_minutes=10, half_day_after_minutes=120, break_minutes=60),
-            "weekend": Shift("08:00", "17:00", weekdays=("sat", "sun")),
-            "evening": Shift("18:00", "22:00"),
-        },
-        default_shift="day",
-        holidays=(Holiday(date(2026, 11, 26), "Founding day"),),
-    )
+    always(
+        Calendar(
+            zone=SAIGON,
+            shifts={
+                "day": Shift(
+                    "08:00", "17:00", grace_minutes=10, half_day_after_minutes=120, break_minutes=60
+                ),
+                "weekend": Shift("08:00", "17:00", weekdays=("sat", "sun")),
+                "evening": Shift("18:00", "22:00"),
+            },
+            default_shift="day",
+        )
+    ),
+    [Holiday(date(2026, 11, 26), "Founding day")],
 )
 PEOPLE = [
-    Member("ann", "Ánh", "E1", "A"),
-    Member("bao", "Bảo", "E2", "A"),
-    Member("chi", "Chi", "E3", "B"),
-    Member("dũng", "Dũng", "E4", "B"),
-    Member("em", "Em", "E5", "B", shift="weekend"),
-    Member("giang", "Giang", shift="evening"),
-    Member("hà", "Hà", active=False),
-    Member("khoa", "Khoa", since=date(2026, 12, 1)),
+    Member("ann", "Ánh", "E1", always("A")),
+    Member("bao", "Bảo", "E2", always("A")),
+    Member("chi", "Chi", "E3", always("B")),
+    Member("dũng", "Dũng", "E4", always("B")),
+    Member("em", "Em", "E5", always("B"), shifts=always("weekend")),
+    Member("giang", "Giang", shifts=always("evening")),
+    Member("hà", "Hà", stints=()),
+    Member("khoa", "Khoa", stints=(Stint(since=date(2026, 12, 1)),)),
     Member("lan", "Lan"),
     Member("mai", "Mai"),
 ]
