@@ -53,8 +53,12 @@ EARLY_S = 2 * 3600
 """How long before its first session a work day begins at least, so that who comes early is not a day off."""
 
 
-LONGEST_PAUSE_S = 12 * 3600
-"""Most time between two sessions of a day. More means that they are not in order."""
+NIGHT_PAUSE_S = 4 * 3600
+"""Most time between two sessions of which only the later is on the next date. More means that they are not
+in order: 18:00-22:00 and then 06:00-10:00 are a morning and an evening."""
+
+
+_FOREVER_S = 1 << 40
 
 
 # Entries of the zone database that do not name a place.
@@ -104,8 +108,8 @@ class Shift(Struct, frozen=True, forbid_unknown_fields=True):
     `break_minutes` are unpaid when more than `break_after_minutes` were worked; `breaks` replaces both where
     there are several. A break never takes more than the time above its `after_minutes`, and time punched out
     during the shift counts as a break. `cutoff` is when the next work day starts. By default it is the
-    site's; for a shift that runs to or past midnight, or starts less than two hours after the site's
-    cut-off or before it, it is half-way between the shift's end and its start.
+    site's; if the shift runs to or past midnight, or that cut-off is within its hours or less than two hours
+    before them, it is half-way between the shift's end and its start.
     """
 
     starts: WallClock | None = None
@@ -133,9 +137,14 @@ class Shift(Struct, frozen=True, forbid_unknown_fields=True):
 
     def pause_s(self, worked_s: int, away_s: int) -> int:
         """Return the unpaid break (seconds) that is still due after some work, less the time taken away."""
-        tiers = self.breaks or (Break(self.break_after_minutes, self.break_minutes),)
-        due = (min(tier.minutes * 60 - away_s, worked_s - tier.after_minutes * 60) for tier in tiers)
+        if not self.breaks:  # one break, which is worked out for each day of each sheet
+            return max(min(self.break_minutes * 60 - away_s, worked_s - self.break_after_minutes * 60), 0)
+        due = (min(tier.minutes * 60 - away_s, worked_s - tier.after_minutes * 60) for tier in self.breaks)
         return max(0, *due)
+
+    def tiers(self) -> tuple[Break, ...]:
+        """Return the breaks, whichever way they are given."""
+        return self.breaks or (Break(self.break_after_minutes, self.break_minutes),)
 
 
 class Rotation(Struct, frozen=True, forbid_unknown_fields=True):
@@ -190,20 +199,25 @@ class Calendar(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ScheduledSession(Struct, frozen=True):
-    """A session of a date, as UTC instants; `starts_s` and `ends_s` are the same in seconds since 1970."""
+    """A session of a date: its start and end with the offset of the zone, and in seconds since 1970.
+
+    `wall_s` has them on the wall clock, in seconds since midnight of the date, as if no clock changed.
+    """
 
     starts: datetime
     ends: datetime
     starts_s: int
     ends_s: int
+    wall_s: tuple[int, int]
 
 
 class ShiftDay(Struct, frozen=True):
-    """A shift on one date: its sessions and the bounds of its work day, as UTC instants.
+    """A shift on one date: its sessions, and the bounds of its work day as UTC instants.
 
     On a day off, `off` gives the reason and `expected_minutes` is 0. Otherwise `expected_minutes` is the
     length of the sessions on the wall clock without breaks, even when the clocks change that day. `clock` is
-    the zone, or a fixed offset when the offset is the same all day, which is faster to convert to.
+    the zone, or a fixed offset when the offset is the same all day, which is faster to convert to. `hours_s`
+    are the first start and the last end of the shift in seconds since 1970, whether they are due or not.
     """
 
     date: date
@@ -214,6 +228,7 @@ class ShiftDay(Struct, frozen=True):
     day_starts: datetime
     day_ends: datetime
     sessions: tuple[ScheduledSession, ...]
+    hours_s: tuple[int, int]
     expected_minutes: int
     off: Literal["holiday", "day_off"] | None = None
     holiday: str | None = None
@@ -249,11 +264,12 @@ class Schedule:
     def work_day(self, at: datetime, shifts: Sequence[Dated[str | None]] = ()) -> date:
         """Return the date of the work day that an aware instant belongs to, for a person of some shifts.
 
-        A work day lasts until the next one starts, by the calendar and the shift of each date. An instant
-        that two work days claim, because a calendar or shift replaced another, belongs to the later.
+        A work day lasts until the next one starts, by the calendar and the shift of each date. Where a
+        calendar, shift or rotation replaces another, the next one starts only half-way between the last
+        hours of the one and the first hours of the other, if these are near each other or overlap.
         """
         day = at.astimezone(UTC).date() + timedelta(days=2)
-        while self._day_starts(value_on(shifts, day, None), day) > at:
+        while self._day_starts(shifts, day) > at:
             day -= timedelta(days=1)
         return day
 
@@ -265,9 +281,27 @@ class Schedule:
             return today + timedelta(days=1)
         return today
 
-    def _day_starts(self, shift: str | None, on: date) -> datetime:
+    def _day_starts(self, shifts: Sequence[Dated[str | None]], on: date) -> datetime:
+        eve = on - timedelta(days=1)
+        calendar, rules = self._rules(shifts, on)
+        calendar_before, rules_before = self._rules(shifts, eve)
+        starts = _instant(on, work_day_start_s(rules, calendar.cutoff), calendar.zone)
+        if rules_before is rules and calendar_before.zone == calendar.zone:
+            return starts
+        hours_before = _spans(rules_before.sessions(eve.weekday()))
+        if not hours_before:
+            return starts
+        ended = _instant(eve, hours_before[-1][1], calendar_before.zone)
+        if starts >= ended + timedelta(seconds=EARLY_S):
+            return starts
+        if hours := _spans(rules.sessions(on.weekday())):
+            return max(starts, ended + (_instant(on, hours[0][0], calendar.zone) - ended) / 2)
+        turns_s = work_day_start_s(rules_before, calendar_before.cutoff)
+        return max(starts, _instant(on, turns_s, calendar_before.zone))
+
+    def _rules(self, shifts: Sequence[Dated[str | None]], on: date) -> tuple[Calendar, Shift]:
         calendar = self.calendar(on)
-        return _instant(on, work_day_start_s(calendar.shift(shift, on)[1], calendar.cutoff), calendar.zone)
+        return calendar, calendar.shift(value_on(shifts, on, None), on)[1]
 
     def _make_shift_day(self, shift: str | None, on: date, zone: str | None) -> ShiftDay:
         calendar = self.calendar(on)
@@ -294,9 +328,8 @@ class Schedule:
             rules=rules,
             day_starts=bounds[0],
             day_ends=bounds[1],
-            sessions=()
-            if off
-            else tuple(_session(_instant(on, a, zone), _instant(on, b, zone)) for a, b in spans),
+            sessions=() if off else tuple(_session(on, span, zone) for span in spans),
+            hours_s=_hours_s(rules, on, zone),
             expected_minutes=0 if off else _expected_minutes(rules, spans),
             off=off,
             holiday=holiday.name if holiday else None,
@@ -327,17 +360,10 @@ def without_half(day: ShiftDay, half: Half) -> ShiftDay:
     if len(sessions) > 1:
         middle = (len(sessions) + 1) // 2
         kept = sessions[middle:] if half == "first" else sessions[:middle]
-        spans = [(session.starts_s, session.ends_s) for session in kept]
-        minutes = _expected_minutes(rules, spans)
+        minutes = _expected_minutes(rules, [session.wall_s for session in kept])
     else:
         minutes = day.expected_minutes // 2
-        length = timedelta(minutes=minutes)
-        kept = tuple(
-            _session(one.ends - length, one.ends)
-            if half == "first"
-            else _session(one.starts, one.starts + length)
-            for one in sessions
-        )
+        kept = tuple(_half(session, half, minutes * 60, day.zone) for session in sessions)
     absent_under = rules.absent_under_minutes
     if absent_under is not None and day.expected_minutes:
         absent_under = absent_under * minutes // day.expected_minutes
@@ -347,20 +373,33 @@ def without_half(day: ShiftDay, half: Half) -> ShiftDay:
     return replace(day, sessions=kept, expected_minutes=minutes, rules=rules)
 
 
+def _half(session: ScheduledSession, half: Half, length_s: int, zone: str) -> ScheduledSession:
+    """Return the last or the first part of a session, when its `half` is free, in real time."""
+    wall_s = session.wall_s
+    if half == "first":
+        starts = _local(session.ends - timedelta(seconds=length_s), zone)
+        wall_s, starts_s = (wall_s[1] - length_s, wall_s[1]), session.ends_s - length_s
+        return replace(session, starts=starts, starts_s=starts_s, wall_s=wall_s)
+    ends = _local(session.starts + timedelta(seconds=length_s), zone)
+    wall_s, ends_s = (wall_s[0], wall_s[0] + length_s), session.starts_s + length_s
+    return replace(session, ends=ends, ends_s=ends_s, wall_s=wall_s)
+
+
 def work_day_start_s(shift: Shift, cutoff: WallClock) -> int:
     """Return when a shift's work days start, in wall-clock seconds since midnight of their dates.
 
     `cutoff` is the site's. A negative result is in the evening before: a work day starts before the first
-    session of any weekday.
+    session of any weekday, and after the last one of any weekday before it.
     """
     starts_s, ends_s = _bounds(shift)
     if shift.cutoff is not None:
         cutoff_s = _seconds(shift.cutoff)
         return cutoff_s if cutoff_s <= starts_s else cutoff_s - _DAY_S
-    cutoff_s = _seconds(cutoff)
-    if ends_s >= _DAY_S or cutoff_s > starts_s - EARLY_S:
-        return (starts_s + ends_s - _DAY_S) // 2
-    return cutoff_s
+    if ends_s < _DAY_S:
+        for cutoff_s in (_seconds(cutoff), _seconds(cutoff) - _DAY_S):
+            if ends_s - _DAY_S < cutoff_s <= starts_s - EARLY_S:
+                return cutoff_s
+    return (starts_s + ends_s - _DAY_S) // 2
 
 
 def calendar_problems(calendar: Calendar) -> list[str]:
@@ -384,53 +423,69 @@ def calendar_problems(calendar: Calendar) -> list[str]:
 
 
 def _shift_problems(shift: Shift) -> list[str]:
-    if shift.week is not None and (shift.starts is not None or shift.ends is not None):
-        return ["week: it stands instead of starts and ends, not beside them"]
     if shift.week is None and (shift.starts is None or shift.ends is None):
         return ["starts: a shift has starts and ends, or a week of sessions"]
     problems = []
+    if shift.week is not None and (shift.starts is not None or shift.ends is not None):
+        problems.append("week: it stands instead of starts and ends, not beside them")
+    if shift.week is not None and shift.weekdays != Shift().weekdays:
+        problems.append("weekdays: with a week, the days that it leaves out are off")
     if len(set(shift.weekdays)) < len(shift.weekdays):
         problems.append("weekdays: a day is there twice")
     for day, hours in (shift.week or {}).items():
-        spans = _spans(hours)
-        for before, after in pairwise(spans):
-            if after[0] - before[1] > LONGEST_PAUSE_S:
-                problems.append(f"week.{day}: the sessions overlap or are not in order")
-        if spans and spans[-1][1] - spans[0][0] > _DAY_S:
-            problems.append(f"week.{day}: the sessions overlap or take more than a day")
+        if not _in_order(_spans(hours)):
+            problems.append(f"week.{day}: the sessions overlap, are not in order, or take more than a day")
     if problems:
         return problems
     starts_s, ends_s = _bounds(shift)
-    if ends_s == starts_s:  # no weekday has a session
+    if starts_s == ends_s:  # no weekday has a session
         return problems
     if starts_s + _DAY_S - ends_s < EARLY_S:
+        where = "ends: the shift" if shift.week is None else "week: the latest day"
         return [
-            "ends: a day would end less than two hours before the next one starts, so it could not be closed"
+            f"{where} ends less than two hours before the earliest start, so that no cut-off is between them"
         ]
     day_starts_s = work_day_start_s(shift, "00:00")
-    if shift.cutoff is not None and day_starts_s + _DAY_S < ends_s:
-        problems.append("cutoff: the work day would end in the middle of a session")
+    if shift.cutoff is not None and day_starts_s + _DAY_S <= ends_s:
+        problems.append("cutoff: the work day would end before its last session is over")
     elif shift.cutoff is not None and day_starts_s > starts_s - EARLY_S:
         problems.append(
             "cutoff: less than two hours before the start, so an early arrival would be of the day before"
         )
-    lengths = [(b - a) // 60 for day in range(7) for a, b in _spans(shift.sessions(day))]
-    shortest, longest = (
-        min(lengths),
-        max(sum((b - a) // 60 for a, b in _spans(shift.sessions(day))) for day in range(7)),
-    )
-    if shift.breaks and (shift.break_minutes or shift.break_after_minutes != 360):
+    return problems + _threshold_problems(shift)
+
+
+def _in_order(spans: Sequence[tuple[int, int]]) -> bool:
+    return all(
+        after[0] // _DAY_S == before[0] // _DAY_S or after[0] - before[1] <= NIGHT_PAUSE_S
+        for before, after in pairwise(spans)
+    ) and (not spans or spans[-1][1] - spans[0][0] <= _DAY_S)
+
+
+def _threshold_problems(shift: Shift) -> list[str]:
+    days = [spans for day in range(7) if (spans := _spans(shift.sessions(day)))] or [_hours(shift)]
+    shortest = min((ends - starts) // 60 for spans in days for starts, ends in spans)
+    longest = max(sum(ends - starts for starts, ends in spans) // 60 for spans in days)
+    most = max(_expected_minutes(shift, spans) for spans in days)
+    problems = []
+    if shift.breaks and (shift.break_minutes or shift.break_after_minutes != Shift().break_after_minutes):
         problems.append("breaks: they stand instead of break_minutes and break_after_minutes")
-    if [tier.after_minutes for tier in shift.breaks] != sorted({tier.after_minutes for tier in shift.breaks}):
+    afters = [tier.after_minutes for tier in shift.breaks]
+    if afters != sorted(set(afters)):
         problems.append("breaks: each begins after a longer time than the one before it")
-    if longest > shift.break_after_minutes and shift.break_minutes >= longest:
-        problems.append("break_minutes: the break is as long as the shift")
+    for tier in shift.tiers():
+        if tier.after_minutes < longest <= tier.minutes:
+            name = "breaks" if shift.breaks else "break_minutes"
+            problems.append(f"{name}: the break is as long as the shift")
     if shift.grace_minutes >= shortest:
         problems.append("grace_minutes: the grace is as long as a session")
     if shift.early_grace_minutes >= shortest:
         problems.append("early_grace_minutes: the grace is as long as a session")
     if shift.half_day_after_minutes is not None and shift.half_day_after_minutes < shift.grace_minutes:
         problems.append("half_day_after_minutes: it is shorter than grace_minutes")
+    for name in ("half_day_under_minutes", "absent_under_minutes"):
+        if (getattr(shift, name) or 0) > most:
+            problems.append(f"{name}: no day of the shift has so many minutes of work")
     if (shift.absent_under_minutes or 0) > (shift.half_day_under_minutes or 1440):
         problems.append("absent_under_minutes: it is longer than half_day_under_minutes")
     return problems
@@ -454,16 +509,39 @@ def _spans(sessions: tuple[SessionHours, ...]) -> tuple[tuple[int, int], ...]:
     return tuple(found)
 
 
+def _hours(shift: Shift) -> tuple[tuple[int, int], ...]:
+    """Return the hours of a shift whose weekdays all are off; none if it does not say any."""
+    if shift.starts is None or shift.ends is None:
+        return ()
+    return _spans((SessionHours(shift.starts, shift.ends),))
+
+
 def _bounds(shift: Shift) -> tuple[int, int]:
-    """Return the earliest start and the latest end of any weekday, in seconds since midnight of the date."""
-    spans = [span for day in range(7) for span in _spans(shift.sessions(day))]
-    if not spans and shift.starts is not None and shift.ends is not None:
-        spans = list(_spans((SessionHours(shift.starts, shift.ends),)))
-    return min((a for a, _ in spans), default=12 * 3600), max((b for _, b in spans), default=12 * 3600)
+    """Return the earliest start and the latest end of any weekday, in seconds since midnight of the date.
+
+    Without any, both are noon.
+    """
+    spans = [span for day in range(7) for span in _spans(shift.sessions(day))] or _hours(shift)
+    noon_s = _DAY_S // 2
+    return min((a for a, _ in spans), default=noon_s), max((b for _, b in spans), default=noon_s)
 
 
-def _session(starts: datetime, ends: datetime) -> ScheduledSession:
-    return ScheduledSession(starts, ends, int(starts.timestamp()), int(ends.timestamp()))
+def _hours_s(shift: Shift, on: date, zone: str) -> tuple[int, int]:
+    spans = _spans(shift.sessions(on.weekday()))
+    starts_s, ends_s = (spans[0][0], spans[-1][1]) if spans else _bounds(shift)
+    if starts_s == ends_s:
+        return -_FOREVER_S, _FOREVER_S
+    return int(_instant(on, starts_s, zone).timestamp()), int(_instant(on, ends_s, zone).timestamp())
+
+
+def _session(on: date, wall_s: tuple[int, int], zone: str) -> ScheduledSession:
+    starts, ends = (_local(_instant(on, second, zone), zone) for second in wall_s)
+    return ScheduledSession(starts, ends, int(starts.timestamp()), int(ends.timestamp()), wall_s)
+
+
+def _local(at: datetime, zone: str) -> datetime:
+    """Return an instant with the offset that a zone has at it; the difference of two stays real time."""
+    return at.astimezone(timezone(at.astimezone(zoneinfo.ZoneInfo(zone)).utcoffset() or timedelta(0)))
 
 
 def _instant(on: date, wall_s: int, zone: str) -> datetime:

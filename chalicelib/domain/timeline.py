@@ -61,15 +61,16 @@ def values_within(timeline: Sequence[Dated[V]], since: date, until: date) -> set
 def with_value(timeline: Sequence[Dated[V]], since: date | None, value: V, before: V) -> Timeline[V]:
     """Let a value hold from a date until the next change after it; `before` held while there was none.
 
-    A change to what held anyway is left out, so that a change is undone by the value that stood before it.
+    Changes of other dates stand as they are. A change to what holds on the day before anyway is left out, so
+    that a change is undone by the value that stood before it.
     """
-    known = {one.effective_from: one for one in timeline or (Dated(before),)}
-    known[since] = Dated(value, since)
-    kept: list[Dated[V]] = []
-    for one in sorted(known.values(), key=_since):
-        if not kept or kept[-1].value != one.value:
-            kept.append(one)
-    return tuple(kept)
+    first, *rest = timeline or (Dated(before),)
+    if since is None:
+        return (Dated(value), *rest)
+    earlier = [Dated(first.value), *(one for one in rest if _since(one) < since)]
+    later = [one for one in rest if _since(one) > since]
+    changed = [] if earlier[-1].value == value else [Dated(value, since)]
+    return (*earlier, *changed, *later)
 
 
 def employed(stints: Sequence[Stint], on: date) -> bool:

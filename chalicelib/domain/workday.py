@@ -205,34 +205,34 @@ def evaluate_day(
     due = () if excused else shift_day.sessions
     punches, counted = _timesheet_entries(shift_day, events) if events else ((), [])
     if not counted:
-        state, sessions = _without_punches(shift_day, due, leave, is_employed, now)
+        without, missed = _without_punches(shift_day, due, leave, is_employed, now)
         return WorkDay(
             date=shift_day.date,
             zone=shift_day.zone,
             shift=shift_day.shift,
-            state=state,
+            state=without,
             expected_minutes=expected,
             holiday=shift_day.holiday,
             holiday_half=shift_day.holiday_half,
             leave=leave.kind if leave else None,
             leave_half=leave.half if leave else None,
-            sessions=sessions,
+            sessions=missed,
             punches=punches,
         )
 
-    pairs, spans = _pairs(counted)
+    pairs, spans, gross_s = _pairs(counted)
     at_work = counted[-1][1].direction == "in" and now < shift_day.day_ends
-    missing = sum(pair.in_at is None or pair.out_at is None for pair in pairs)
+    missing = 2 * len(pairs) - len(counted)
     is_open = missing > at_work  # today's last in is not missing its out yet
-    gross_s = min(sum(out - into for into, out in spans if into is not None and out is not None), _DAY_S)
-    pause_s = shift_day.rules.pause_s(gross_s, _away_s(shift_day, spans))
-    worked = (gross_s - pause_s) // 60
-    now_s = int(now.timestamp())
-    sessions, delay_s = _sessions(shift_day.rules, due, spans, at_work, now_s)
-    state = "left" if counted[-1][1].direction == "out" else "present"
+    worked_s = gross_s - shift_day.rules.pause_s(gross_s, _away_s(shift_day, spans))
+    worked = worked_s // 60
+    state: State = "left" if counted[-1][1].direction == "out" else "present"
+    sessions: tuple[SessionAttendance, ...] = ()
     if due:
+        now_s = int(now.timestamp())
+        sessions, delay_s = _sessions(shift_day.rules, due, spans, at_work, now_s)
         finished = not at_work and not is_open and now_s >= due[-1].ends_s
-        state = _judge(shift_day, sessions, delay_s, worked if finished else None) or state
+        state = _judge(shift_day.rules, sessions, delay_s, worked if finished else None) or state
     return WorkDay(
         date=shift_day.date,
         zone=shift_day.zone,
@@ -243,7 +243,7 @@ def evaluate_day(
         last_out=next((pair.out_at for pair in reversed(pairs) if pair.out_at), None),
         worked_minutes=worked,
         break_minutes=gross_s // 60 - worked,
-        overtime_minutes=_overtime(shift_day, due, spans, worked, expected) if is_employed else 0,
+        overtime_minutes=_overtime(shift_day, due, spans, worked_s - expected * 60) if is_employed else 0,
         late_minutes=sum(session.late_minutes for session in sessions),
         early_minutes=sum(session.early_minutes for session in sessions),
         at_work=at_work,
@@ -349,16 +349,20 @@ Span = tuple[int | None, int | None]
 """The in and the out of a pair in seconds since 1970, the finest unit that people are shown."""
 
 
-def _pairs(counted: list[tuple[int, TimesheetPunch]]) -> tuple[list[WorkInterval], list[Span]]:
-    """Pair each in with the out that follows it, as people are shown them and in seconds."""
+def _pairs(counted: list[tuple[int, TimesheetPunch]]) -> tuple[list[WorkInterval], list[Span], int]:
+    """Pair each in with the out that follows it, as people are shown them and in seconds.
+
+    Also returns the seconds within all pairs, a day at most.
+    """
     pairs: list[WorkInterval] = []
     spans: list[Span] = []
     entered: TimesheetPunch | None = None
-    entered_s = 0
+    entered_s = gross_s = 0
     for second, entry in counted:
         if entered is not None and entry.direction == "out":
             pairs.append(WorkInterval(entered.at, entry.at, (second - entered_s) // 60))
             spans.append((entered_s, second))
+            gross_s += second - entered_s
             entered = None
             continue
         if entered is not None:
@@ -372,21 +376,19 @@ def _pairs(counted: list[tuple[int, TimesheetPunch]]) -> tuple[list[WorkInterval
     if entered is not None:
         pairs.append(WorkInterval(entered.at, None, 0))
         spans.append((entered_s, None))
-    return pairs, spans
+    return pairs, spans, min(gross_s, _DAY_S)
 
 
 def _away_s(shift_day: ShiftDay, spans: list[Span]) -> int:
-    """Return the time (seconds) between an out and the next in, within the hours of the day if it has any."""
-    if len(spans) < 2:
-        return 0
-    from_s, to_s = -_FOREVER_S, _FOREVER_S
-    if shift_day.sessions:
-        from_s, to_s = shift_day.sessions[0].starts_s, shift_day.sessions[-1].ends_s
-    return sum(
-        max(min(into, to_s) - max(out, from_s), 0)
-        for (_, out), (into, _) in pairwise(spans)
-        if out is not None and into is not None
-    )
+    """Return the time (seconds) between an out and the next in, within the hours of the shift."""
+    from_s, to_s = shift_day.hours_s
+    away_s = 0
+    gone: int | None = None
+    for into, out in spans:
+        if gone is not None and into is not None:
+            away_s += max(min(into, to_s) - max(gone, from_s), 0)
+        gone = out
+    return away_s
 
 
 def _sessions(
@@ -394,38 +396,34 @@ def _sessions(
 ) -> tuple[tuple[SessionAttendance, ...], int]:
     """Judge the sessions by the times between in and out; also return the longest delay in seconds.
 
-    Such a time attends each session that it meets; one that meets none, or whose end is unknown, attends the
-    session nearest to the punch. While somebody is at work, the last in goes on until now.
+    Such a time attends each session that it meets. One that meets none, or whose other end is unknown,
+    attends the first session that was not over at its in, or the last that had begun at its out. While
+    somebody is at work, the last in goes on until now.
     """
-    if not due:
-        return (), 0
-    attended: list[list[Span]] = [[] for _ in due]
-    for number, (into, out) in enumerate(spans, start=1):
-        until = now_s if at_work and number == len(spans) else out
-        met = [
-            index
-            for index, session in enumerate(due)
-            if into is not None and until is not None and into < session.ends_s and until > session.starts_s
-        ]
-        at = into if into is not None else out
-        for index in met or [_nearest(due, at or 0)]:
-            attended[index].append((into, out))
-    arrivals = [
-        own[0][0] - session.starts_s if own and own[0][0] is not None else 0
-        for session, own in zip(due, attended, strict=True)
-    ]
-    judged = tuple(
-        _session_attendance(rules, session, own, now_s) for session, own in zip(due, attended, strict=True)
-    )
-    return judged, max(arrivals)
+    attended: list[list[Span]] = [spans] if len(due) == 1 else [[] for _ in due]
+    if len(due) > 1:
+        for number, (into, out) in enumerate(spans, start=1):
+            until = now_s if at_work and number == len(spans) else out
+            for index in _met(due, into, until):
+                attended[index].append((into, out))
+    judged = []
+    delay_s = 0
+    for session, own in zip(due, attended, strict=True):
+        judged.append(_session_attendance(rules, session, own, now_s))
+        if own and own[0][0] is not None:
+            delay_s = max(delay_s, own[0][0] - session.starts_s)
+    return tuple(judged), delay_s
 
 
-def _nearest(due: tuple[ScheduledSession, ...], at_s: int) -> int:
-    """Find the session whose hours an instant is in or nearest to; half-way between two, the later one."""
-    for index, (before, after) in enumerate(pairwise(due)):
-        if at_s < (before.ends_s + after.starts_s) / 2:
-            return index
-    return len(due) - 1
+def _met(due: tuple[ScheduledSession, ...], into: int | None, until: int | None) -> list[int]:
+    """Return the indices of the sessions that a time between in and out attends, at least one."""
+    if into is None:
+        return [max((n for n, one in enumerate(due) if one.starts_s < (until or 0)), default=0)]
+    if until is not None and (
+        met := [n for n, one in enumerate(due) if into < one.ends_s and until > one.starts_s]
+    ):
+        return met
+    return [next((n for n, one in enumerate(due) if into < one.ends_s), len(due) - 1)]
 
 
 def _session_attendance(
@@ -448,12 +446,12 @@ def _session_attendance(
 
 
 def _judge(
-    shift_day: ShiftDay, sessions: tuple[SessionAttendance, ...], delay_s: int, worked: int | None
+    rules: Shift, sessions: tuple[SessionAttendance, ...], delay_s: int, worked: int | None
 ) -> State | None:
     """Return what missed sessions, lateness and little work (None: the day goes on) make of a day."""
-    rules = shift_day.rules
-    missed = sum(session.state == "absent" for session in sessions)
-    if missed == len(sessions) or (worked is not None and worked < (rules.absent_under_minutes or 0)):
+    states = [session.state for session in sessions]
+    missed = states.count("absent")
+    if missed == len(states) or (worked is not None and worked < (rules.absent_under_minutes or 0)):
         return "absent"
     half_day_after = rules.half_day_after_minutes
     if (
@@ -462,22 +460,20 @@ def _judge(
         or (half_day_after is not None and delay_s > half_day_after * 60)
     ):
         return "half_day"
-    return "late" if any(session.late_minutes for session in sessions) else None
+    return "late" if "late" in states else None
 
 
-def _overtime(
-    shift_day: ShiftDay, due: tuple[ScheduledSession, ...], spans: list[Span], worked: int, expected: int
-) -> int:
+def _overtime(shift_day: ShiftDay, due: tuple[ScheduledSession, ...], spans: list[Span], over_s: int) -> int:
+    """Return the minutes of overtime when more was worked than expected by so many seconds."""
     rules = shift_day.rules.overtime
     if due and not rules.before_shift:
         first_s = due[0].starts_s
-        early_s = sum(
+        over_s -= sum(
             min(out, first_s) - into
             for into, out in spans
             if into is not None and out is not None and into < first_s
         )
-        worked -= -(-early_s // 60)
-    over = max(worked - expected, 0)
+    over = max(over_s, 0) // 60
     return 0 if over < rules.minimum_minutes else over - over % rules.rounding_minutes
 
 
