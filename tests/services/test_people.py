@@ -15,6 +15,7 @@ from chalicelib import wiring
 from chalicelib.aws import items
 from chalicelib.aws.dynamodb import to_attributes
 from chalicelib.domain.person import LOOKALIKE, Person
+from chalicelib.domain.timeline import always
 from local.aws.embedded import REGION, Embedded
 from tests.conftest import Http
 
@@ -377,7 +378,7 @@ def ten_thousand(aws: Embedded) -> None:
             name=f"{('Nguyễn', 'Trần', 'Lê')[n % 3]} Văn {chr(65 + n % 26)}{n}",
             created_at=NOW,
             updated_at=NOW,
-            group=f"G{n % 100}",
+            groups=always(f"G{n % 100}"),
             version=1,
         )
         for n in range(10_000)
