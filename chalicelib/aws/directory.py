@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace as changed
 
-from chalicelib.aws import items
+from chalicelib.aws import items, upgrades
 from chalicelib.aws.batch import write_groups
 from chalicelib.aws.deadline import without_deadline
 from chalicelib.aws.dynamodb import (
@@ -29,6 +29,7 @@ from chalicelib.aws.dynamodb import (
 )
 from chalicelib.aws.items import LISTING, SETTINGS, UNFINISHED, instant, struct
 from chalicelib.domain.errors import (
+    Busy,
     InvalidCursor,
     PersonExists,
     PersonNotFound,
@@ -90,7 +91,10 @@ class Directory:
 
     def settings(self) -> Settings:
         """Return the settings."""
-        return items.read_settings(self._table.get(*SETTINGS), self._defaults)
+        item = self._table.get(*SETTINGS)
+        if item and upgrades.is_outdated(item):
+            return self.site().settings
+        return items.read_settings(item, self._defaults)
 
     def site(self) -> Site:
         """Return the settings with the holidays and the last closed date, in one read."""
@@ -98,8 +102,59 @@ class Directory:
         return items.read_site(found, self._defaults)
 
     def change_settings(self, before: Settings, after: Settings) -> None:
-        """Replace the settings; raises WriteConflict if they changed since they were read."""
+        """Replace the settings; raises WriteConflict if they changed since they were read, or Busy."""
+        self.require_upgraded_settings()
         self._table.write(replace(items.settings(after), version=before.version))
+
+    def require_upgraded_settings(self) -> None:
+        """Raise Busy while settings and holidays are of an earlier schema; changing them would lose some."""
+        item = self._table.get(*SETTINGS)
+        if item and upgrades.is_outdated(item):
+            raise Busy("The settings can be changed once `python -m infra migrate` has upgraded the table.")
+
+    # --- earlier schemas ------------------------------------------------------------------------
+
+    def outdated_settings(self) -> int:
+        """Count the items of settings and calendars of an earlier schema."""
+        found = list(self._table.query_all("SETTINGS", prefix=upgrades.CALENDAR))
+        item = self._table.get(*SETTINGS)
+        return len(found) + bool(item and upgrades.is_outdated(item))
+
+    def upgrade_settings(self) -> None:
+        """Write settings and holidays anew in the current schema; raises WriteConflict if they changed.
+
+        The settings are replaced when all holidays are there, and calendars deleted when the settings are
+        replaced, so that it can be repeated from any point.
+        """
+        found = list(self._table.query_all("SETTINGS"))
+        if any(item["sk"] == SETTINGS[1] and upgrades.is_outdated(item) for item in found):
+            site = items.read_site(found, self._defaults)
+            for holiday in site.holidays:
+                self._table.write(put(items.holiday(holiday)))
+            self._table.write(replace(items.settings(site.settings), version=site.settings.version))
+        for item in found:
+            if item["sk"].startswith(upgrades.CALENDAR):
+                self._table.write(delete(item["pk"], item["sk"]))
+
+    def outdated_people(self) -> list[str]:
+        """Return the ids of people whose profile is of an earlier schema."""
+        shards = self._table.gather(
+            [partial(self._listed, f"PEOPLE#{shard}") for shard in range(self._shards)]
+        )
+        return [item["person_id"] for shard in shards for item in shard if upgrades.is_outdated(item)]
+
+    def upgrade_person(self, person_id: str) -> bool:
+        """Write a profile anew in the current schema; returns whether it was of an earlier one.
+
+        The version stays, so that whoever read the person before can still save. Raises WriteConflict if the
+        person changed meanwhile.
+        """
+        item = self._table.get(f"PERSON#{person_id}", "PROFILE")
+        person = items.read_person(item)
+        if item is None or person is None or not upgrades.is_outdated(item):
+            return False
+        self._table.write(replace(items.person(person, self._shards), version=person.version))
+        return True
 
     # --- people ---------------------------------------------------------------------------------
 
@@ -243,14 +298,15 @@ class Directory:
             for shard in range(self._shards)
         ]
         for item in heapq.merge(*shards, key=itemgetter("listing_sk")):
-            yield struct(item, Person)
+            if person := items.read_person(item):
+                yield person
 
     def all_people(self) -> list[Person]:
         """Return all people, unordered; one query per shard, in parallel."""
         shards = self._table.gather(
             [partial(self._listed, f"PEOPLE#{shard}") for shard in range(self._shards)]
         )
-        return [struct(item, Person) for shard in shards for item in shard]
+        return [person for shard in shards for item in shard if (person := items.read_person(item))]
 
     def _listed(self, listing_pk: str) -> list[Item]:
         return list(self._table.query_all(listing_pk, index=LISTING))

@@ -31,7 +31,6 @@ from chalicelib.domain.timeline import Stint, Timeline, always, with_value
 from chalicelib.domain.types import Page
 from chalicelib.services.retries import retry
 
-
 DATED = {"group", "shift", "status"}
 """The fields of a change that take effect on a date."""
 

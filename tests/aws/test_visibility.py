@@ -14,7 +14,7 @@ from chalicelib.aws.visibility import all_people_visible, is_visible, limited_to
 from chalicelib.domain.errors import GroupNotAllowed, PersonNotFound, WriteConflict
 from chalicelib.domain.leave import LeaveRecord
 from chalicelib.domain.person import Person
-from chalicelib.domain.timeline import always
+from chalicelib.domain.timeline import Timeline, always, with_value
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 OWN = frozenset({"12A1"})
@@ -110,6 +110,57 @@ def test_a_limited_caller_takes_nobody_over_by_their_id(people: Directory) -> No
     with limited_to(OWN, TODAY), pytest.raises(WriteConflict):
         people.add_person(person("other", "12A1"))
     assert people.person("other").group(TODAY) == "12A2"
+
+
+JANUARY, SUMMER, AUTUMN = date(2026, 1, 1), date(2027, 6, 1), date(2027, 9, 1)
+
+
+@pytest.mark.parametrize(
+    ("since", "group", "allowed"),
+    [
+        pytest.param(SUMMER, "12A2", False, id="a planned move to another group"),
+        pytest.param(SUMMER, None, False, id="a planned move to no group"),
+        pytest.param(JANUARY, "12A2", False, id="a move in the past, which holds today"),
+        pytest.param(SUMMER, "12A1", True, id="no move at all"),
+    ],
+)
+def test_a_limited_caller_moves_nobody_to_another_group_on_any_date(
+    people: Directory, since: date, group: str | None, allowed: bool
+) -> None:
+    with limited_to(OWN, TODAY):
+        before = people.person("own")
+        after = replace(before, groups=with_value(before.groups, since, group, None))
+        if allowed:
+            people.change_person(before, after)
+            return
+        with pytest.raises(GroupNotAllowed):
+            people.change_person(before, after)
+    assert people.person("own").groups == always("12A1")
+
+
+def test_a_limited_caller_rewrites_no_past_to_another_group(people: Directory) -> None:
+    moved: Timeline[str | None] = with_value(always("12A3"), JANUARY, "12A1", None)
+    people.change_person(people.person("own"), replace(people.person("own"), groups=moved))
+    with limited_to(OWN, TODAY):
+        before = people.person("own")
+        assert before.groups == moved, "the class before is shown"
+        earlier = replace(before, groups=with_value(before.groups, date(2025, 9, 1), "12A2", None))
+        with pytest.raises(GroupNotAllowed):
+            people.change_person(before, earlier)
+        people.change_person(before, replace(before, name="Own", groups=moved))
+
+
+def test_a_move_that_others_planned_leaves_the_rest_to_a_limited_caller(people: Directory) -> None:
+    planned = with_value(people.person("own").groups, AUTUMN, "13A1", None)
+    people.change_person(people.person("own"), replace(people.person("own"), groups=planned))
+    with limited_to(OWN, TODAY):
+        before = people.person("own")
+        people.change_person(before, replace(before, name="Own"))
+    assert people.person("own").groups == planned
+    with limited_to(OWN, AUTUMN), pytest.raises(PersonNotFound):
+        people.person("own")
+    with limited_to(frozenset({"13A1"}), AUTUMN):
+        assert people.person("own").name == "Own"
 
 
 def test_who_is_moved_during_a_request_is_not_shown_any_more(people: Directory) -> None:

@@ -16,9 +16,7 @@ from chalicelib.domain.settings import Settings
 from chalicelib.domain.timeline import Stint, always
 
 NOW = datetime(2026, 8, 11, tzinfo=UTC)
-SETTINGS = Settings(
-    calendars=always(Calendar()), similarity_threshold=95.0, margin=2.0, photo_punch=False
-)
+SETTINGS = Settings(calendars=always(Calendar()), similarity_threshold=95.0, margin=2.0, photo_punch=False)
 ANN = Person(
     person_id="ann",
     name="Ann",
