@@ -51,6 +51,10 @@ B = TypeVar("B")
 C = TypeVar("C")
 
 
+SavedPerson = tuple[Person | None, Person]
+"""A person before and after a change; None before they are inserted."""
+
+
 _LAST = "\U0010ffff"  # sorts after every text
 
 
@@ -197,25 +201,42 @@ class Directory:
     def add_people(self, people: Sequence[Person]) -> list[Person]:
         """Insert many people with different codes; returns those whose code was taken, who are not inserted.
 
+        If a transaction fails, all are undone and its exception is raised.
+        """
+        return [person for _, person in self.save_people([(None, person) for person in people])]
+
+    def save_people(self, changes: Sequence[SavedPerson]) -> list[SavedPerson]:
+        """Insert or replace many people; returns those who lost against another write and are not saved.
+
         Many transactions run in parallel, each with many people. If one fails, all are undone and its
         exception is raised.
         """
-        outcomes = write_groups(self._table, ((person, self.new_person(person)) for person in people))
+        writes = (
+            ((before, after), self._change(before, after) if before else self.new_person(after))
+            for before, after in changes
+        )
+        outcomes = write_groups(self._table, writes)
         for outcome in outcomes:
             if isinstance(outcome, Exception):
-                self.undo_add(people)
+                self.undo_save(changes)
                 raise outcome
-        return [person for outcome in outcomes if not isinstance(outcome, Exception) for person in outcome]
+        return [change for outcome in outcomes if not isinstance(outcome, Exception) for change in outcome]
 
-    def undo_add(self, people: Sequence[Person]) -> None:
-        """Remove people who were just added, with their codes and search items.
+    def undo_save(self, changes: Sequence[SavedPerson]) -> None:
+        """Remove people who were just inserted, and give those who were replaced their earlier state.
 
         A person who was changed since stays, because somebody already works with them.
         """
         with without_deadline():
-            added = self.people(person.person_id for person in people).values()
-            new = [person for person in added if person.version == 1]
-            outcomes = write_groups(self._table, ((person, self._removal_of(person)) for person in new))
+            found = self.people(after.person_id for _, after in changes)
+            undone = []
+            for before, after in changes:
+                stored = found.get(after.person_id)
+                if before is None and stored and stored.version == 1:
+                    undone.append((after, self._removal_of(stored)))
+                elif before and stored == changed(after, version=before.version + 1):
+                    undone.append((after, self._change(stored, changed(before, version=stored.version))))
+            outcomes = write_groups(self._table, undone)
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome
@@ -243,6 +264,15 @@ class Directory:
 
         Raises WriteConflict if the person changed since they were read, PersonExists for a taken code.
         """
+        try:
+            self._table.write(*self._change(before, after))
+        except WriteConflict as conflict:
+            if 0 in conflict.failed or not after.code:
+                raise
+            raise PersonExists(after.code) from None
+
+    def _change(self, before: Person, after: Person) -> list[Write]:
+        """The writes that replace a person; that of the profile is the first."""
         old, new = items.search_keys(before), items.search_keys(after)
         old_code = items.code(before.code) if before.code else None
         new_code = items.code(after.code) if after.code else None
@@ -252,13 +282,7 @@ class Directory:
         if old_code and new_code != old_code:
             writes.append(delete(*old_code))
         writes += [put(new[place]) for place in new.keys() - old.keys()]
-        writes += [delete(*place) for place in old.keys() - new.keys()]
-        try:
-            self._table.write(*writes)
-        except WriteConflict as conflict:
-            if 0 in conflict.failed or not after.code:
-                raise
-            raise PersonExists(after.code) from None
+        return writes + [delete(*place) for place in old.keys() - new.keys()]
 
     def search_people(
         self, q: str, wanted: Callable[[Person], bool], *, limit: int, after: str | None

@@ -23,15 +23,24 @@ class EmploymentChange(Struct, frozen=True, kw_only=True):
     until: date | UnsetType | None = UNSET
 
 
-def changed_stints(
-    stints: Sequence[Stint], status: Status, change: EmploymentChange, *, today: date
-) -> tuple[Stint, ...]:
-    """Return the stints of a person of some `status` after a change.
+class Employment(Struct, frozen=True):
+    """A person's stints, and whether they are recognised."""
 
-    `since` and `until` are those of the last stint, but a `since` after its end begins another one. Without
-    `until`, becoming inactive ends the stint on the date `on`; a stint that was only planned is removed.
-    Becoming active begins another stint on that date, or continues the last one if it lasts until the day
-    before. Earlier stints never change. Raises InvalidRequest.
+    stints: tuple[Stint, ...]
+    status: Status
+
+
+def changed_employment(
+    stints: Sequence[Stint], status: Status, change: EmploymentChange, *, today: date
+) -> Employment:
+    """Return the stints and the status of a person after a change.
+
+    `since` and `until` are those of the last stint, but a `since` after its end begins another one, which
+    makes the person active. Without `until`, becoming inactive ends the stint on the date `on`; a stint that
+    was only planned is removed. Becoming active begins another stint on that date, or continues the last one
+    if it lasts until the day before. Earlier stints never change. Raises InvalidRequest.
+
+    A person who is to become inactive on a later date than `today` is active until then.
     """
     found = _begun(stints, change)
     leaves = change.status is Status.INACTIVE
@@ -47,10 +56,14 @@ def changed_stints(
         found = (*found[:-1], replace(found[-1], until=change.until))
     if found != tuple(stints):
         _check(found)
-    after = status if change.status is UNSET else change.status
+    after = status
+    if change.status is not UNSET and not (leaves and change.on > today):
+        after = change.status
+    elif len(found) > len(stints):
+        after = Status.ACTIVE
     if after is Status.INACTIVE and found and found[-1].until is None:
         raise InvalidRequest("Somebody who is inactive has an `until`; make them active to clear it.")
-    return found
+    return Employment(found, after)
 
 
 def _begun(stints: Sequence[Stint], change: EmploymentChange) -> tuple[Stint, ...]:

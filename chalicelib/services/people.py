@@ -10,7 +10,7 @@ from chalicelib.aws.directory import Directory
 from chalicelib.aws.metrics import record_changes
 from chalicelib.domain.audit_entry import FieldChange
 from chalicelib.domain.dates import MAX_CLOCK_SKEW, ROLLCALL_BEGAN, check_date
-from chalicelib.domain.employment import EmploymentChange, changed_stints
+from chalicelib.domain.employment import EmploymentChange, changed_employment
 from chalicelib.domain.errors import InvalidRequest, UnknownShift, WriteConflict
 from chalicelib.domain.ids import new_id
 from chalicelib.domain.person import (
@@ -121,14 +121,12 @@ def change(directory: Directory, person_id: str, body: PersonChange, *, now: dat
         raise InvalidRequest("`effective_from` is the date of a new `group`, `shift` or `status`; give one.")
     since = check_date(body.effective_from or today)
     employment = EmploymentChange(on=since, status=body.status, since=body.since, until=body.until)
-    plain = {name: given[name] for name in ("name", "code", "email", "status") if name in given}
-    if body.status is Status.INACTIVE and since > today:
-        del plain["status"]
+    plain = {name: given[name] for name in ("name", "code", "email") if name in given}
 
     def attempt() -> PersonView:
         person = directory.person(person_id)
-        stints = changed_stints(person.stints, person.status, employment, today=today)
-        after = replace(person, **plain, stints=stints, updated_at=now)
+        found = changed_employment(person.stints, person.status, employment, today=today)
+        after = replace(person, **plain, stints=found.stints, status=found.status, updated_at=now)
         if "group" in given:
             after = replace(after, groups=with_value(person.groups, since, given["group"], None))
         if "shift" in given:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET, UnsetType
 
-from chalicelib.domain.employment import EmploymentChange, changed_stints
+from chalicelib.domain.employment import EmploymentChange, changed_employment
 from chalicelib.domain.errors import InvalidRequest
 from chalicelib.domain.person import Status
 from chalicelib.domain.timeline import Stint, employed
@@ -36,7 +36,7 @@ def changed(
     until: date | UnsetType | None = UNSET,
 ) -> tuple[Stint, ...]:
     change = EmploymentChange(on=on, status=status, since=since, until=until)
-    return changed_stints(stints, was, change, today=TODAY)
+    return changed_employment(stints, was, change, today=TODAY).stints
 
 
 @pytest.mark.parametrize(
@@ -148,6 +148,25 @@ def test_what_cannot_be_is_refused_with_the_reason(
         changed(stints, was, **change)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("was", "fields", "status"),
+    [
+        pytest.param(ACTIVE, {"status": INACTIVE}, INACTIVE, id="at once"),
+        pytest.param(ACTIVE, {"status": INACTIVE, "on": june(3)}, INACTIVE, id="in the past"),
+        pytest.param(
+            ACTIVE, {"status": INACTIVE, "on": june(30)}, ACTIVE, id="planned: still active"
+        ),
+        pytest.param(INACTIVE, {"status": ACTIVE}, ACTIVE, id="back"),
+        pytest.param(INACTIVE, {"since": june(20)}, ACTIVE, id="back, by another stint"),
+        pytest.param(INACTIVE, {"since": date(2026, 3, 1)}, INACTIVE, id="only corrected"),
+        pytest.param(ACTIVE, {"until": june(12)}, ACTIVE, id="an end alone"),
+    ],
+)
+def test_the_status_after_a_change(was: Status, fields: dict[str, date | Status], status: Status) -> None:
+    change = EmploymentChange(**{"on": TODAY} | fields)  # type: ignore[arg-type]
+    assert changed_employment((ENDED,), was, change, today=TODAY).status is status
+
+
 days = st.integers(1, 30).map(june)
 
 
@@ -158,7 +177,8 @@ def test_coming_and_going_later_never_changes_an_earlier_day(changes: list[tuple
     for on, wanted in sorted(changes):
         before = [employed(stints, june(day)) for day in range(1, on.day)]
         change = EmploymentChange(on=on, status=wanted)
-        stints = changed_stints(stints, status, change, today=on)
-        status = wanted
+        after = changed_employment(stints, status, change, today=on)
+        stints, status = after.stints, after.status
+        assert status is wanted
         assert [employed(stints, june(day)) for day in range(1, on.day)] == before
         assert employed(stints, june(30)) is (wanted is ACTIVE or (on == june(30) and employed(stints, on)))
