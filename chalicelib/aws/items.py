@@ -259,6 +259,11 @@ def holiday(holiday: Holiday) -> Item:
     return key(*holiday_key(holiday.date)) | to_builtins(holiday)
 
 
+def _read_holiday(item: Item) -> Holiday:
+    """Convert an item to a holiday, which as a part of requests admits no other fields."""
+    return struct({name: item[name] for name in Holiday.__struct_fields__ if name in item}, Holiday)
+
+
 def read_site(items: Iterable[Item], defaults: Settings) -> Site:
     """Convert the items of a site."""
     found = {item["sk"]: item for item in items}
@@ -269,7 +274,7 @@ def read_site(items: Iterable[Item], defaults: Settings) -> Site:
         holidays = {day["date"]: day for day in before} | holidays
     return Site(
         settings=read_settings(document, defaults),
-        holidays=tuple(struct(holidays[day], Holiday) for day in sorted(holidays)),
+        holidays=tuple(_read_holiday(holidays[day]) for day in sorted(holidays)),
         closed_through=date.fromisoformat(closed["through"]) if closed else None,
     )
 
