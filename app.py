@@ -432,9 +432,16 @@ def show_photo(person_id: PersonId, face_id: FaceId) -> SignedLink:
     scope="manager",
     raises=(errors.InvalidImport, errors.ImportTooLarge, errors.ImportRefused),
 )
-def import_people(body: Sheet, dry_run: bool = False, mode: imports.Mode = "all") -> imports.ImportResult:
-    """Import people from a CSV file: all rows or none, or with mode `good` the valid rows."""
-    return imports.run(directory(), body.rows, dry_run=dry_run, mode=mode, now=now())
+def import_people(
+    body: Sheet, dry_run: bool = False, mode: imports.Mode = "all", effective_from: date | None = None
+) -> imports.ImportResult:
+    """Import people from a CSV file: all rows or none, or with mode `good` the valid rows.
+
+    With mode `upsert`, all rows or none again, rows with a known code update that person.
+    """
+    return imports.run(
+        directory(), body.rows, dry_run=dry_run, mode=mode, effective_from=effective_from, now=now()
+    )
 
 
 @app.route("/v1/uploads", methods=["POST"])

@@ -97,6 +97,13 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     )
     retain.set_defaults(run=work.retain)
 
+    migrate = commands.add_parser(
+        "migrate",
+        parents=[stage, dry, state],
+        help="upgrade the items that an earlier version of Rollcall wrote",
+    )
+    migrate.set_defaults(run=work.migrate)
+
     entry = commands.add_parser("stage", help="add a stage to .chalice")
     entries = entry.add_subparsers(required=True, metavar="action")
     new = entries.add_parser("new", help="add one: its settings and its policy files")

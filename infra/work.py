@@ -1,4 +1,4 @@
-"""Maintenance of a stage by an administrator: `rebuild-days`, `sweep`, `retain`, `reindex`, `reconcile`."""
+"""Maintenance of a stage by an administrator, from `rebuild-days` to `migrate`."""
 
 import argparse
 from collections.abc import Callable, Iterator
@@ -145,6 +145,31 @@ def reconcile(options: argparse.Namespace) -> None:
         strays += len(stray)
         say(f"{min(start + 1000, len(keys))} of {len(keys)} photos checked")
     print(f"{strays} of {len(keys)} photos were nobody's and {verb} deleted.")
+
+
+def migrate(options: argparse.Namespace) -> None:
+    """Upgrade the items that an earlier version wrote; with `--dry-run` only count them. Raises Failure.
+
+    A command that was interrupted is run again; it continues from there.
+    """
+    use(options.stage, options.state)
+    from chalicelib import wiring
+    from chalicelib.services import migration
+
+    directory = wiring.directory()
+    found = migration.outdated(directory)
+    if options.dry_run:
+        print(f"{found.settings} items of the settings and {len(found.people)} people would be upgraded.")
+        return
+    _patiently(partial(migration.upgrade_settings, directory))
+
+    def upgrade(person_id: str) -> bool:
+        return _patiently(partial(migration.upgrade_person, directory, person_id))
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        done = pool.map(upgrade, found.people)
+        upgraded = sum(counted(done, len(found.people), "people"))
+    print(f"{found.settings} items of the settings and {upgraded} people were upgraded.")
 
 
 def _patiently(action: Callable[[], T]) -> T:

@@ -200,6 +200,24 @@ def _restore_faces(folder: Path) -> None:
         print(f"warning: a face is lost ({lost})", file=sys.stderr)
 
 
+def _upgrade(folder: Path) -> None:
+    """Upgrade the items that an earlier version wrote, if there are any."""
+    from chalicelib import wiring
+    from chalicelib.services import migration
+
+    directory = wiring.directory()
+    found = migration.outdated(directory)
+    if not found.settings and not found.people:
+        return
+    migration.upgrade_settings(directory)
+    for person_id in found.people:
+        migration.upgrade_person(directory, person_id)
+    print(
+        f"{folder / ITEMS[0]} was written by an earlier version. Upgraded: settings and "
+        f"{len(found.people)} people"
+    )
+
+
 def serve(options: argparse.Namespace, stopped: threading.Event) -> None:
     """Serve until `stopped`. Raises Failure."""
     from local.app.appserver import AppServer, stage_settings
@@ -217,6 +235,7 @@ def serve(options: argparse.Namespace, stopped: threading.Event) -> None:
             embedded = stack.enter_context(_embedded(folder, options, admission))
         except OSError as error:
             raise _taken(error, options) from error
+        _upgrade(folder)
         _restore_faces(folder)
         if server:
             app = _load_app()

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace as changed
 
-from chalicelib.aws import items
+from chalicelib.aws import items, upgrades
 from chalicelib.aws.batch import write_groups
 from chalicelib.aws.deadline import without_deadline
 from chalicelib.aws.dynamodb import (
@@ -29,6 +29,7 @@ from chalicelib.aws.dynamodb import (
 )
 from chalicelib.aws.items import LISTING, SETTINGS, UNFINISHED, instant, struct
 from chalicelib.domain.errors import (
+    Busy,
     InvalidCursor,
     PersonExists,
     PersonNotFound,
@@ -48,6 +49,10 @@ B = TypeVar("B")
 
 
 C = TypeVar("C")
+
+
+SavedPerson = tuple[Person | None, Person]
+"""A person before and after a change; None before they are inserted."""
 
 
 _LAST = "\U0010ffff"  # sorts after every text
@@ -90,7 +95,10 @@ class Directory:
 
     def settings(self) -> Settings:
         """Return the settings."""
-        return items.read_settings(self._table.get(*SETTINGS), self._defaults)
+        item = self._table.get(*SETTINGS)
+        if item and upgrades.is_outdated(item):
+            return self.site().settings
+        return items.read_settings(item, self._defaults)
 
     def site(self) -> Site:
         """Return the settings with the holidays and the last closed date, in one read."""
@@ -98,8 +106,59 @@ class Directory:
         return items.read_site(found, self._defaults)
 
     def change_settings(self, before: Settings, after: Settings) -> None:
-        """Replace the settings; raises WriteConflict if they changed since they were read."""
+        """Replace the settings; raises WriteConflict if they changed since they were read, or Busy."""
+        self.require_upgraded_settings()
         self._table.write(replace(items.settings(after), version=before.version))
+
+    def require_upgraded_settings(self) -> None:
+        """Raise Busy while settings and holidays are of an earlier schema; changing them would lose some."""
+        item = self._table.get(*SETTINGS)
+        if item and upgrades.is_outdated(item):
+            raise Busy("The settings can be changed once `python -m infra migrate` has upgraded the table.")
+
+    # --- earlier schemas ------------------------------------------------------------------------
+
+    def outdated_settings(self) -> int:
+        """Count the items of settings and calendars of an earlier schema."""
+        found = list(self._table.query_all("SETTINGS", prefix=upgrades.CALENDAR))
+        item = self._table.get(*SETTINGS)
+        return len(found) + bool(item and upgrades.is_outdated(item))
+
+    def upgrade_settings(self) -> None:
+        """Write settings and holidays anew in the current schema; raises WriteConflict if they changed.
+
+        The settings are replaced when all holidays are there, and calendars deleted when the settings are
+        replaced, so that it can be repeated from any point.
+        """
+        found = list(self._table.query_all("SETTINGS"))
+        if any(item["sk"] == SETTINGS[1] and upgrades.is_outdated(item) for item in found):
+            site = items.read_site(found, self._defaults)
+            for holiday in site.holidays:
+                self._table.write(put(items.holiday(holiday)))
+            self._table.write(replace(items.settings(site.settings), version=site.settings.version))
+        for item in found:
+            if item["sk"].startswith(upgrades.CALENDAR):
+                self._table.write(delete(item["pk"], item["sk"]))
+
+    def outdated_people(self) -> list[str]:
+        """Return the ids of people whose profile is of an earlier schema."""
+        shards = self._table.gather(
+            [partial(self._listed, f"PEOPLE#{shard}") for shard in range(self._shards)]
+        )
+        return [item["person_id"] for shard in shards for item in shard if upgrades.is_outdated(item)]
+
+    def upgrade_person(self, person_id: str) -> bool:
+        """Write a profile anew in the current schema; returns whether it was of an earlier one.
+
+        The version stays, so that whoever read the person before can still save. Raises WriteConflict if the
+        person changed meanwhile.
+        """
+        item = self._table.get(f"PERSON#{person_id}", "PROFILE")
+        person = items.read_person(item)
+        if item is None or person is None or not upgrades.is_outdated(item):
+            return False
+        self._table.write(replace(items.person(person, self._shards), version=person.version))
+        return True
 
     # --- people ---------------------------------------------------------------------------------
 
@@ -142,25 +201,42 @@ class Directory:
     def add_people(self, people: Sequence[Person]) -> list[Person]:
         """Insert many people with different codes; returns those whose code was taken, who are not inserted.
 
+        If a transaction fails, all are undone and its exception is raised.
+        """
+        return [person for _, person in self.save_people([(None, person) for person in people])]
+
+    def save_people(self, changes: Sequence[SavedPerson]) -> list[SavedPerson]:
+        """Insert or replace many people; returns those who lost against another write and are not saved.
+
         Many transactions run in parallel, each with many people. If one fails, all are undone and its
         exception is raised.
         """
-        outcomes = write_groups(self._table, ((person, self.new_person(person)) for person in people))
+        writes = (
+            ((before, after), self._change(before, after) if before else self.new_person(after))
+            for before, after in changes
+        )
+        outcomes = write_groups(self._table, writes)
         for outcome in outcomes:
             if isinstance(outcome, Exception):
-                self.undo_add(people)
+                self.undo_save(changes)
                 raise outcome
-        return [person for outcome in outcomes if not isinstance(outcome, Exception) for person in outcome]
+        return [change for outcome in outcomes if not isinstance(outcome, Exception) for change in outcome]
 
-    def undo_add(self, people: Sequence[Person]) -> None:
-        """Remove people who were just added, with their codes and search items.
+    def undo_save(self, changes: Sequence[SavedPerson]) -> None:
+        """Remove people who were just inserted, and give those who were replaced their earlier state.
 
         A person who was changed since stays, because somebody already works with them.
         """
         with without_deadline():
-            added = self.people(person.person_id for person in people).values()
-            new = [person for person in added if person.version == 1]
-            outcomes = write_groups(self._table, ((person, self._removal_of(person)) for person in new))
+            found = self.people(after.person_id for _, after in changes)
+            undone = []
+            for before, after in changes:
+                stored = found.get(after.person_id)
+                if before is None and stored and stored.version == 1:
+                    undone.append((after, self._removal_of(stored)))
+                elif before and stored == changed(after, version=before.version + 1):
+                    undone.append((after, self._change(stored, changed(before, version=stored.version))))
+            outcomes = write_groups(self._table, undone)
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome
@@ -188,6 +264,15 @@ class Directory:
 
         Raises WriteConflict if the person changed since they were read, PersonExists for a taken code.
         """
+        try:
+            self._table.write(*self._change(before, after))
+        except WriteConflict as conflict:
+            if 0 in conflict.failed or not after.code:
+                raise
+            raise PersonExists(after.code) from None
+
+    def _change(self, before: Person, after: Person) -> list[Write]:
+        """The writes that replace a person; that of the profile is the first."""
         old, new = items.search_keys(before), items.search_keys(after)
         old_code = items.code(before.code) if before.code else None
         new_code = items.code(after.code) if after.code else None
@@ -197,13 +282,7 @@ class Directory:
         if old_code and new_code != old_code:
             writes.append(delete(*old_code))
         writes += [put(new[place]) for place in new.keys() - old.keys()]
-        writes += [delete(*place) for place in old.keys() - new.keys()]
-        try:
-            self._table.write(*writes)
-        except WriteConflict as conflict:
-            if 0 in conflict.failed or not after.code:
-                raise
-            raise PersonExists(after.code) from None
+        return writes + [delete(*place) for place in old.keys() - new.keys()]
 
     def search_people(
         self, q: str, wanted: Callable[[Person], bool], *, limit: int, after: str | None
@@ -243,14 +322,15 @@ class Directory:
             for shard in range(self._shards)
         ]
         for item in heapq.merge(*shards, key=itemgetter("listing_sk")):
-            yield struct(item, Person)
+            if person := items.read_person(item):
+                yield person
 
     def all_people(self) -> list[Person]:
         """Return all people, unordered; one query per shard, in parallel."""
         shards = self._table.gather(
             [partial(self._listed, f"PEOPLE#{shard}") for shard in range(self._shards)]
         )
-        return [struct(item, Person) for shard in shards for item in shard]
+        return [person for shard in shards for item in shard if (person := items.read_person(item))]
 
     def _listed(self, listing_pk: str) -> list[Item]:
         return list(self._table.query_all(listing_pk, index=LISTING))

@@ -21,6 +21,8 @@
     audit       AUDIT#<month>         <instant>#<id>
     signing key SECRET                -
 
+Profiles and settings carry their `schema`; `upgrades` reads earlier ones.
+
 A shard is a partition's share of the people, so that a morning rush does not meet one partition's
 1,000 writes a second.
 """
@@ -33,6 +35,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
+from chalicelib.aws import upgrades
 from chalicelib.aws.dynamodb import Item, Write, key, require_without
 from chalicelib.domain.audit_entry import AuditEntry
 from chalicelib.domain.face import Face, FaceState
@@ -98,7 +101,7 @@ def shard(person_id: str, shards: int) -> int:
 
 def read_person(item: Item | None) -> Person | None:
     """Convert an item to a person; None if there is none or the person is being erased."""
-    return struct(item, Person) if item and "erasing" not in item else None
+    return struct(upgrades.profile(item), Person) if item and "erasing" not in item else None
 
 
 def require_person(person_id: str) -> Write:
@@ -117,6 +120,7 @@ def person(person: Person, shards: int) -> Item:
         key(f"PERSON#{person.person_id}", "PROFILE")
         | to_builtins(person)
         | {
+            "schema": upgrades.SCHEMA,
             "listing_pk": f"PEOPLE#{shard(person.person_id, shards)}",
             "listing_sk": name_sort_key(person),
         }
@@ -234,12 +238,15 @@ def read_day(item: Item) -> DayRecord:
 def settings(settings: Settings) -> Item:
     """Convert the settings, stored as one document."""
     document = msgspec.json.encode(settings).decode()
-    return key(*SETTINGS) | {"document": document, "version": settings.version}
+    return key(*SETTINGS) | {"schema": upgrades.SCHEMA, "document": document, "version": settings.version}
 
 
 def read_settings(item: Item | None, defaults: Settings) -> Settings:
-    """Convert an item to settings; `defaults` apply until an admin changes them."""
-    return msgspec.json.decode(item["document"], type=Settings) if item else defaults
+    """Convert an item to settings; `defaults` apply until an admin changes them.
+
+    Of an item of an earlier schema, only the calendar of today is known; `read_site` knows all.
+    """
+    return msgspec.json.decode(upgrades.settings(item)[0]["document"], type=Settings) if item else defaults
 
 
 def holiday_key(on: date) -> tuple[str, str]:
@@ -252,13 +259,22 @@ def holiday(holiday: Holiday) -> Item:
     return key(*holiday_key(holiday.date)) | to_builtins(holiday)
 
 
+def _read_holiday(item: Item) -> Holiday:
+    """Convert an item to a holiday, which as a part of requests admits no other fields."""
+    return struct({name: item[name] for name in Holiday.__struct_fields__ if name in item}, Holiday)
+
+
 def read_site(items: Iterable[Item], defaults: Settings) -> Site:
     """Convert the items of a site."""
     found = {item["sk"]: item for item in items}
-    closed = found.get(CLOSED[1])
+    closed, document = found.get(CLOSED[1]), found.get(SETTINGS[1])
+    holidays = {item["date"]: item for sk, item in found.items() if sk.startswith("HOLIDAY#")}
+    if document and upgrades.is_outdated(document):
+        document, before = upgrades.settings(document, found.values())
+        holidays = {day["date"]: day for day in before} | holidays
     return Site(
-        settings=read_settings(found.get(SETTINGS[1]), defaults),
-        holidays=tuple(struct(item, Holiday) for sk, item in found.items() if sk.startswith("HOLIDAY#")),
+        settings=read_settings(document, defaults),
+        holidays=tuple(_read_holiday(holidays[day]) for day in sorted(holidays)),
         closed_through=date.fromisoformat(closed["through"]) if closed else None,
     )
 

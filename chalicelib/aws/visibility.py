@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from chalicelib.aws import upgrades
 from chalicelib.aws.dynamodb import Item, Page, Table, Write, from_attributes
 from chalicelib.domain.errors import GroupNotAllowed, PersonNotFound
 from chalicelib.domain.timeline import Dated, Timeline, value_on
@@ -23,12 +24,13 @@ _PROFILE = "PROFILE"
 
 
 class _Limit:
-    """The groups of a token, the date, and which people were found to be in them during the request."""
+    """The groups of a token, the date, and what was found during the request: who is in them, and when."""
 
     def __init__(self, groups: frozenset[str], today: date) -> None:
         self.groups = groups
         self.today = today
         self.visible: dict[str, bool] = {}
+        self._known: dict[str, Timeline[str | None]] = {}
 
     def allows(self, groups: Timeline[str | None]) -> bool:
         """Say whether somebody is in one of the groups today."""
@@ -40,7 +42,17 @@ class _Limit:
             # It no longer says of which group it was: what was found before holds until the request ends.
             self.visible.setdefault(person_id, False)
         else:
-            self.visible[person_id] = profile is not None and self.allows(_groups(profile))
+            groups = self._known[person_id] = _groups(profile) if profile else ()
+            self.visible[person_id] = self.allows(groups)
+
+    def admits(self, profile: Item) -> bool:
+        """Say whether a profile may be saved: in a group today, and moved to no other one on any date.
+
+        Moves to other groups that were recorded before, by others, may stay.
+        """
+        groups = _groups(profile)
+        known = self._known.get(profile["person_id"], ())
+        return self.allows(groups) and all(one.value in self.groups for one in groups if one not in known)
 
 
 _limit: ContextVar[_Limit | None] = ContextVar("limit", default=None)
@@ -115,7 +127,7 @@ class PeopleTable(Table):
     def _check(self, limit: _Limit, items: Sequence[Item]) -> None:
         saved = [item for item in items if item["sk"] == _PROFILE and "person_id" in item]
         profiles = {item["person_id"]: item for item in saved if "erasing" not in item}
-        if any(not _stays(limit, profile) for profile in profiles.values()):
+        if not all(map(limit.admits, profiles.values())):
             raise GroupNotAllowed
         others = [item for item in items if _subject(item) not in (None, *profiles)]
         self._judge(limit, others, stored=False)
@@ -140,14 +152,8 @@ class PeopleTable(Table):
 
 
 def _groups(profile: Item) -> Timeline[str | None]:
-    return msgspec.convert(profile.get("groups", ()), tuple[Dated[str | None], ...])
-
-
-def _stays(limit: _Limit, profile: Item) -> bool:
-    """Say whether a person is in groups of the caller today and, as far as it is planned, later."""
-    groups = _groups(profile)
-    planned = (one.value for one in groups if one.effective_from and one.effective_from > limit.today)
-    return limit.allows(groups) and all(group in limit.groups for group in planned)
+    groups = upgrades.profile(profile).get("groups", ())
+    return msgspec.convert(groups, tuple[Dated[str | None], ...])
 
 
 def _subject(item: Item) -> str | None:

@@ -88,8 +88,10 @@ class PersonChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The fields to update. Fields left out are kept; null clears a field.
 
     `group` and `shift` hold from `effective_from` on (default: today's work day), which may be past or to
-    come, until the next change that is planned. `status: inactive` ends the stint on that date unless `until`
-    says otherwise, and `status: active` begins another one.
+    come, until the next change that is planned; the value that stood before it undoes a change of the same
+    date. `status: inactive` ends the stint on that date unless `until` says otherwise, and `status: active`
+    begins another one, as a `since` after the last `until` does. With a later `effective_from`, `inactive`
+    plans the end of the stint, and the status stays active because the person comes until then.
     """
 
     name: Name | UnsetType = UNSET

@@ -6,11 +6,10 @@ first also holds on all earlier dates.
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Generic, TypeVar
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 V = TypeVar("V")
 
@@ -84,24 +83,6 @@ def employed_within(stints: Sequence[Stint], since: date, until: date) -> bool:
         (stint.since is None or stint.since <= until) and (stint.until is None or since <= stint.until)
         for stint in stints
     )
-
-
-def left(stints: Sequence[Stint], on: date) -> tuple[Stint, ...]:
-    """End the last stint on a date, which is its last; a stint that would begin later is taken out."""
-    begun = [stint for stint in stints if stint.since is None or stint.since <= on]
-    if not begun:
-        return (Stint(on, on),)
-    last = begun[-1]
-    ends = on if last.until is None or last.until > on else last.until
-    return (*begun[:-1], replace(last, until=ends))
-
-
-def returned(stints: Sequence[Stint], on: date) -> tuple[Stint, ...]:
-    """Begin a stint on a date, or go on with the last one if it has not ended by the day before."""
-    last = stints[-1] if stints else None
-    if last is None or (last.until is not None and last.until < on - timedelta(days=1)):
-        return (*stints, Stint(on))
-    return (*stints[:-1], replace(last, until=None))
 
 
 def _since(one: Dated[V]) -> date:

@@ -1,35 +1,42 @@
 """Import of people from a CSV file as Excel, LibreOffice or people write it, checked row by row.
 
 A row is checked by the rules of `POST /v1/people`. Either all rows are added or only the valid ones, as the
-request says; an import that fails half-way is undone.
+request says, or rows with a known code update their person. An import that fails half-way is undone.
 """
 
 import csv
 import io
 import re
-from datetime import datetime
+from collections import Counter
+from datetime import date, datetime
+from functools import partial
 from typing import Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from chalicelib.aws.directory import Directory
+from chalicelib.aws.directory import Directory, SavedPerson
 from chalicelib.aws.visibility import all_people_visible, is_visible
 from chalicelib.config import BODY_BYTES
+from chalicelib.domain.dates import check_date
+from chalicelib.domain.employment import EmploymentChange, changed_employment
 from chalicelib.domain.errors import (
     ImportRefused,
     ImportTooLarge,
     InvalidImport,
     InvalidRequest,
     UnknownShift,
+    WriteConflict,
 )
 from chalicelib.domain.lookalikes import skeleton
 from chalicelib.domain.person import LOOKALIKE, FieldWarning, NewPerson, Person
 from chalicelib.domain.settings import Settings
 from chalicelib.domain.text import fold
+from chalicelib.domain.timeline import with_value
 from chalicelib.domain.types import to_builtins
 from chalicelib.services import people
+from chalicelib.services.retries import retry
 
 ROWS = 5000
 """Most rows of a file; they are written well within the 29 s after which API Gateway gives up."""
@@ -82,7 +89,10 @@ _DAY_FIRST = re.compile("([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})(?: 0?0:00(
 _YEAR_FIRST = re.compile("([0-9]{4})[/.-]([0-9]{1,2})[/.-]([0-9]{1,2})(?: 0?0:00(?::00)?)?")
 
 
-Mode = Literal["all", "good"]
+Mode = Literal["all", "good", "upsert"]
+
+
+RowStatus = Literal["created", "updated", "unchanged", "valid", "invalid", "exists"]
 
 
 class Row(Struct, frozen=True):
@@ -104,25 +114,30 @@ class CellError(Struct, frozen=True):
 
 
 class ImportRowResult(Struct, frozen=True):
-    """The result of a row. `person_id` is the person created, or the one who already has the code.
+    """The result of a row. `person_id` is the person created or updated, or the one who already has the code.
 
     It is null if the caller's token is limited to groups and the code is that of somebody of another group.
     """
 
     row: int
-    status: Literal["created", "valid", "invalid", "exists"]
+    status: RowStatus
     person_id: str | None = None
     problems: list[CellError] = []
     warnings: list[FieldWarning] | UnsetType = UNSET
 
 
 class ImportResult(Struct, frozen=True):
-    """The result of an import. `failed` counts rows that are invalid or whose code is taken."""
+    """The result of an import. `failed` counts rows that are invalid or whose code is taken.
+
+    A dry run says of rows that they are `valid`, or with mode `upsert` what would become of them.
+    """
 
     dry_run: bool
     mode: Mode
     rows_total: int
     created: int
+    updated: int
+    unchanged: int
     failed: int
     items: list[ImportRowResult]
 
@@ -235,63 +250,169 @@ def _iso(text: str) -> str:
     return f"{year}-{month:0>2}-{day:0>2}"
 
 
-def run(directory: Directory, rows: list[Row], *, dry_run: bool, mode: Mode, now: datetime) -> ImportResult:
+class _Plan(Struct):
+    """The result of each row by its number, and the people before and after the changes of valid rows."""
+
+    results: dict[int, ImportRowResult]
+    changes: dict[int, SavedPerson]
+
+    def result(self, *, dry_run: bool, mode: Mode, warnings: dict[int, list[FieldWarning]]) -> ImportResult:
+        rows = sorted(self.results)
+        items = [replace(self.results[row], warnings=warnings.get(row, UNSET)) for row in rows]
+        counts = Counter(item.status for item in items)
+        return ImportResult(
+            dry_run=dry_run,
+            mode=mode,
+            rows_total=len(items),
+            created=counts["created"],
+            updated=counts["updated"],
+            unchanged=counts["unchanged"],
+            failed=counts["invalid"] + counts["exists"],
+            items=items,
+        )
+
+    def done(self) -> dict[int, ImportRowResult]:
+        """Give the results of the valid rows as carried out."""
+        return {row: _outcome(row, before, after) for row, (before, after) in self.changes.items()}
+
+
+def _outcome(row: int, before: Person | None, after: Person) -> ImportRowResult:
+    status: RowStatus = "created" if before is None else "unchanged" if before == after else "updated"
+    return ImportRowResult(row, status, after.person_id)
+
+
+def run(
+    directory: Directory,
+    rows: list[Row],
+    *,
+    dry_run: bool,
+    mode: Mode,
+    effective_from: date | None = None,
+    now: datetime,
+) -> ImportResult:
     """Add the people of a file, or with `dry_run` only report the result of each row.
 
-    With mode `all`, a single invalid row raises ImportRefused with all results, and nobody is added.
+    With modes `all` and `upsert`, a single invalid row raises ImportRefused with all results, and nothing
+    changes. With `upsert`, rows with a known code update that person: groups and shifts from
+    `effective_from` on (None: today's work day). Raises InvalidRequest.
     """
-    results, found = _check(directory, rows, now=now)
-
-    warnings = _lookalikes(directory, found)
-
-    def result() -> ImportResult:
-        items = [replace(results[number], warnings=warnings.get(number, UNSET)) for number in sorted(results)]
-        created = sum(item.status == "created" for item in items)
-        failed = sum(item.status in ("invalid", "exists") for item in items)
-        return ImportResult(dry_run, mode, len(items), created, failed, items)
-
+    settings = directory.settings()
+    if effective_from and mode != "upsert":
+        raise InvalidRequest("`effective_from` is the date of the updates of mode `upsert`.")
+    if mode == "upsert":
+        on = check_date(effective_from or settings.today(now))
+        return retry(lambda: _upsert(directory, rows, settings, on, dry_run=dry_run, now=now))
+    plan = _check(directory, rows, settings, None, now=now)
+    people = {row: person for row, (_, person) in plan.changes.items()}
+    warnings = _lookalikes(directory, people)
+    result = partial(plan.result, dry_run=dry_run, mode=mode, warnings=warnings)
     if dry_run:
         return result()
-    if mode == "all" and len(found) < len(results):
+    if mode == "all" and len(people) < len(rows):
         raise ImportRefused(to_builtins(result()))
-    taken = directory.add_people(list(found.values()))
+    taken = directory.add_people(list(people.values()))
     if taken:  # their codes were taken by other requests since the check
-        results |= _known_codes(
-            directory, {row: found.pop(row) for row in list(found) if found[row] in taken}
-        )
+        lost = {row: plan.changes.pop(row)[1] for row in people if people[row] in taken}
+        plan.results |= _known_codes(directory, lost)
         if mode == "all":
-            directory.undo_add(list(found.values()))
+            directory.undo_save(list(plan.changes.values()))
             raise ImportRefused(to_builtins(result()))
-    results |= {row: ImportRowResult(row, "created", person.person_id) for row, person in found.items()}
+    plan.results |= plan.done()
+    return result()
+
+
+def _upsert(
+    directory: Directory, rows: list[Row], settings: Settings, on: date, *, dry_run: bool, now: datetime
+) -> ImportResult:
+    """Add and update people; raises WriteConflict, with nothing changed, if another request came between."""
+    plan = _check(directory, rows, settings, on, now=now)
+    new = {row: after for row, (before, after) in plan.changes.items() if before is None}
+    result = partial(plan.result, dry_run=dry_run, mode="upsert", warnings=_lookalikes(directory, new))
+    if dry_run:
+        planned = {
+            row: replace(one, person_id=None if one.status == "created" else one.person_id)
+            for row, one in plan.done().items()
+        }
+        plan.results |= planned
+        return result()
+    if len(plan.changes) < len(rows):
+        raise ImportRefused(to_builtins(result()))
+    changes = [change for change in plan.changes.values() if change[0] != change[1]]
+    if directory.save_people(changes):
+        directory.undo_save(changes)
+        raise WriteConflict
+    plan.results |= plan.done()
     return result()
 
 
 def _check(
-    directory: Directory, rows: list[Row], *, now: datetime
-) -> tuple[dict[int, ImportRowResult], dict[int, Person]]:
-    """Check every row; returns the results, and the people of valid rows, by row number."""
-    settings = directory.settings()
+    directory: Directory, rows: list[Row], settings: Settings, on: date | None, *, now: datetime
+) -> _Plan:
+    """Check every row. With a date `on`, rows with a known code are changes of that person from it on."""
     results: dict[int, ImportRowResult] = {}
-    valid: dict[int, Person] = {}
+    valid: dict[int, SavedPerson] = {}
     first: dict[str, int] = {}
+    known = _by_code(directory, rows) if on else {}
     for row in rows:
-        built = _build(row.cells, settings, now)
+        code = fold(row.cells.get("code", ""))
+        before = known.get(code)
+        built = _build({"name": before.name} | row.cells if before else row.cells, settings, now)
         problems = built if isinstance(built, list) else []
         if row.stray:
             problems.append(CellError("", f"Column {row.stray} has a value but no name."))
-        if code := fold(row.cells.get("code", "")):
-            if code in first:
-                problems.append(CellError("code", f"Row {first[code]} has this code too."))
+        if code in first:
+            problems.append(CellError("code", f"Row {first[code]} has this code too."))
+        elif on and not code:
+            problems.append(CellError("code", "Only by its code can a row update a person; give one."))
+        if code:
             first.setdefault(code, row.row)
-        if isinstance(built, Person) and not is_visible(built.groups):
+        groups = before.groups if before and "group" not in row.cells else None
+        if isinstance(built, Person) and not is_visible(built.groups if groups is None else groups):
             problems.append(CellError("group", "This token may only have people in its own groups."))
         if isinstance(built, Person) and not problems:
-            valid[row.row] = built
+            try:
+                valid[row.row] = (before, _updated(before, built, row.cells, settings, on, now))
+            except InvalidRequest as error:
+                problems.append(CellError("since", str(error)))
         results[row.row] = ImportRowResult(row.row, "invalid" if problems else "valid", None, problems)
-    existing = _known_codes(directory, valid)
+    existing = _known_codes(directory, {row: after for row, (before, after) in valid.items() if not before})
     for number in existing:
         del valid[number]
-    return results | existing, valid
+    return _Plan(results | existing, valid)
+
+
+def _by_code(directory: Directory, rows: list[Row]) -> dict[str, Person]:
+    """Return the people who have the codes of rows and whom the caller may see, by folded code."""
+    with all_people_visible():  # the people themselves are read below, as the caller sees them
+        owners = directory.owners({code for row in rows if (code := row.cells.get("code")) and fold(code)})
+    people = directory.people(owners.values())
+    return {code: people[owner] for code, owner in owners.items() if owner in people}
+
+
+def _updated(
+    before: Person | None,
+    built: Person,
+    cells: dict[str, str],
+    settings: Settings,
+    on: date | None,
+    now: datetime,
+) -> Person:
+    """Return a person as a row has them: the person `built` from it, or a known one with its cells.
+
+    A known person is returned as they are if no cell says anything else. Raises InvalidRequest.
+    """
+    if before is None or on is None:
+        return built
+    after = replace(before, **{name: getattr(built, name) for name in ("name", "email") if name in cells})
+    if "group" in cells:
+        after = replace(after, groups=with_value(before.groups, on, built.group(on), None))
+    if "shift" in cells:
+        after = replace(after, shifts=with_value(before.shifts, on, built.shift(on), None))
+    if "since" in cells:
+        change = EmploymentChange(on=on, since=built.stints[0].since)
+        found = changed_employment(before.stints, before.status, change, today=settings.today(now))
+        after = replace(after, stints=found.stints, status=found.status)
+    return before if after == before else replace(after, updated_at=now)
 
 
 def _lookalikes(directory: Directory, found: dict[int, Person]) -> dict[int, list[FieldWarning]]:

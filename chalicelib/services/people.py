@@ -10,6 +10,7 @@ from chalicelib.aws.directory import Directory
 from chalicelib.aws.metrics import record_changes
 from chalicelib.domain.audit_entry import FieldChange
 from chalicelib.domain.dates import MAX_CLOCK_SKEW, ROLLCALL_BEGAN, check_date
+from chalicelib.domain.employment import EmploymentChange, changed_employment
 from chalicelib.domain.errors import InvalidRequest, UnknownShift, WriteConflict
 from chalicelib.domain.ids import new_id
 from chalicelib.domain.person import (
@@ -26,9 +27,12 @@ from chalicelib.domain.person import (
 from chalicelib.domain.schedule import Schedule
 from chalicelib.domain.settings import Settings
 from chalicelib.domain.text import CLEANED_FIELDS, clean, compose, fold
-from chalicelib.domain.timeline import Stint, Timeline, always, left, returned, with_value
+from chalicelib.domain.timeline import Stint, Timeline, always, with_value
 from chalicelib.domain.types import Page
 from chalicelib.services.retries import retry
+
+DATED = {"group", "shift", "status"}
+"""The fields of a change that take effect on a date."""
 
 
 def new_consent(body: NewConsent, *, by: str | None, now: datetime) -> Consent:
@@ -113,46 +117,28 @@ def change(directory: Directory, person_id: str, body: PersonChange, *, now: dat
     _check_shift(body.shift, settings)
     given = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET}
     given |= {field: _cleaned(field, given[field]) for field in CLEANED_FIELDS if field in given}
+    if body.effective_from and not given.keys() & DATED:
+        raise InvalidRequest("`effective_from` is the date of a new `group`, `shift` or `status`; give one.")
     since = check_date(body.effective_from or today)
-    plain = {name: given[name] for name in ("name", "code", "email", "status") if name in given}
+    employment = EmploymentChange(on=since, status=body.status, since=body.since, until=body.until)
+    plain = {name: given[name] for name in ("name", "code", "email") if name in given}
 
     def attempt() -> PersonView:
         person = directory.person(person_id)
-        after = replace(person, **plain, stints=_stints(person, body, since), updated_at=now)
+        found = changed_employment(person.stints, person.status, employment, today=today)
+        after = replace(person, **plain, stints=found.stints, status=found.status, updated_at=now)
         if "group" in given:
             after = replace(after, groups=with_value(person.groups, since, given["group"], None))
         if "shift" in given:
             after = replace(after, shifts=with_value(person.shifts, since, given["shift"], None))
         directory.change_person(person, after)
-        # Only the names: their values would stay in the audit log after the person was erased.
         before, shown = PersonView.of(person, since), PersonView.of(after, since)
         changed = [name for name in given if getattr(before, name, None) != getattr(shown, name, None)]
+        # Only the names: their values would stay in the audit log after the person was erased.
         record_changes(map(FieldChange, changed))
         return _with_warnings(directory, after, today) if "code" in given else PersonView.of(after, today)
 
     return retry(attempt)
-
-
-def _stints(person: Person, body: PersonChange, on: date) -> tuple[Stint, ...]:
-    """Return the stints after a change of status, since or until; raises InvalidRequest."""
-    stints = person.stints or (Stint(),)
-    ended = stints[-1].until is not None and stints[-1].until < on
-    if body.status is Status.INACTIVE:
-        stints = left(stints, on) if body.until is UNSET else stints
-    elif body.status is Status.ACTIVE and (ended or person.status is Status.INACTIVE):
-        stints = returned(stints, body.since or on)
-    last = stints[-1]
-    if body.since is not UNSET:
-        if body.since and last.until and body.since > last.until and body.status is not Status.INACTIVE:
-            stints, last = (*stints, last), Stint()  # they come back
-        last = replace(last, since=body.since)
-    if body.until is not UNSET:
-        last = replace(last, until=body.until)
-    if last.since and last.until and last.until < last.since:
-        raise InvalidRequest("`until` is before `since`.")
-    if len(stints) > 1 and (last.since or date.min) <= (stints[-2].until or date.max):
-        raise InvalidRequest(f"`since` is within the stint that ended on {stints[-2].until}.")
-    return (*stints[:-1], last)
 
 
 def give_consent(

@@ -221,6 +221,8 @@ IMPORT = ImportResult(
     mode="good",
     rows_total=2,
     created=1,
+    updated=0,
+    unchanged=0,
     failed=1,
     items=[
         ImportRowResult(2, "created", PERSON),

@@ -13,13 +13,14 @@ from chalicelib.domain.matching import owned, recognise
 from chalicelib.domain.person import Person, Status
 from chalicelib.domain.schedule import Calendar
 from chalicelib.domain.settings import Settings
+from chalicelib.domain.timeline import Stint, always
 
 NOW = datetime(2026, 8, 11, tzinfo=UTC)
-SETTINGS = Settings(calendar=Calendar(), similarity_threshold=95.0, margin=2.0, photo_punch=False)
+SETTINGS = Settings(calendars=always(Calendar()), similarity_threshold=95.0, margin=2.0, photo_punch=False)
 ANN = Person(
     person_id="ann",
     name="Ann",
-    since=date(2026, 1, 1),
+    stints=(Stint(date(2026, 1, 1)),),
     created_at=NOW,
     updated_at=NOW,
     face_ids=("ann-1", "ann-2", "ann-3"),

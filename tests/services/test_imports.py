@@ -76,6 +76,8 @@ def test_a_file_is_checked_and_then_imported_row_by_row(http: Http) -> None:
         "mode": "all",
         "rows_total": 2,
         "created": 0,
+        "updated": 0,
+        "unchanged": 0,
         "failed": 0,
         "items": [
             {"row": 2, "status": "valid", "person_id": None, "problems": []},

@@ -9,13 +9,19 @@ from chalicelib.domain.errors import AmbiguousMatch, NotRecognised
 from chalicelib.domain.face import Match
 from chalicelib.domain.person import Person
 from chalicelib.domain.settings import default_settings
+from chalicelib.domain.timeline import always
 from chalicelib.services.recognition import recognise_visible
 
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
 SETTINGS = default_settings(local=False, zone="Asia/Ho_Chi_Minh")  # 99 % and a margin of 1
 PEOPLE = {
     name: Person(
-        person_id=name, name=name, created_at=DAY, updated_at=DAY, group=group, face_ids=(f"{name}-1",)
+        person_id=name,
+        name=name,
+        created_at=DAY,
+        updated_at=DAY,
+        groups=always(group),
+        face_ids=(f"{name}-1",),
     )
     for name, group in (("ann", "12A1"), ("bob", "12A2"))
 }
@@ -34,7 +40,7 @@ def test_nobody_is_taken_for_somebody_of_the_callers_group(
 ) -> None:
     found = [Match("ann", "ann-1", ann), Match("bob", "bob-1", bob)]
     matches = sorted(found, key=lambda match: -match.similarity)
-    with limited_to(frozenset({"12A1"})):
+    with limited_to(frozenset({"12A1"}), DAY.date()):
         if refusal is None:
             assert recognise_visible(matches, PEOPLE, SETTINGS)[0] == PEOPLE["ann"]
             return

@@ -113,7 +113,7 @@ def test_an_edit_of_a_leaver_does_not_keep_them_longer(http: Http, clock: Clock)
     enrolled(http, quit_, photo_of_b())
     today = clock.now.astimezone(ZoneInfo("Asia/Ho_Chi_Minh")).date()
     shown = http.call("PATCH", f"/v1/people/{left}", {"status": "inactive"}).json_body
-    assert shown["inactive_since"] == today.isoformat()
+    assert shown["until"] == today.isoformat()
     http.call("PATCH", f"/v1/people/{quit_}", {"until": today.isoformat()})
     clock.forward(days=25)
     for person_id in (left, quit_):
@@ -130,7 +130,7 @@ def test_who_comes_back_is_kept(http: Http, clock: Clock) -> None:
     http.call("PATCH", f"/v1/people/{person_id}", {"status": "inactive"})
     clock.forward(days=20)
     back = http.call("PATCH", f"/v1/people/{person_id}", {"status": "active"}).json_body
-    assert back["inactive_since"] is None
+    assert back["until"] is None
     clock.forward(days=32)
     plan = http.get("/v1/retention").json_body
     assert (plan["faces"], plan["profiles"]) == (0, 0)
