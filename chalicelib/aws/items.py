@@ -5,6 +5,7 @@
     search      NAMES#<letter>        <folded words> tab <id>   one for each word that a search may begin with
     face        PERSON#<id>           FACE#<digest>       listed under UNFINISHED while not active
     leave       PERSON#<id>           LEAVE#<leave id>    listed under LEAVES by last day
+    leaves      PERSON#<id>           LEAVES              how often leave was added: two at once cannot overlap
     punch       PERSON#<id>           PUNCH#<instant>#<punch id>
     work day    DAY#<date>#<shard>    PERSON#<id>
     session     SESSION#<id>          -                   expires
@@ -13,6 +14,7 @@
     settings    SETTINGS              -
     closing     SETTINGS              CLOSED              the last closed date
     holiday     SETTINGS              HOLIDAY#<date>
+    closings    CLOSINGS              <instant>#<id>      who closed or reopened days, and when
     consent     PERSON#<id>           CONSENT#<instant>   given or withdrawn
     erasure     PERSON#<id>           PROFILE             in place of the person; listed under ERASURES
     token       TOKEN#<sha256>        -                   listed under TOKENS by id; expires, if it does
@@ -35,6 +37,7 @@ from msgspec import Struct
 
 from chalicelib.aws.dynamodb import Item, Write, key, require_without
 from chalicelib.domain.audit_entry import AuditEntry
+from chalicelib.domain.closing import Closing
 from chalicelib.domain.face import Face, FaceState
 from chalicelib.domain.ids import punch_instant
 from chalicelib.domain.leave import LeaveRecord
@@ -252,6 +255,16 @@ def holiday(holiday: Holiday) -> Item:
     return key(*holiday_key(holiday.date)) | to_builtins(holiday)
 
 
+def closed(through: date) -> Item:
+    """Lay out the last closed date."""
+    return key(*CLOSED) | {"through": through.isoformat()}
+
+
+def closing(closing: Closing, closing_id: str) -> Item:
+    """Convert a closing or a reopening, by its instant."""
+    return key("CLOSINGS", f"{instant(closing.at)}#{closing_id}") | to_builtins(closing)
+
+
 def read_site(items: Iterable[Item], defaults: Settings) -> Site:
     """Convert the items of a site."""
     found = {item["sk"]: item for item in items}
@@ -270,6 +283,11 @@ def leave(leave: LeaveRecord) -> Item:
         | to_builtins(leave)
         | {"listing_pk": "LEAVES", "listing_sk": f"{leave.until.isoformat()}#{leave.leave_id}"}
     )
+
+
+def leaves_key(person_id: str) -> tuple[str, str]:
+    """Return the key of the item that counts how often leave of a person was added."""
+    return f"PERSON#{person_id}", "LEAVES"
 
 
 def lock_key(what: str, who: str) -> tuple[str, str]:

@@ -1,0 +1,65 @@
+"""What holds for the whole site: changes of its settings, its holidays, and the closing of its books.
+
+The Directory reads settings and site, because most decisions about people need them.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from itertools import islice
+
+from chalicelib.aws import items
+from chalicelib.aws.closed_days import closed_through, write_open
+from chalicelib.aws.dynamodb import TRANSACTION, Table, delete, insert, put, replace, replace_if
+from chalicelib.aws.items import struct
+from chalicelib.domain.closing import Closing
+from chalicelib.domain.schedule import Holiday
+from chalicelib.domain.settings import Settings
+
+
+class SiteStore:
+    """The items of the site. Each change names the first date `since` which it changes, None for today."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def change_settings(self, before: Settings, after: Settings, since: date | None) -> None:
+        """Replace the settings; raises PeriodClosed, or WriteConflict if they changed since they were read."""
+        write_open(self._table, since, replace(items.settings(after), version=before.version))
+
+    # --- holidays -------------------------------------------------------------------------------
+
+    def holidays(self, since: date, until: date) -> list[Holiday]:
+        """Return the holidays of some dates, both ends included, in order."""
+        (pk, low), (_, high) = items.holiday_key(since), items.holiday_key(until)
+        return [struct(item, Holiday) for item in self._table.query_all(pk, between=(low, high))]
+
+    def put_holidays(self, holidays: Iterable[Holiday], since: date | None) -> None:
+        """Add or replace holidays, oldest first and as many at once as fit; raises PeriodClosed."""
+        waiting = iter(sorted(holidays, key=lambda holiday: holiday.date))
+        while some := list(islice(waiting, TRANSACTION - 1)):
+            write_open(self._table, since, *(put(items.holiday(holiday)) for holiday in some))
+
+    def remove_holiday(self, on: date, since: date | None) -> None:
+        """Remove a holiday; raises PeriodClosed, or WriteConflict if there is none."""
+        write_open(self._table, since, delete(*items.holiday_key(on), must_exist=True))
+
+    # --- closing --------------------------------------------------------------------------------
+
+    def closed_through(self) -> date | None:
+        """Return the last closed date; None if there is none."""
+        return closed_through(self._table)
+
+    def closings(self) -> list[Closing]:
+        """Return all closings and reopenings, newest first."""
+        found: Sequence[items.Item] = list(self._table.query_all("CLOSINGS", descending=True))
+        return [struct(item, Closing) for item in found]
+
+    def close(self, before: date | None, closing: Closing, closing_id: str) -> None:
+        """Set the last closed date, and record who did; raises WriteConflict if it is not `before` any more."""
+        item = items.closed(closing.closed_through)
+        changed = (
+            insert(item)
+            if before is None
+            else replace_if(item, attribute="through", value=before.isoformat())
+        )
+        self._table.write(changed, insert(items.closing(closing, closing_id)))
