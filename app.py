@@ -819,9 +819,7 @@ def import_holidays(
     A holiday that is already there is replaced.
     """
     gateways = directory(), site_store()
-    return holidays.run_import(
-        *gateways, body.rows, dry_run=dry_run, mode=mode, caller=caller, now=now()
-    )
+    return holidays.run_import(*gateways, body.rows, dry_run=dry_run, mode=mode, caller=caller, now=now())
 
 
 @app.route("/v1/closings", methods=["GET"])

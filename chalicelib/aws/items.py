@@ -5,7 +5,7 @@
     search      NAMES#<letter>        <folded words> tab <id>   one for each word that a search may begin with
     face        PERSON#<id>           FACE#<digest>       listed under UNFINISHED while not active
     leave       PERSON#<id>           LEAVE#<leave id>    listed under LEAVES by last day
-    leaves      PERSON#<id>           LEAVES              how often leave was added: two at once cannot overlap
+    leaves      PERSON#<id>           LEAVES              how often leave was added
     punch       PERSON#<id>           PUNCH#<instant>#<punch id>
     work day    DAY#<date>#<shard>    PERSON#<id>
     session     SESSION#<id>          -                   expires
@@ -255,6 +255,11 @@ def holiday(holiday: Holiday) -> Item:
     return key(*holiday_key(holiday.date)) | to_builtins(holiday)
 
 
+def read_holiday(item: Item) -> Holiday:
+    """Convert an item to a holiday."""
+    return Holiday(date.fromisoformat(item["date"]), item["name"], item.get("half"))
+
+
 def closed(through: date) -> Item:
     """Lay out the last closed date."""
     return key(*CLOSED) | {"through": through.isoformat()}
@@ -271,7 +276,7 @@ def read_site(items: Iterable[Item], defaults: Settings) -> Site:
     closed = found.get(CLOSED[1])
     return Site(
         settings=read_settings(found.get(SETTINGS[1]), defaults),
-        holidays=tuple(struct(item, Holiday) for sk, item in found.items() if sk.startswith("HOLIDAY#")),
+        holidays=tuple(read_holiday(item) for sk, item in found.items() if sk.startswith("HOLIDAY#")),
         closed_through=date.fromisoformat(closed["through"]) if closed else None,
     )
 

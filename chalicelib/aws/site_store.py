@@ -3,7 +3,7 @@
 The Directory reads settings and site, because most decisions about people need them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date
 from itertools import islice
 
@@ -12,6 +12,7 @@ from chalicelib.aws.closed_days import closed_through, write_open
 from chalicelib.aws.dynamodb import TRANSACTION, Table, delete, insert, put, replace, replace_if
 from chalicelib.aws.items import struct
 from chalicelib.domain.closing import Closing
+from chalicelib.domain.errors import PeriodClosed
 from chalicelib.domain.schedule import Holiday
 from chalicelib.domain.settings import Settings
 
@@ -23,7 +24,7 @@ class SiteStore:
         self._table = table
 
     def change_settings(self, before: Settings, after: Settings, since: date | None) -> None:
-        """Replace the settings; raises PeriodClosed, or WriteConflict if they changed since they were read."""
+        """Replace the settings; raises PeriodClosed, or WriteConflict if they changed since then."""
         write_open(self._table, since, replace(items.settings(after), version=before.version))
 
     # --- holidays -------------------------------------------------------------------------------
@@ -31,7 +32,7 @@ class SiteStore:
     def holidays(self, since: date, until: date) -> list[Holiday]:
         """Return the holidays of some dates, both ends included, in order."""
         (pk, low), (_, high) = items.holiday_key(since), items.holiday_key(until)
-        return [struct(item, Holiday) for item in self._table.query_all(pk, between=(low, high))]
+        return [items.read_holiday(item) for item in self._table.query_all(pk, between=(low, high))]
 
     def put_holidays(self, holidays: Iterable[Holiday], since: date | None) -> None:
         """Add or replace holidays, oldest first and as many at once as fit; raises PeriodClosed."""
@@ -49,13 +50,18 @@ class SiteStore:
         """Return the last closed date; None if there is none."""
         return closed_through(self._table)
 
+    def require_open(self, since: date | None) -> None:
+        """Raise PeriodClosed if a date is closed; for who would write, but does not."""
+        closed = self.closed_through() if since else None
+        if since and closed and since <= closed:
+            raise PeriodClosed(closed)
+
     def closings(self) -> list[Closing]:
         """Return all closings and reopenings, newest first."""
-        found: Sequence[items.Item] = list(self._table.query_all("CLOSINGS", descending=True))
-        return [struct(item, Closing) for item in found]
+        return [struct(item, Closing) for item in self._table.query_all("CLOSINGS", descending=True)]
 
     def close(self, before: date | None, closing: Closing, closing_id: str) -> None:
-        """Set the last closed date, and record who did; raises WriteConflict if it is not `before` any more."""
+        """Replace the last closed date `before`, and record who did; raises WriteConflict if it changed."""
         item = items.closed(closing.closed_through)
         changed = (
             insert(item)

@@ -41,9 +41,7 @@ class LeaveRecord(Struct, frozen=True, kw_only=True):
 
     def equals(self, other: "LeaveRecord") -> bool:
         """Say whether another leave of the person is of the same kind and for the same days."""
-        own, others = (
-            (one.since, one.until, one.half, fold(one.kind)) for one in (self, other)
-        )
+        own, others = ((one.since, one.until, one.half, fold(one.kind)) for one in (self, other))
         return own == others
 
     def overlaps(self, other: "LeaveRecord") -> bool:

@@ -52,7 +52,9 @@ def close(
     require_whole_site(caller)
     through = check_date(body.through)
     if through >= directory.settings().today(now - SETTLED):
-        raise InvalidRequest("`through` must be before today's work day, which must have begun 5 minutes ago.")
+        raise InvalidRequest(
+            "`through` must be before today's work day, which must have begun 5 minutes ago."
+        )
 
     def attempt() -> ClosingView:
         before = site_store.closed_through()

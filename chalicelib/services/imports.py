@@ -7,7 +7,8 @@ request says; an import that fails half-way is undone.
 import csv
 import io
 import re
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Literal
 
 import msgspec
@@ -22,6 +23,7 @@ from chalicelib.domain.errors import (
     ImportTooLarge,
     InvalidImport,
     InvalidRequest,
+    PeriodClosed,
     UnknownShift,
 )
 from chalicelib.domain.lookalikes import skeleton
@@ -54,7 +56,8 @@ COLUMNS = {
 """Accepted names of each column in English and Vietnamese; case, accents and `_` are ignored."""
 
 
-_FIELD = {called: field for field, names in COLUMNS.items() for called in names}
+DATES = ("since", "date")
+"""The columns with dates, which are accepted as people write them."""
 
 
 _RULES = {
@@ -127,15 +130,20 @@ class ImportResult(Struct, frozen=True):
     items: list[ImportRowResult]
 
 
-def read(content: bytes) -> list[Row]:
-    """Read the rows of a CSV file; raises InvalidImport or ImportTooLarge."""
+def read(
+    content: bytes, columns: Mapping[str, Sequence[str]] = COLUMNS, required: Sequence[str] = ("name",)
+) -> list[Row]:
+    """Read the rows of a CSV file with some columns; raises InvalidImport or ImportTooLarge."""
+    called = {name: field for field, names in columns.items() for name in names}
     if len(content) > BODY_BYTES:
         raise ImportTooLarge(f"The file is larger than {BODY_BYTES / 1e6:.1f} MB.", limit_bytes=BODY_BYTES)
     text = _decoded(content)
     declared = _DECLARED.match(text)  # Excel neither shows nor counts this line
     text = text[declared.end() :] if declared else text
     header = next((line for line in io.StringIO(text) if line.strip(" \t,;\r\n")), "")[:HEADER]
-    separator = declared[1] if declared else max(_SEPARATORS, key=lambda sign: len(_known(header, sign)))
+    separator = (
+        declared[1] if declared else max(_SEPARATORS, key=lambda sign: len(_known(header, sign, called)))
+    )
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     fields: list[str | None] | None = None
     rows: list[Row] = []
@@ -148,7 +156,7 @@ def read(content: bytes) -> list[Row]:
             if not any(cells):
                 continue
             if fields is None:
-                fields = _fields(cells)
+                fields = _fields(cells, called, required)
                 continue
             if len(rows) == ROWS:
                 raise ImportTooLarge(f"The file has more than {ROWS} rows.", limit_rows=ROWS)
@@ -184,29 +192,31 @@ def _called(header: str) -> str:
     return fold(header.replace("_", " "))
 
 
-def _known(header: str, separator: str) -> list[str]:
+def _known(header: str, separator: str, called: Mapping[str, str]) -> list[str]:
     try:
         cells = next(csv.reader([header], delimiter=separator), [])
     except csv.Error:
         return []
-    return [cell for cell in cells if _called(_cell(cell)) in _FIELD]
+    return [cell for cell in cells if _called(_cell(cell)) in called]
 
 
-def _fields(header: list[str]) -> list[str | None]:
+def _fields(header: list[str], called: Mapping[str, str], required: Sequence[str]) -> list[str | None]:
     """Map columns to fields; None for a column without a name, which must be empty."""
-    unknown = [cell[:50] for cell in header if cell and _called(cell) not in _FIELD][:20]
+    known = list(dict.fromkeys(called.values()))
+    unknown = [cell[:50] for cell in header if cell and _called(cell) not in called][:20]
     if unknown:
         raise InvalidImport(
-            f"Unknown columns: {', '.join(unknown)}. Known are {', '.join(COLUMNS)}.",
+            f"Unknown columns: {', '.join(unknown)}. Known are {', '.join(known)}.",
             columns=unknown,
-            known=list(COLUMNS),
+            known=known,
         )
-    fields = [_FIELD.get(_called(cell)) for cell in header]
+    fields = [called.get(_called(cell)) for cell in header]
     twice = sorted({field for field in fields if field and fields.count(field) > 1})
     if twice:
         raise InvalidImport(f"There is more than one column for {', '.join(twice)}.", columns=twice)
-    if "name" not in fields:
-        raise InvalidImport("There is no column `name`.", columns=[], known=list(COLUMNS))
+    for field in required:
+        if field not in fields:
+            raise InvalidImport(f"There is no column `{field}`.", columns=[], known=known)
     return fields
 
 
@@ -219,8 +229,7 @@ def _row(number: int, cells: list[str], fields: list[str | None]) -> Row:
             named[field] = cell
         elif cell:
             stray = column + 1
-    if "since" in named:
-        named["since"] = _iso(named["since"])
+    named |= {field: _iso(named[field]) for field in DATES if field in named}
     return Row(number, named, stray)
 
 
@@ -241,7 +250,9 @@ def run(directory: Directory, rows: list[Row], *, dry_run: bool, mode: Mode, now
     With mode `all`, a single invalid row raises ImportRefused with all results, and nobody is added.
     """
     results, found = _check(directory, rows, now=now)
-
+    earliest = min(filter(None, (person.first_difference(None) for person in found.values())), default=None)
+    if (closed := _closed_through(directory, earliest)) is not None:
+        raise PeriodClosed(closed)
     warnings = _lookalikes(directory, found)
 
     def result() -> ImportResult:
@@ -262,8 +273,18 @@ def run(directory: Directory, rows: list[Row], *, dry_run: bool, mode: Mode, now
         if mode == "all":
             directory.undo_add(list(found.values()))
             raise ImportRefused(to_builtins(result()))
+    # The transactions of an import are too many to meet on the item that says what is closed.
+    if (closed := _closed_through(directory, earliest)) is not None:
+        directory.undo_add(list(found.values()))
+        raise PeriodClosed(closed)
     results |= {row: ImportRowResult(row, "created", person.person_id) for row, person in found.items()}
     return result()
+
+
+def _closed_through(directory: Directory, since: date | None) -> date | None:
+    """Return the last closed date if it is not before a date; None if days from `since` on are open."""
+    closed = directory.site().closed_through if since else None
+    return closed if closed and since and since <= closed else None
 
 
 def _check(

@@ -80,9 +80,7 @@ def replace_settings(
     begins = check_date(since) if since >= FIRST_DATE else None
     after = before.replaced(body, begins)
     _change(directory, site_store, before, after, version=body.version, today=today)
-    record_changes(
-        change for change in field_changes(before.view(since), body) if change.field != "version"
-    )
+    record_changes(change for change in field_changes(before.view(since), body) if change.field != "version")
     return replace(after, version=before.version + 1).view(today)
 
 
