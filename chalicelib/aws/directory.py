@@ -414,7 +414,7 @@ class Directory:
         item = self._table.get(*items.leaves_key(person_id))
         return int(item["version"]) if item else 0
 
-    def add_leave(self, leave: LeaveRecord, count: int, *, since: date | None) -> None:
+    def add_leave(self, leave: LeaveRecord, count: int = 0, *, since: date | None = None) -> None:
         """Add leave, if none was added since the `count` was read; `since` is its first day before today.
 
         Raises PeriodClosed if that is closed, WriteConflict also if the person was erased.
@@ -437,10 +437,13 @@ class Directory:
         item = self._table.get(f"PERSON#{person_id}", f"LEAVE#{leave_id}")
         return struct(item, LeaveRecord) if item else None
 
-    def remove_leave(self, leave: LeaveRecord, *, since: date | None) -> bool:
-        """Remove leave; returns whether this call removed it. Raises PeriodClosed."""
-        place = f"PERSON#{leave.person_id}", f"LEAVE#{leave.leave_id}"
+    def remove_leave(self, person_id: str, leave_id: str, *, since: date | None = None) -> bool:
+        """Remove leave that begins on `since` if that is before today; returns whether this call removed it.
+
+        Raises PeriodClosed if `since` is closed.
+        """
         try:
+            place = f"PERSON#{person_id}", f"LEAVE#{leave_id}"
             write_open(self._table, since, delete(*place, must_exist=True))
         except WriteConflict:
             return False

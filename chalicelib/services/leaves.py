@@ -63,5 +63,6 @@ def remove_leave(directory: Directory, person_id: str, leave_id: str, *, now: da
     if leave is None:
         directory.person(person_id)
         raise LeaveNotFound(leave_id)
-    if not directory.remove_leave(leave, since=past(leave.since, directory.settings().today(now))):
+    since = past(leave.since, directory.settings().today(now))
+    if not directory.remove_leave(person_id, leave_id, since=since):
         raise LeaveNotFound(leave_id)

@@ -214,9 +214,10 @@ def test_extreme_dates_in_a_body_are_no_server_error(http: Http, person_id: str,
     path = f"/v1/settings?effective_from={quote(on)}"
     assert http.call("PUT", path, settings).status_code in late
     # Nothing is due on dates that cannot be work days, so they cannot be holidays either.
-    refused(http.call("PUT", f"/v1/holidays/{quote(on)}", {"name": "Tết"}))
+    if on and "/" not in on:
+        refused(http.call("PUT", f"/v1/holidays/{quote(on)}", {"name": "Tết"}))
+        refused(http.call("PUT", f"/v1/settings/versions/{quote(on)}", calendar()))
     refused(http.get("/v1/holidays", from_=on, to=on))
-    refused(http.call("PUT", f"/v1/settings/versions/{quote(on)}", calendar()))
     refused(http.post("/v1/closings", {"through": on}))
     refused(http.post("/v1/closings/reopenings", {"from": on, "reason": "x"}))
     today = http.get("/v1/attendance")
