@@ -7,21 +7,25 @@ from typing import Any, NoReturn
 from chalice.app import Chalice, CORSConfig, Cron, Rate
 
 from chalicelib.domain import errors
+from chalicelib.domain.closing import Closings, ClosingView, NewClosing, Reopening
 from chalicelib.domain.erasure import AttendanceHandling
 from chalicelib.domain.face import FaceId, FaceView
 from chalicelib.domain.leave import LeaveRecord, NewLeave
 from chalicelib.domain.person import Group, NewConsent, NewPerson, PersonChange, PersonId, PersonView, Status
 from chalicelib.domain.reports import Timesheet
+from chalicelib.domain.schedule import Calendar, Holiday
 from chalicelib.domain.session import SessionId
-from chalicelib.domain.settings import SettingsView
+from chalicelib.domain.settings import CalendarVersion, SettingsView
 from chalicelib.domain.token import Caller
 from chalicelib.domain.types import Cursor, Limit, Page, Query, SignedLink
 from chalicelib.domain.workday import State
 from chalicelib.lab import routes, shapes
 from chalicelib.services import (
+    closings,
     corrections,
     enrolment,
     erasure,
+    holidays,
     imports,
     leaves,
     limits,
@@ -38,7 +42,7 @@ from chalicelib.services import (
 from chalicelib.services.retention import RetentionPlan, apply_retention
 from chalicelib.services.sweep import sweep as run_sweep
 from chalicelib.web import api_docs, audit, exports, health
-from chalicelib.web.bodies import PhotoBody, Sheet
+from chalicelib.web.bodies import HolidayFile, PhotoBody, Sheet
 from chalicelib.web.endpoint import Endpoints
 from chalicelib.web.request import Reply, Request
 from chalicelib.wiring import (
@@ -57,6 +61,7 @@ from chalicelib.wiring import (
     rate_limits,
     scheduled,
     signing_key,
+    site_store,
     stored_replies,
     streaming,
     today,
@@ -82,6 +87,8 @@ FORM_TYPES = ["application/json", "multipart/form-data"]
 # The media type a browser gives to a CSV depends on what is installed; all but text/csv may be UTF-16.
 CSV_TYPES = ["text/csv", "application/vnd.ms-excel", "text/plain"]
 
+HOLIDAY_TYPES = ["text/calendar", *CSV_TYPES]
+
 PHOTO_ERRORS = (errors.InvalidPhoto, errors.PhotoTooLarge, errors.UploadNotFound, errors.NoFaceFound)
 ENROLMENT_ERRORS = (
     errors.PersonNotFound,
@@ -97,6 +104,7 @@ ENROLMENT_ERRORS = (
 )
 PUNCH_ERRORS = (
     errors.LockedOut,
+    errors.PeriodClosed,
     errors.SessionNotFound,
     errors.SessionPending,
     errors.SessionExpired,
@@ -193,6 +201,7 @@ def lab_result_without_session() -> NoReturn:
     raises=(
         errors.LabOff,
         errors.LockedOut,
+        errors.PeriodClosed,
         errors.SessionNotFound,
         errors.SessionExpired,
         errors.NoReferenceImage,
@@ -284,6 +293,7 @@ def lab_delete_face(body: routes.Deletion) -> shapes.LabDeleted:
     raises=(
         errors.LabOff,
         errors.LockedOut,
+        errors.PeriodClosed,
         errors.TooManyRequests,
         errors.InvalidPhoto,
         errors.PhotoTooLarge,
@@ -300,7 +310,9 @@ def lab_check_in(caller: Caller | None, body: routes.Upload) -> Reply:
 
 @app.route("/v1/people", methods=["POST"])
 @endpoint(
-    scope="manager", status=201, raises=(errors.PersonExists, errors.UnknownShift, errors.GroupNotAllowed)
+    scope="manager",
+    status=201,
+    raises=(errors.PersonExists, errors.UnknownShift, errors.GroupNotAllowed, errors.PeriodClosed),
 )
 def create_person(caller: Caller, request: Request, body: NewPerson) -> PersonView:
     """Create a person."""
@@ -332,7 +344,13 @@ def show_person(person_id: PersonId) -> PersonView:
 @app.route("/v1/people/{person_id}", methods=["PATCH"])
 @endpoint(
     scope="manager",
-    raises=(errors.PersonNotFound, errors.PersonExists, errors.UnknownShift, errors.GroupNotAllowed),
+    raises=(
+        errors.PersonNotFound,
+        errors.PersonExists,
+        errors.UnknownShift,
+        errors.GroupNotAllowed,
+        errors.PeriodClosed,
+    ),
 )
 def change_person(person_id: PersonId, body: PersonChange) -> PersonView:
     """Update the given fields of a person; null clears a field."""
@@ -430,7 +448,7 @@ def show_photo(person_id: PersonId, face_id: FaceId) -> SignedLink:
 @endpoint(
     consumes=CSV_TYPES,
     scope="manager",
-    raises=(errors.InvalidImport, errors.ImportTooLarge, errors.ImportRefused),
+    raises=(errors.InvalidImport, errors.ImportTooLarge, errors.ImportRefused, errors.PeriodClosed),
 )
 def import_people(
     body: Sheet, dry_run: bool = False, mode: imports.Mode = "all", effective_from: date | None = None
@@ -484,17 +502,32 @@ def verify(caller: Caller, person_id: PersonId, body: PhotoBody) -> recognition.
 
 
 @app.route("/v1/people/{person_id}/leaves", methods=["POST"])
-@endpoint(scope="manager", status=201, raises=(errors.PersonNotFound,))
-def add_leave(request: Request, person_id: PersonId, body: NewLeave) -> LeaveRecord:
-    """Create a leave of a person."""
-    return leaves.add_leave(directory(), person_id, body, idempotent_id=request.idempotent_id)
+@endpoint(
+    scope="manager",
+    status=201,
+    responses={201: LeaveRecord, 200: LeaveRecord},
+    raises=(
+        errors.PersonNotFound,
+        errors.UnknownLeaveKind,
+        errors.LeaveOverlaps,
+        errors.PeriodClosed,
+    ),
+)
+def add_leave(request: Request, person_id: PersonId, body: NewLeave) -> Reply:
+    """Create a leave of a person; 200 and the existing leave if the same was created before."""
+    leave, new = leaves.add_leave(
+        directory(), person_id, body, idempotent_id=request.idempotent_id, now=now()
+    )
+    return Reply(201 if new else 200, leave)
 
 
 @app.route("/v1/people/{person_id}/leaves/{leave_id}", methods=["DELETE"])
-@endpoint(scope="manager", status=204, raises=(errors.PersonNotFound, errors.LeaveNotFound))
+@endpoint(
+    scope="manager", status=204, raises=(errors.PersonNotFound, errors.LeaveNotFound, errors.PeriodClosed)
+)
 def remove_leave(person_id: PersonId, leave_id: PersonId) -> None:
     """Delete a leave."""
-    leaves.remove_leave(directory(), person_id, leave_id)
+    leaves.remove_leave(directory(), person_id, leave_id, now=now())
 
 
 @app.route("/v1/leaves", methods=["GET"])
@@ -541,7 +574,9 @@ def punch(caller: Caller, body: punching.NewPunch) -> Reply:
 
 @app.route("/v1/punches/manual", methods=["POST"])
 @endpoint(
-    scope="manager", status=201, raises=(errors.PersonNotFound, errors.PunchNotFound, errors.PunchSuperseded)
+    scope="manager",
+    status=201,
+    raises=(errors.PersonNotFound, errors.PunchNotFound, errors.PunchSuperseded, errors.PeriodClosed),
 )
 def record_manual_punch(
     caller: Caller, request: Request, body: corrections.ManualPunch
@@ -686,15 +721,136 @@ def show_settings() -> SettingsView:
 
 
 @app.route("/v1/settings", methods=["PUT"])
-@endpoint(scope="admin", raises=(errors.InvalidSettings, errors.SettingsChanged))
+@endpoint(scope="admin", raises=(errors.InvalidSettings, errors.SettingsChanged, errors.PeriodClosed))
 def change_settings(body: SettingsView, effective_from: date | None = None) -> SettingsView:
     """Replace the site's settings.
 
-    The calendar holds from `effective_from` on (default: today's work day), which may be past or to come.
+    The rules hold at once. The calendar holds from `effective_from` on (default: today's work day), which may
+    be past or to come, until the next version begins.
     """
+    production = environment().production
+    gateways = directory(), site_store()
     return settings.replace_settings(
-        directory(), body, effective_from=effective_from, production=environment().production, now=now()
+        *gateways, body, effective_from=effective_from, production=production, now=now()
     )
+
+
+@app.route("/v1/settings/versions", methods=["GET"])
+@endpoint(scope="admin")
+def list_versions() -> Page[CalendarVersion]:
+    """List the versions of the calendar, past and planned, oldest first."""
+    return settings.versions(directory())
+
+
+@app.route("/v1/settings/versions/{begins}", methods=["GET"])
+@endpoint(scope="admin", raises=(errors.VersionNotFound,))
+def show_version(begins: settings.Begins) -> CalendarVersion:
+    """Return the version of the calendar that begins on a date, or the `first` one."""
+    return settings.show_version(directory(), begins)
+
+
+@app.route("/v1/settings/versions/{begins}", methods=["PUT"])
+@endpoint(scope="admin", raises=(errors.InvalidSettings, errors.SettingsChanged, errors.PeriodClosed))
+def put_version(
+    begins: settings.Begins, body: Calendar, version: settings.Version | None = None
+) -> CalendarVersion:
+    """Create or replace the version of the calendar that begins on a date; other versions are kept.
+
+    With `version`, the request is refused if the settings have changed since.
+    """
+    return settings.put_version(directory(), site_store(), begins, body, version=version, now=now())
+
+
+@app.route("/v1/settings/versions/{begins}", methods=["DELETE"])
+@endpoint(
+    scope="admin",
+    status=204,
+    raises=(errors.VersionNotFound, errors.FirstVersion, errors.SettingsChanged, errors.PeriodClosed),
+)
+def remove_version(begins: settings.Begins, version: settings.Version | None = None) -> None:
+    """Delete the version of the calendar that begins on a date; the one before it goes on.
+
+    With `version`, the request is refused if the settings have changed since.
+    """
+    settings.remove_version(directory(), site_store(), begins, version=version, now=now())
+
+
+# --- holidays and closings ----------------------------------------------------------------------
+
+
+@app.route("/v1/holidays", methods=["GET"])
+@endpoint(scope="viewer")
+def list_holidays(from_: date, to: date) -> Page[Holiday]:
+    """List the holidays of a range of dates, both ends included."""
+    return holidays.listed(site_store(), from_, to)
+
+
+@app.route("/v1/holidays/{date}", methods=["GET"])
+@endpoint(scope="viewer", raises=(errors.HolidayNotFound,))
+def show_holiday(date_: date) -> Holiday:
+    """Return the holiday of a date."""
+    return holidays.show(site_store(), date_)
+
+
+@app.route("/v1/holidays/{date}", methods=["PUT"])
+@endpoint(scope="manager", raises=(errors.PeriodClosed, errors.WholeSite))
+def put_holiday(caller: Caller, date_: date, body: holidays.NewHoliday) -> Holiday:
+    """Create or replace the holiday of a date, past or to come."""
+    return holidays.put(directory(), site_store(), date_, body, caller=caller, now=now())
+
+
+@app.route("/v1/holidays/{date}", methods=["DELETE"])
+@endpoint(scope="manager", status=204, raises=(errors.HolidayNotFound, errors.PeriodClosed, errors.WholeSite))
+def remove_holiday(caller: Caller, date_: date) -> None:
+    """Delete the holiday of a date."""
+    holidays.remove(directory(), site_store(), date_, caller=caller, now=now())
+
+
+@app.route("/v1/holidays/imports", methods=["POST"], content_types=ANY_TYPE)
+@endpoint(
+    consumes=HOLIDAY_TYPES,
+    scope="manager",
+    raises=(
+        errors.InvalidImport,
+        errors.ImportTooLarge,
+        errors.ImportRefused,
+        errors.PeriodClosed,
+        errors.WholeSite,
+    ),
+)
+def import_holidays(
+    caller: Caller, body: HolidayFile, dry_run: bool = False, mode: imports.Mode = "all"
+) -> holidays.HolidayImportResult:
+    """Import holidays from a CSV file or an iCalendar file: all or none, or with mode `good` the valid ones.
+
+    A holiday that is already there is replaced.
+    """
+    gateways = directory(), site_store()
+    return holidays.run_import(*gateways, body.rows, dry_run=dry_run, mode=mode, caller=caller, now=now())
+
+
+@app.route("/v1/closings", methods=["GET"])
+@endpoint(scope="viewer")
+def list_closings() -> Closings:
+    """Return the last closed date, and who closed and reopened days."""
+    return closings.show(site_store())
+
+
+@app.route("/v1/closings", methods=["POST"])
+@endpoint(scope="manager", status=201, raises=(errors.PeriodClosed, errors.WholeSite))
+def close_days(caller: Caller, body: NewClosing) -> ClosingView:
+    """Close all work days up to a date, so that nothing changes them any more.
+
+    Whatever would change a closed day is refused with `PeriodClosed`.
+    """
+    return closings.close(directory(), site_store(), body, caller=caller, now=now())
+
+
+@app.route("/v1/closings/reopenings", methods=["POST"])
+@endpoint(scope="admin", status=201)
+def reopen_days(caller: Caller, body: Reopening) -> ClosingView:
+    """Reopen the closed work days from a date on, for a reason."""
+    return closings.reopen(site_store(), body, caller=caller, now=now())
 
 
 # --- tokens, audit, retention -------------------------------------------------------------------

@@ -24,6 +24,7 @@ from chalicelib.aws.metrics import Meter
 from chalicelib.aws.personal_data import PersonalData
 from chalicelib.aws.rate_limits import RateLimits
 from chalicelib.aws.signing_key import SigningKey
+from chalicelib.aws.site_store import SiteStore
 from chalicelib.aws.stored_replies import StoredReplies
 from chalicelib.aws.streaming import Streaming
 from chalicelib.aws.tokens import TokenStore
@@ -95,6 +96,7 @@ def _defaults() -> Settings:
 # The gateways to the table, by what they read and write.
 directory = cache(lambda: Directory(table(), shards=environment().shards, defaults=_defaults()))
 attendance_store = cache(lambda: AttendanceStore(table(), shards=environment().shards, defaults=_defaults()))
+site_store = cache(lambda: SiteStore(table()))
 token_store = cache(lambda: TokenStore(table()))
 rate_limits = cache(lambda: RateLimits(table()))
 audit_log = cache(lambda: AuditLog(table()))

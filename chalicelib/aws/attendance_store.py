@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace as changed
 
 from chalicelib.aws import items
+from chalicelib.aws.closed_days import write_open
 from chalicelib.aws.dynamodb import Item, Table, Write, insert, replace, replace_if
 from chalicelib.aws.items import SETTINGS, struct
 from chalicelib.domain.errors import WriteConflict
@@ -135,11 +136,19 @@ class AttendanceStore:
             locked_until=max(locks, default=0),
         )
 
-    def add_punch(self, punch: Punch, days: list[DayRecord], used: Session | None = None) -> None:
+    def add_punch(
+        self,
+        punch: Punch,
+        days: list[DayRecord],
+        used: Session | None = None,
+        *,
+        since: date | None = None,
+    ) -> None:
         """Add a punch, update its work days and mark its session as used: all or nothing.
 
-        `days` are the work day of the punch and, for a correction, that of the corrected punch. Raises
-        SessionAlreadyUsed or WorkDayChanged when another write came first.
+        `days` are the work day of the punch and, for a correction, that of the corrected punch. `since` is
+        the first of them if it is before today. Raises PeriodClosed if that is closed, SessionAlreadyUsed or
+        WorkDayChanged when another write came first.
         """
         writes = [
             insert(items.punch(punch)),
@@ -149,7 +158,7 @@ class AttendanceStore:
         if used:
             writes.append(self._use(used))
         try:
-            self._table.write(*writes)
+            write_open(self._table, since, *writes)
         except WriteConflict as conflict:
             session_failed = used is not None and len(writes) - 1 in conflict.failed
             raise (SessionAlreadyUsed if session_failed else WorkDayChanged)(conflict.failed) from None

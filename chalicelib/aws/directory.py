@@ -15,6 +15,7 @@ from msgspec.structs import replace as changed
 
 from chalicelib.aws import items, upgrades
 from chalicelib.aws.batch import write_groups
+from chalicelib.aws.closed_days import write_open
 from chalicelib.aws.deadline import without_deadline
 from chalicelib.aws.dynamodb import (
     Item,
@@ -23,13 +24,13 @@ from chalicelib.aws.dynamodb import (
     delete,
     delete_version,
     insert,
+    key,
     put,
     replace,
     replace_if,
 )
 from chalicelib.aws.items import LISTING, SETTINGS, UNFINISHED, instant, struct
 from chalicelib.domain.errors import (
-    Busy,
     InvalidCursor,
     PersonExists,
     PersonNotFound,
@@ -105,17 +106,6 @@ class Directory:
         found = self._table.query_all("SETTINGS", between=(SETTINGS[1], f"HOLIDAY#{_LAST}"))
         return items.read_site(found, self._defaults)
 
-    def change_settings(self, before: Settings, after: Settings) -> None:
-        """Replace the settings; raises WriteConflict if they changed since they were read, or Busy."""
-        self.require_upgraded_settings()
-        self._table.write(replace(items.settings(after), version=before.version))
-
-    def require_upgraded_settings(self) -> None:
-        """Raise Busy while settings and holidays are of an earlier schema; changing them would lose some."""
-        item = self._table.get(*SETTINGS)
-        if item and upgrades.is_outdated(item):
-            raise Busy("The settings can be changed once `python -m infra migrate` has upgraded the table.")
-
     # --- earlier schemas ------------------------------------------------------------------------
 
     def outdated_settings(self) -> int:
@@ -167,13 +157,14 @@ class Directory:
         after = changed(person, version=person.version + 1)
         return replace(items.person(after, self._shards), version=person.version)
 
-    def add_person(self, person: Person) -> None:
+    def add_person(self, person: Person, *, since: date | None = None) -> None:
         """Insert a person with their code and search words.
 
-        Raises PersonExists for a taken code, WriteConflict for an id that is there already.
+        `since` is their first day if it is before today. Raises PeriodClosed if that is closed, PersonExists
+        for a taken code, WriteConflict for an id that is there already.
         """
         try:
-            self._table.write(*self.new_person(person))
+            write_open(self._table, since, *self.new_person(person))
         except WriteConflict as conflict:
             if 0 in conflict.failed or not person.code:
                 raise
@@ -259,13 +250,14 @@ class Directory:
         people = filter(None, map(items.read_person, found.values()))
         return {person.person_id: person for person in people}
 
-    def change_person(self, before: Person, after: Person) -> None:
+    def change_person(self, before: Person, after: Person, *, since: date | None = None) -> None:
         """Replace a person with their code and search items.
 
-        Raises WriteConflict if the person changed since they were read, PersonExists for a taken code.
+        `since` is the first day that this changes if it is before today. Raises PeriodClosed if that is
+        closed, WriteConflict if the person changed since they were read, PersonExists for a taken code.
         """
         try:
-            self._table.write(*self._change(before, after))
+            write_open(self._table, since, *self._change(before, after))
         except WriteConflict as conflict:
             if 0 in conflict.failed or not after.code:
                 raise
@@ -489,9 +481,19 @@ class Directory:
 
     # --- leave ----------------------------------------------------------------------------------
 
-    def add_leave(self, leave: LeaveRecord) -> None:
-        """Add leave; raises WriteConflict if the person was erased or the leave was added before."""
-        self._table.write(insert(items.leave(leave)), items.require_person(leave.person_id))
+    def leave_count(self, person_id: str) -> int:
+        """Return how often leave was added to a person."""
+        item = self._table.get(*items.leaves_key(person_id))
+        return int(item["version"]) if item else 0
+
+    def add_leave(self, leave: LeaveRecord, count: int = 0, *, since: date | None = None) -> None:
+        """Add leave, if none was added since the `count` was read; `since` is its first day before today.
+
+        Raises PeriodClosed if that is closed, WriteConflict also if the person was erased.
+        """
+        counted = key(*items.leaves_key(leave.person_id)) | {"version": count + 1}
+        owner = items.require_person(leave.person_id)
+        write_open(self._table, since, insert(items.leave(leave)), replace(counted, version=count), owner)
 
     def leaves(self, since: date, until: date, person_id: str | None = None) -> list[LeaveRecord]:
         """Return the leave that overlaps some days, both ends included, of one person or of all."""
@@ -502,10 +504,19 @@ class Directory:
         every = (struct(item, LeaveRecord) for item in found)
         return [leave for leave in every if leave.since <= until and leave.until >= since]
 
-    def remove_leave(self, person_id: str, leave_id: str) -> bool:
-        """Remove leave; returns whether this call removed it."""
+    def leave(self, person_id: str, leave_id: str) -> LeaveRecord | None:
+        """Return one leave of a person; None if there is none."""
+        item = self._table.get(f"PERSON#{person_id}", f"LEAVE#{leave_id}")
+        return struct(item, LeaveRecord) if item else None
+
+    def remove_leave(self, person_id: str, leave_id: str, *, since: date | None = None) -> bool:
+        """Remove leave that begins on `since` if that is before today; returns whether this call removed it.
+
+        Raises PeriodClosed if `since` is closed.
+        """
         try:
-            self._table.write(delete(f"PERSON#{person_id}", f"LEAVE#{leave_id}", must_exist=True))
+            place = f"PERSON#{person_id}", f"LEAVE#{leave_id}"
+            write_open(self._table, since, delete(*place, must_exist=True))
         except WriteConflict:
             return False
         return True

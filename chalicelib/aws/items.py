@@ -5,6 +5,7 @@
     search      NAMES#<letter>        <folded words> tab <id>   one for each word that a search may begin with
     face        PERSON#<id>           FACE#<digest>       listed under UNFINISHED while not active
     leave       PERSON#<id>           LEAVE#<leave id>    listed under LEAVES by last day
+    leaves      PERSON#<id>           LEAVES              how often leave was added
     punch       PERSON#<id>           PUNCH#<instant>#<punch id>
     work day    DAY#<date>#<shard>    PERSON#<id>
     session     SESSION#<id>          -                   expires
@@ -13,6 +14,7 @@
     settings    SETTINGS              -
     closing     SETTINGS              CLOSED              the last closed date
     holiday     SETTINGS              HOLIDAY#<date>
+    closings    CLOSINGS              <instant>#<id>      who closed or reopened days, and when
     consent     PERSON#<id>           CONSENT#<instant>   given or withdrawn
     erasure     PERSON#<id>           PROFILE             in place of the person; listed under ERASURES
     token       TOKEN#<sha256>        -                   listed under TOKENS by id; expires, if it does
@@ -38,6 +40,7 @@ from msgspec import Struct
 from chalicelib.aws import upgrades
 from chalicelib.aws.dynamodb import Item, Write, key, require_without
 from chalicelib.domain.audit_entry import AuditEntry
+from chalicelib.domain.closing import Closing
 from chalicelib.domain.face import Face, FaceState
 from chalicelib.domain.ids import punch_instant
 from chalicelib.domain.leave import LeaveRecord
@@ -259,9 +262,19 @@ def holiday(holiday: Holiday) -> Item:
     return key(*holiday_key(holiday.date)) | to_builtins(holiday)
 
 
-def _read_holiday(item: Item) -> Holiday:
-    """Convert an item to a holiday, which as a part of requests admits no other fields."""
-    return struct({name: item[name] for name in Holiday.__struct_fields__ if name in item}, Holiday)
+def read_holiday(item: Item) -> Holiday:
+    """Convert an item to a holiday."""
+    return Holiday(date.fromisoformat(item["date"]), item["name"], item.get("half"))
+
+
+def closed(through: date) -> Item:
+    """Lay out the last closed date."""
+    return key(*CLOSED) | {"through": through.isoformat()}
+
+
+def closing(closing: Closing, closing_id: str) -> Item:
+    """Convert a closing or a reopening, by its instant."""
+    return key("CLOSINGS", f"{instant(closing.at)}#{closing_id}") | to_builtins(closing)
 
 
 def read_site(items: Iterable[Item], defaults: Settings) -> Site:
@@ -274,7 +287,7 @@ def read_site(items: Iterable[Item], defaults: Settings) -> Site:
         holidays = {day["date"]: day for day in before} | holidays
     return Site(
         settings=read_settings(document, defaults),
-        holidays=tuple(_read_holiday(holidays[day]) for day in sorted(holidays)),
+        holidays=tuple(read_holiday(holidays[day]) for day in sorted(holidays)),
         closed_through=date.fromisoformat(closed["through"]) if closed else None,
     )
 
@@ -286,6 +299,11 @@ def leave(leave: LeaveRecord) -> Item:
         | to_builtins(leave)
         | {"listing_pk": "LEAVES", "listing_sk": f"{leave.until.isoformat()}#{leave.leave_id}"}
     )
+
+
+def leaves_key(person_id: str) -> tuple[str, str]:
+    """Return the key of the item that counts how often leave of a person was added."""
+    return f"PERSON#{person_id}", "LEAVES"
 
 
 def lock_key(what: str, who: str) -> tuple[str, str]:

@@ -17,7 +17,8 @@ The class name is the `Code` in the reply, on which callers may rely. The messag
 show, and may change. `details` holds facts for programs, by name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from chalicelib.domain.token import Caller
@@ -379,6 +380,62 @@ class SettingsChanged(Conflict):
 
     def __init__(self, version: int) -> None:
         super().__init__("The settings have changed since you read them.", version=version)
+
+
+class VersionNotFound(NotFound):
+    """No version of the calendar begins on this date."""
+
+    def __init__(self) -> None:
+        super().__init__("No version of the calendar begins on this date.")
+
+
+class FirstVersion(Conflict):
+    """The first version of the calendar holds since ever; it can be replaced, not removed."""
+
+    def __init__(self) -> None:
+        super().__init__("The first version of the calendar can be replaced, not removed.")
+
+
+class HolidayNotFound(NotFound):
+    """There is no holiday on this date."""
+
+    def __init__(self, on: date) -> None:
+        super().__init__("There is no holiday on this date.", date=on.isoformat())
+
+
+class PeriodClosed(Conflict):
+    """The request would change a day that is closed; an admin can reopen it."""
+
+    def __init__(self, closed_through: date) -> None:
+        super().__init__(
+            f"All days up to {closed_through} are closed; an admin can reopen them.",
+            closed_through=closed_through.isoformat(),
+        )
+
+
+class WholeSite(Forbidden):
+    """The token is limited to groups and may not change what holds for the whole site."""
+
+    def __init__(self) -> None:
+        super().__init__("A token that is limited to groups may not change what holds for the whole site.")
+
+
+class UnknownLeaveKind(InvalidRequest):
+    """The settings have no kind of leave of this name."""
+
+    def __init__(self, kind: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"There is no such kind of leave in the settings; known are {', '.join(known)}.",
+            kind=kind,
+            known=list(known),
+        )
+
+
+class LeaveOverlaps(Conflict):
+    """The person has leave on some of these days already."""
+
+    def __init__(self, leave_id: str) -> None:
+        super().__init__("The person has leave on some of these days already.", leave_id=leave_id)
 
 
 class LeaveNotFound(NotFound):

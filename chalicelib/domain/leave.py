@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from chalicelib.domain.schedule import Half
+from chalicelib.domain.text import fold
 
 
 class Leave(Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,6 +38,16 @@ class LeaveRecord(Struct, frozen=True, kw_only=True):
     until: date
     kind: str
     half: Half | None = None
+
+    def equals(self, other: "LeaveRecord") -> bool:
+        """Say whether another leave of the person is of the same kind and for the same days."""
+        own, others = ((one.since, one.until, one.half, fold(one.kind)) for one in (self, other))
+        return own == others
+
+    def overlaps(self, other: "LeaveRecord") -> bool:
+        """Say whether another leave of the person excuses them from the same half of a day."""
+        halves = self.half is None or other.half is None or self.half == other.half
+        return halves and self.since <= other.until and other.since <= self.until
 
     def leave(self) -> Leave:
         """Return the leave in the form that the work-day rules use."""

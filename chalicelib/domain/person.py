@@ -7,7 +7,13 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from chalicelib.domain.schedule import PATTERN_END, ShiftName
-from chalicelib.domain.timeline import Stint, Timeline, value_on
+from chalicelib.domain.timeline import (
+    Stint,
+    Timeline,
+    first_difference,
+    first_difference_in_employment,
+    value_on,
+)
 from chalicelib.domain.types import Instant
 from chalicelib.domain.workday import Member
 
@@ -143,6 +149,20 @@ class Person(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def shift(self, on: date) -> str | None:
         """Return the shift on a date."""
         return value_on(self.shifts, on, None)
+
+    def first_difference(self, before: "Person | None") -> date | None:
+        """Return the first date on which group, shift or employment is not what it was before.
+
+        None means that no date differs; `date.min` means since ever. `before` is None for a new person.
+        """
+        if before is None:
+            return first_difference_in_employment((), self.stints)
+        found = (
+            first_difference(before.groups, self.groups, None),
+            first_difference(before.shifts, self.shifts, None),
+            first_difference_in_employment(before.stints, self.stints),
+        )
+        return min((on for on in found if on), default=None)
 
     def member(self) -> Member:
         """Return the person in the form that the work-day rules use."""

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from chalicelib.domain.schedule import Calendar, Schedule
-from chalicelib.domain.timeline import Dated, Timeline, value_on, with_value
+from chalicelib.domain.text import fold
+from chalicelib.domain.timeline import Dated, Timeline, first_difference, value_on
 from chalicelib.domain.types import Percent
 
 Margin = Annotated[float, Meta(ge=0, le=10)]
@@ -80,6 +81,10 @@ class LeaveKind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     paid: bool = True
 
 
+MARKS = frozenset("PLHAFO?")
+"""What else stands in the monthly sheet, which no kind of leave may have as its letter."""
+
+
 LEAVE_KINDS = (
     LeaveKind(kind="annual", letter="V"),
     LeaveKind(kind="sick", letter="S"),
@@ -111,6 +116,27 @@ class SiteRules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     retention: Retention = Retention()
     version: Annotated[int, Meta(ge=0, le=2**53)] = 0
 
+    def leave_kind(self, kind: str) -> str | None:
+        """Return the name of a kind of leave as the settings write it, whatever its case; None if unknown."""
+        return next((known.kind for known in self.leave_kinds if fold(known.kind) == fold(kind)), None)
+
+    def leave_problems(self) -> list[str]:
+        """List the contradictions within the kinds of leave, each as `field: what is wrong`."""
+        problems = []
+        kinds: set[str] = set()
+        letters: set[str] = set()
+        for known in self.leave_kinds:
+            kind, letter = fold(known.kind), fold(known.letter)
+            if kind in kinds:
+                problems.append(f"leave_kinds: {known.kind!r} is there twice")
+            if letter in letters:
+                problems.append(f"leave_kinds: the letter {known.letter!r} is there twice")
+            if known.letter.upper() in MARKS:
+                problems.append(f"leave_kinds: the letter {known.letter!r} means something else in the sheet")
+            kinds.add(kind)
+            letters.add(letter)
+        return problems
+
     def weak(self) -> list[str]:
         """Say which values would let a photo or a look-alike pass."""
         found = []
@@ -125,6 +151,17 @@ class SettingsView(SiteRules, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The settings of a site, with the `calendar` in force today: zone, cut-off, shifts and rotations."""
 
     calendar: Calendar
+
+
+class CalendarVersion(Struct, frozen=True, kw_only=True):
+    """The `calendar` that holds from a date on (null: since ever) until the next one begins.
+
+    `version` is that of the settings, which increases with each change.
+    """
+
+    effective_from: date | None
+    calendar: Calendar
+    version: int
 
 
 class Settings(SiteRules, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -150,10 +187,30 @@ class Settings(SiteRules, frozen=True, kw_only=True, forbid_unknown_fields=True)
         return SettingsView(**rules, calendar=self.calendar(on))
 
     def replaced(self, body: SettingsView, since: date | None) -> "Settings":
-        """Replace all rules, and the calendar from a date on until the next one."""
+        """Replace all rules, and the calendar from a date on until the next one.
+
+        Nothing is added for a calendar that is in force then anyway, and one that goes back to the calendar
+        before it is taken out, so that a caller who changes only rules makes no history.
+        """
         rules = {name: getattr(body, name) for name in SiteRules.__struct_fields__}
-        calendars = with_value(self.calendars, since, body.calendar, body.calendar)
+        calendars = self.calendars
+        if self.calendar(since or date.min) != body.calendar:
+            calendars = with_version(calendars, since, body.calendar)
+            before = without_version(calendars, since)
+            if since and first_difference(before, calendars, body.calendar) is None:
+                calendars = before
         return Settings(**rules, calendars=calendars)
+
+
+def with_version(calendars: Timeline[Calendar], since: date | None, calendar: Calendar) -> Timeline[Calendar]:
+    """Replace or add the calendar that begins on a date (None: since ever); the others stay."""
+    others = without_version(calendars, since)
+    return tuple(sorted((*others, Dated(calendar, since)), key=lambda one: one.effective_from or date.min))
+
+
+def without_version(calendars: Timeline[Calendar], since: date | None) -> Timeline[Calendar]:
+    """Remove the calendar that begins on a date; the one before it goes on."""
+    return tuple(one for one in calendars if one.effective_from != since)
 
 
 def default_settings(*, local: bool, zone: str) -> Settings:

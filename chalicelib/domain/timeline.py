@@ -6,7 +6,7 @@ first also holds on all earlier dates.
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Generic, TypeVar
 
 from msgspec import Struct
@@ -72,6 +72,12 @@ def with_value(timeline: Sequence[Dated[V]], since: date | None, value: V, befor
     return (*earlier, *changed, *later)
 
 
+def first_difference(one: Sequence[Dated[V]], other: Sequence[Dated[V]], default: V) -> date | None:
+    """Return the first date on which two timelines differ: `date.min` for since ever, None for never."""
+    changes = sorted({date.min, *map(_since, one), *map(_since, other)})
+    return next((on for on in changes if value_on(one, on, default) != value_on(other, on, default)), None)
+
+
 def employed(stints: Sequence[Stint], on: date) -> bool:
     """Say whether a person belongs to the site on a date, and so can be absent."""
     return any(stint.covers(on) for stint in stints)
@@ -83,6 +89,14 @@ def employed_within(stints: Sequence[Stint], since: date, until: date) -> bool:
         (stint.since is None or stint.since <= until) and (stint.until is None or since <= stint.until)
         for stint in stints
     )
+
+
+def first_difference_in_employment(one: Sequence[Stint], other: Sequence[Stint]) -> date | None:
+    """Return the first date that is within a stint of only one of two people; None if there is none."""
+    begins = {stint.since or date.min for stint in (*one, *other)}
+    ends = {stint.until for stint in (*one, *other) if stint.until not in (None, date.max)}
+    changes = sorted({date.min, *begins, *(end + timedelta(days=1) for end in ends if end)})
+    return next((on for on in changes if employed(one, on) != employed(other, on)), None)
 
 
 def _since(one: Dated[V]) -> date:

@@ -20,6 +20,7 @@ from chalicelib.domain.punch import Evidence, Punch, PunchId, Reason
 from chalicelib.domain.text import clean
 from chalicelib.domain.types import Instant, Page
 from chalicelib.domain.workday import RequestedDirection, Source, events_by_day
+from chalicelib.services.closings import past
 from chalicelib.services.retries import retry
 
 OVERLAP = timedelta(days=2)
@@ -84,7 +85,7 @@ def record(
 ) -> PunchView:
     """Record a manual punch or a correction; the same `idempotent_id` records it once.
 
-    Raises PersonNotFound, PunchNotFound, PunchSuperseded, InvalidRequest.
+    Raises PersonNotFound, PunchNotFound, PunchSuperseded, PeriodClosed, InvalidRequest.
     """
     _check(body, now)
     person, schedule = directory.person(body.person_id), directory.site().schedule()
@@ -121,7 +122,7 @@ def record(
                 others = [event for day in days for event in day.events if event.id != punch.punch_id]
                 if old and any(event.supersedes == old.punch_id for event in others):
                     raise PunchSuperseded(old.punch_id)
-                attendance_store.add_punch(punch, days)
+                attendance_store.add_punch(punch, days, since=past(days[0].work_day, schedule.work_day(now)))
         except WorkDayChanged:
             if recorded := attendance_store.punch(person.person_id, punch.punch_id):
                 return PunchView.of(recorded)  # by the same request before, whose response was lost

@@ -99,7 +99,7 @@ def resume(
     personal_data.delete_items(temporary)
     personal_data.delete_items(personal_data.shared_replies(person_id))
     personal_data.delete_items(personal_data.failures(person_id))
-    personal_data.delete(personal_data.keys(person_id, "LEAVE#") + personal_data.keys(person_id, "CONSENT#"))
+    personal_data.delete(personal_data.keys(person_id, "LEAVE") + personal_data.keys(person_id, "CONSENT#"))
     if erasure.attendance == "remove":
         personal_data.remove_attendance(person_id, personal_data.punches(person_id))
     else:

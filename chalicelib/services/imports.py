@@ -8,9 +8,10 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -26,6 +27,7 @@ from chalicelib.domain.errors import (
     ImportTooLarge,
     InvalidImport,
     InvalidRequest,
+    PeriodClosed,
     UnknownShift,
     WriteConflict,
 )
@@ -61,7 +63,8 @@ COLUMNS = {
 """Accepted names of each column in English and Vietnamese; case, accents and `_` are ignored."""
 
 
-_FIELD = {called: field for field, names in COLUMNS.items() for called in names}
+DATES = ("since", "date")
+"""The columns with dates, which are accepted as people write them."""
 
 
 _RULES = {
@@ -87,6 +90,9 @@ _DAY_FIRST = re.compile("([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})(?: 0?0:00(
 
 
 _YEAR_FIRST = re.compile("([0-9]{4})[/.-]([0-9]{1,2})[/.-]([0-9]{1,2})(?: 0?0:00(?::00)?)?")
+
+
+T = TypeVar("T")
 
 
 Mode = Literal["all", "good", "upsert"]
@@ -142,15 +148,20 @@ class ImportResult(Struct, frozen=True):
     items: list[ImportRowResult]
 
 
-def read(content: bytes) -> list[Row]:
-    """Read the rows of a CSV file; raises InvalidImport or ImportTooLarge."""
+def read(
+    content: bytes, columns: Mapping[str, Sequence[str]] = COLUMNS, required: Sequence[str] = ("name",)
+) -> list[Row]:
+    """Read the rows of a CSV file with some columns; raises InvalidImport or ImportTooLarge."""
+    called = {name: field for field, names in columns.items() for name in names}
     if len(content) > BODY_BYTES:
         raise ImportTooLarge(f"The file is larger than {BODY_BYTES / 1e6:.1f} MB.", limit_bytes=BODY_BYTES)
     text = _decoded(content)
     declared = _DECLARED.match(text)  # Excel neither shows nor counts this line
     text = text[declared.end() :] if declared else text
     header = next((line for line in io.StringIO(text) if line.strip(" \t,;\r\n")), "")[:HEADER]
-    separator = declared[1] if declared else max(_SEPARATORS, key=lambda sign: len(_known(header, sign)))
+    separator = (
+        declared[1] if declared else max(_SEPARATORS, key=lambda sign: len(_known(header, sign, called)))
+    )
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     fields: list[str | None] | None = None
     rows: list[Row] = []
@@ -163,7 +174,7 @@ def read(content: bytes) -> list[Row]:
             if not any(cells):
                 continue
             if fields is None:
-                fields = _fields(cells)
+                fields = _fields(cells, called, required)
                 continue
             if len(rows) == ROWS:
                 raise ImportTooLarge(f"The file has more than {ROWS} rows.", limit_rows=ROWS)
@@ -199,29 +210,31 @@ def _called(header: str) -> str:
     return fold(header.replace("_", " "))
 
 
-def _known(header: str, separator: str) -> list[str]:
+def _known(header: str, separator: str, called: Mapping[str, str]) -> list[str]:
     try:
         cells = next(csv.reader([header], delimiter=separator), [])
     except csv.Error:
         return []
-    return [cell for cell in cells if _called(_cell(cell)) in _FIELD]
+    return [cell for cell in cells if _called(_cell(cell)) in called]
 
 
-def _fields(header: list[str]) -> list[str | None]:
+def _fields(header: list[str], called: Mapping[str, str], required: Sequence[str]) -> list[str | None]:
     """Map columns to fields; None for a column without a name, which must be empty."""
-    unknown = [cell[:50] for cell in header if cell and _called(cell) not in _FIELD][:20]
+    known = list(dict.fromkeys(called.values()))
+    unknown = [cell[:50] for cell in header if cell and _called(cell) not in called][:20]
     if unknown:
         raise InvalidImport(
-            f"Unknown columns: {', '.join(unknown)}. Known are {', '.join(COLUMNS)}.",
+            f"Unknown columns: {', '.join(unknown)}. Known are {', '.join(known)}.",
             columns=unknown,
-            known=list(COLUMNS),
+            known=known,
         )
-    fields = [_FIELD.get(_called(cell)) for cell in header]
+    fields = [called.get(_called(cell)) for cell in header]
     twice = sorted({field for field in fields if field and fields.count(field) > 1})
     if twice:
         raise InvalidImport(f"There is more than one column for {', '.join(twice)}.", columns=twice)
-    if "name" not in fields:
-        raise InvalidImport("There is no column `name`.", columns=[], known=list(COLUMNS))
+    for field in required:
+        if field not in fields:
+            raise InvalidImport(f"There is no column `{field}`.", columns=[], known=known)
     return fields
 
 
@@ -234,8 +247,7 @@ def _row(number: int, cells: list[str], fields: list[str | None]) -> Row:
             named[field] = cell
         elif cell:
             stray = column + 1
-    if "since" in named:
-        named["since"] = _iso(named["since"])
+    named |= {field: _iso(named[field]) for field in DATES if field in named}
     return Row(number, named, stray)
 
 
@@ -294,7 +306,7 @@ def run(
 
     With modes `all` and `upsert`, a single invalid row raises ImportRefused with all results, and nothing
     changes. With `upsert`, rows with a known code update that person: groups and shifts from
-    `effective_from` on (None: today's work day). Raises InvalidRequest.
+    `effective_from` on (None: today's work day). Raises InvalidRequest, PeriodClosed.
     """
     settings = directory.settings()
     if effective_from and mode != "upsert":
@@ -310,7 +322,7 @@ def run(
         return result()
     if mode == "all" and len(people) < len(rows):
         raise ImportRefused(to_builtins(result()))
-    taken = directory.add_people(list(people.values()))
+    taken = _save(directory, list(plan.changes.values()), lambda: directory.add_people(list(people.values())))
     if taken:  # their codes were taken by other requests since the check
         lost = {row: plan.changes.pop(row)[1] for row in people if people[row] in taken}
         plan.results |= _known_codes(directory, lost)
@@ -338,11 +350,37 @@ def _upsert(
     if len(plan.changes) < len(rows):
         raise ImportRefused(to_builtins(result()))
     changes = [change for change in plan.changes.values() if change[0] != change[1]]
-    if directory.save_people(changes):
+    if _save(directory, changes, lambda: directory.save_people(changes)):
         directory.undo_save(changes)
         raise WriteConflict
     plan.results |= plan.done()
     return result()
+
+
+def _save(
+    directory: Directory, changes: Sequence[SavedPerson], save: Callable[[], Sequence[T]]
+) -> Sequence[T]:
+    """Save changes of people unless they concern a closed day; raises PeriodClosed.
+
+    The transactions of an import are too many to meet on the item that says what is closed, so that it is
+    read before and after them.
+    """
+    _require_open(directory, changes)
+    left = save()
+    try:
+        _require_open(directory, changes)
+    except PeriodClosed:
+        directory.undo_save(changes)
+        raise
+    return left
+
+
+def _require_open(directory: Directory, changes: Sequence[SavedPerson]) -> None:
+    days = filter(None, (after.first_difference(before) for before, after in changes))
+    first = min(days, default=None)
+    closed = directory.site().closed_through if first else None
+    if first and closed and first <= closed:
+        raise PeriodClosed(closed)
 
 
 def _check(

@@ -1,13 +1,15 @@
 """Leave: managers add, list and remove it."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from chalicelib.aws.directory import Directory
 from chalicelib.domain.dates import check_date
-from chalicelib.domain.errors import InvalidRequest, LeaveNotFound, WriteConflict
+from chalicelib.domain.errors import InvalidRequest, LeaveNotFound, LeaveOverlaps, UnknownLeaveKind
 from chalicelib.domain.ids import new_id
 from chalicelib.domain.leave import LeaveRecord, NewLeave
 from chalicelib.domain.text import clean
+from chalicelib.services.closings import past
+from chalicelib.services.retries import retry
 
 LONGEST_LEAVE = timedelta(days=366)
 
@@ -20,28 +22,47 @@ def list_leaves(directory: Directory, since: date, until: date, person_id: str |
 
 
 def add_leave(
-    directory: Directory, person_id: str, body: NewLeave, *, idempotent_id: str | None = None
-) -> LeaveRecord:
-    """Add leave; the same `idempotent_id` adds it once. Raises PersonNotFound or InvalidRequest."""
+    directory: Directory, person_id: str, body: NewLeave, *, idempotent_id: str | None = None, now: datetime
+) -> tuple[LeaveRecord, bool]:
+    """Add leave; returns it, and whether it is new: the same leave again is the one that is there.
+
+    Raises PersonNotFound, UnknownLeaveKind, LeaveOverlaps, PeriodClosed or InvalidRequest.
+    """
     if not timedelta(0) <= check_date(body.until) - check_date(body.since) <= LONGEST_LEAVE:
         raise InvalidRequest("`until` is from 0 to 366 days after `since`.")
-    directory.person(person_id)
+    settings = directory.settings()
+    kind = settings.leave_kind(clean(body.kind, what="kind", limit=40))
+    if kind is None:
+        raise UnknownLeaveKind(body.kind, [known.kind for known in settings.leave_kinds])
     leave = LeaveRecord(
         leave_id=idempotent_id or new_id(),
         person_id=person_id,
         since=body.since,
         until=body.until,
-        kind=clean(body.kind, what="kind", limit=40),
+        kind=kind,
         half=body.half,
     )
-    try:
-        directory.add_leave(leave)
-    except WriteConflict:
-        directory.person(person_id)  # raises PersonNotFound during an erasure; otherwise it was added before
-    return leave
+
+    def attempt() -> tuple[LeaveRecord, bool]:
+        directory.person(person_id)
+        count = directory.leave_count(person_id)
+        others = directory.leaves(leave.since, leave.until, person_id)
+        if same := next((other for other in others if leave.equals(other)), None):
+            return same, False
+        if overlapping := next((other for other in others if leave.overlaps(other)), None):
+            raise LeaveOverlaps(overlapping.leave_id)
+        directory.add_leave(leave, count, since=past(leave.since, settings.today(now)))
+        return leave, True
+
+    return retry(attempt)
 
 
-def remove_leave(directory: Directory, person_id: str, leave_id: str) -> None:
-    """Remove leave; raises LeaveNotFound."""
-    if not directory.remove_leave(person_id, leave_id):
+def remove_leave(directory: Directory, person_id: str, leave_id: str, *, now: datetime) -> None:
+    """Remove leave; raises PersonNotFound, LeaveNotFound or PeriodClosed."""
+    leave = directory.leave(person_id, leave_id)
+    if leave is None:
+        directory.person(person_id)
+        raise LeaveNotFound(leave_id)
+    since = past(leave.since, directory.settings().today(now))
+    if not directory.remove_leave(person_id, leave_id, since=since):
         raise LeaveNotFound(leave_id)

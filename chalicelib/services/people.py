@@ -29,6 +29,7 @@ from chalicelib.domain.settings import Settings
 from chalicelib.domain.text import CLEANED_FIELDS, clean, compose, fold
 from chalicelib.domain.timeline import Stint, Timeline, always, with_value
 from chalicelib.domain.types import Page
+from chalicelib.services.closings import past
 from chalicelib.services.retries import retry
 
 DATED = {"group", "shift", "status"}
@@ -91,11 +92,14 @@ def _cleaned(field: str, text: str | None) -> str | None:
 def create(
     directory: Directory, body: NewPerson, *, by: str | None, idempotent_id: str | None = None, now: datetime
 ) -> PersonView:
-    """Add a person; the same `idempotent_id` adds one. Raises PersonExists, UnknownShift, InvalidRequest."""
+    """Add a person; the same `idempotent_id` adds one.
+
+    Raises PersonExists, UnknownShift, PeriodClosed, InvalidRequest.
+    """
     settings = directory.settings()
     person = new_person(body, settings, by=by, idempotent_id=idempotent_id, now=now)
     try:
-        directory.add_person(person)
+        directory.add_person(person, since=past(person.first_difference(None), settings.today(now)))
     except WriteConflict:
         person = directory.person(person.person_id)  # added before, by the same request
     return _with_warnings(directory, person, settings.today(now))
@@ -110,7 +114,7 @@ def _with_warnings(directory: Directory, person: Person, today: date) -> PersonV
 def change(directory: Directory, person_id: str, body: PersonChange, *, now: datetime) -> PersonView:
     """Change the fields of a person that `body` has.
 
-    Raises PersonNotFound, PersonExists, UnknownShift, InvalidRequest.
+    Raises PersonNotFound, PersonExists, UnknownShift, PeriodClosed, InvalidRequest.
     """
     settings = directory.settings()
     today = settings.today(now)
@@ -131,7 +135,7 @@ def change(directory: Directory, person_id: str, body: PersonChange, *, now: dat
             after = replace(after, groups=with_value(person.groups, since, given["group"], None))
         if "shift" in given:
             after = replace(after, shifts=with_value(person.shifts, since, given["shift"], None))
-        directory.change_person(person, after)
+        directory.change_person(person, after, since=past(after.first_difference(person), today))
         before, shown = PersonView.of(person, since), PersonView.of(after, since)
         changed = [name for name in given if getattr(before, name, None) != getattr(shown, name, None)]
         # Only the names: their values would stay in the audit log after the person was erased.

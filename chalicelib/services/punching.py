@@ -24,6 +24,7 @@ from chalicelib.domain.errors import (
     NoReferenceImage,
     NotLive,
     NotRecognised,
+    PeriodClosed,
     PhotoPunchOff,
     SessionExpired,
     SessionNotFound,
@@ -49,6 +50,7 @@ from chalicelib.domain.workday import (
     recent_event,
     resolve_direction,
 )
+from chalicelib.services.closings import past
 from chalicelib.services.limits import count_failure, count_idle_punch, count_within, require_unlocked
 from chalicelib.services.recognition import recognise_visible
 from chalicelib.services.retries import retry
@@ -124,7 +126,7 @@ def punch(
     """Record a punch for a finished liveness session; returns the receipt and the id of its person.
 
     Raises SessionNotFound, SessionPending, SessionExpired, SessionUsed, NoReferenceImage, LockedOut,
-    NotLive, NotRecognised or AmbiguousMatch; the last three use up the session.
+    PeriodClosed, NotLive, NotRecognised or AmbiguousMatch; the last three use up the session.
     """
     result = use_session(
         attendance_store,
@@ -167,7 +169,8 @@ def use_session(
     """Use a finished liveness session of the caller: record a punch, or the reason for refusing it.
 
     A session has one outcome, however often and concurrently this is called. Raises SessionNotFound,
-    SessionPending, SessionExpired, NoReferenceImage or LockedOut; none of these uses up the session.
+    SessionPending, SessionExpired, NoReferenceImage, LockedOut or PeriodClosed; none of these uses up the
+    session.
     """
     record_subject(session=session_id)
     who = caller.token_id if caller else None
@@ -189,7 +192,7 @@ def use_session(
             return _decide(attendance_store, rate_limits, request, matches, snapshot, session)
 
         return retry(lambda: _with_snapshot(attendance_store, request, matches, session_id, decide))
-    except (SessionNotFound, SessionPending, SessionExpired, NoReferenceImage, LockedOut):
+    except (SessionNotFound, SessionPending, SessionExpired, NoReferenceImage, LockedOut, PeriodClosed):
         count_idle_punch(rate_limits, before.settings.limits, caller, now=now)
         raise
 
@@ -205,7 +208,8 @@ def punch_by_photo(
 ) -> SessionResult:
     """Record a punch with a photo and no liveness check, if the settings allow it.
 
-    Raises PhotoPunchOff, TooManyRequests, NoFaceFound, LockedOut, NotRecognised or AmbiguousMatch.
+    Raises PhotoPunchOff, TooManyRequests, NoFaceFound, LockedOut, PeriodClosed, NotRecognised or
+    AmbiguousMatch.
     """
     before = attendance_store.snapshot(now, kiosk=caller.token_id if caller else None)
     if not before.settings.photo_punch:
@@ -391,7 +395,12 @@ def _record(
         evidence=evidence,
     )
     outcome = replace(outcome, punch_id=made.punch_id)
-    attendance_store.add_punch(made, [day], _used(session, outcome) if session else None)
+    attendance_store.add_punch(
+        made,
+        [day],
+        _used(session, outcome) if session else None,
+        since=past(day.work_day, schedule.work_day(request.now)),
+    )
     record_subject(person=person.person_id)
     record_metric("Punched")
     record_metric("MatchMargin", evidence.similarity - (evidence.runner_up or SEARCH_FLOOR))

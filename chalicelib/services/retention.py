@@ -75,8 +75,8 @@ def apply_retention(
                 enrolment.remove(directory, collection, bucket, person.person_id, face_id, now=now)
     leaves = consents = punches = days = 0
     for person in _left(people, before_leaves):
-        found = personal_data.keys(person.person_id, "LEAVE#")
-        leaves += len(found)
+        found = personal_data.keys(person.person_id, "LEAVE")  # with the item that counts them
+        leaves += sum(sk.startswith("LEAVE#") for _, sk in found)
         if not dry_run:
             personal_data.delete(found)
     for person in _left(people, before_consents):

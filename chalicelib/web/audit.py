@@ -31,8 +31,18 @@ _log = logging.getLogger("rollcall")
 
 PLAIN = frozenset(
     (
-        *("allow_different", "attendance", "bom", "children", "date", "dry_run", "effective_from", "format"),
-        *("from", "group", "limit", "mode", "month", "state", "status", "to", "token_id"),
+        *(
+            "allow_different",
+            "attendance",
+            "begins",
+            "bom",
+            "children",
+            "date",
+            "dry_run",
+            "effective_from",
+            "format",
+        ),
+        *("from", "group", "limit", "mode", "month", "state", "status", "to", "token_id", "version"),
     )
 )
 """Ids and parameters that identify no person, so they are not masked."""

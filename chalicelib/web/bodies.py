@@ -1,4 +1,4 @@
-"""Request bodies that are not plain JSON: photos (raw, multipart/form-data or base64), and CSV files."""
+"""Request bodies that are not plain JSON: photos (raw, multipart/form-data or base64), and imports."""
 
 import io
 from typing import Annotated, ClassVar
@@ -10,7 +10,7 @@ from chalicelib.config import BODY_BYTES, TEXT_BYTES
 from chalicelib.domain.errors import InvalidRequest, TooLarge
 from chalicelib.domain.photo import Photo, photo
 from chalicelib.domain.types import UploadId
-from chalicelib.services import imports
+from chalicelib.services import holiday_files, imports
 from chalicelib.web.request import Request, decode
 
 
@@ -56,6 +56,20 @@ class Sheet(Struct, frozen=True):
     def from_request(cls, request: Request) -> "Sheet":
         """Read the body as CSV; raises InvalidImport or ImportTooLarge."""
         return cls(imports.read(request.body))
+
+
+class HolidayFile(Struct, frozen=True):
+    """Holidays: a CSV with the columns date, name and half, or an iCalendar file of all-day events."""
+
+    TAKES: ClassVar = {"text/csv": str, "text/calendar": str}
+    rows: list[holiday_files.HolidayRow]
+
+    @classmethod
+    def from_request(cls, request: Request) -> "HolidayFile":
+        """Read the body as CSV or iCalendar; raises InvalidImport or ImportTooLarge."""
+        if request.content_type == "text/calendar" or holiday_files.is_icalendar(request.body):
+            return cls(holiday_files.read_icalendar(request.body))
+        return cls(holiday_files.read_csv(request.body))
 
 
 def form_fields(body: bytes, content_type: str) -> dict[str, bytes]:

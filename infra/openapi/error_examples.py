@@ -13,7 +13,18 @@ from chalicelib.domain.photo_advice import photo_advice
 from chalicelib.domain.token import SCOPES, Caller
 from chalicelib.services.imports import COLUMNS, ROWS
 from chalicelib.web.exports import PERSON_DAYS
-from infra.openapi.examples import CLASS, FACE, IMPORT, LEAVE, PERSON, PUNCH, SETTINGS, TOKEN
+from infra.openapi.examples import (
+    CLASS,
+    CLOSED,
+    FACE,
+    HOLIDAY,
+    IMPORT,
+    LEAVE,
+    PERSON,
+    PUNCH,
+    SETTINGS,
+    TOKEN,
+)
 
 
 @cache
@@ -47,6 +58,10 @@ def _errors() -> dict[type[errors.RollcallError], errors.RollcallError]:
         errors.PunchSuperseded(PUNCH),
         errors.InvalidSettings(["default_shift: there is no shift 'night'"]),
         errors.SettingsChanged(SETTINGS.version),
+        errors.HolidayNotFound(HOLIDAY.date),
+        errors.PeriodClosed(CLOSED),
+        errors.UnknownLeaveKind("anual", [one.kind for one in SETTINGS.leave_kinds]),
+        errors.LeaveOverlaps(LEAVE),
         errors.LeaveNotFound(LEAVE),
         errors.ExportTooLarge(PERSON_DAYS + 12_000, PERSON_DAYS),
     )

@@ -19,6 +19,7 @@ from chalicelib.aws.streaming import StreamingAccess, StreamingCredentials
 from chalicelib.config import VERSION
 from chalicelib.domain import reports
 from chalicelib.domain.audit_entry import FieldChange
+from chalicelib.domain.closing import Closings, ClosingView, NewClosing, Reopening
 from chalicelib.domain.erasure import ErasedCounts
 from chalicelib.domain.face import FaceView
 from chalicelib.domain.ids import new_punch_id
@@ -28,7 +29,7 @@ from chalicelib.domain.photo import UPLOAD_LIMIT_BYTES
 from chalicelib.domain.punch import Evidence
 from chalicelib.domain.schedule import Holiday
 from chalicelib.domain.session import SessionState
-from chalicelib.domain.settings import default_settings
+from chalicelib.domain.settings import CalendarVersion, default_settings
 from chalicelib.domain.site import Site
 from chalicelib.domain.timeline import Stint, always
 from chalicelib.domain.token import Role
@@ -37,6 +38,7 @@ from chalicelib.domain.workday import Member, TimeEvent
 from chalicelib.lab import shapes
 from chalicelib.services.corrections import ManualPunch, PunchView
 from chalicelib.services.erasure import ErasureReceipt
+from chalicelib.services.holidays import HolidayImportResult, HolidayRowResult, NewHoliday
 from chalicelib.services.imports import CellError, ImportResult, ImportRowResult
 from chalicelib.services.liveness_sessions import LIFE, CreatedLivenessSession, LivenessSessionView
 from chalicelib.services.punching import PUNCHED, NewPunch, PunchReceipt
@@ -229,6 +231,29 @@ IMPORT = ImportResult(
         ImportRowResult(3, "invalid", None, [CellError("email", "This is not an e-mail address.")]),
     ],
 )
+HOLIDAY_IMPORT = HolidayImportResult(
+    dry_run=False,
+    mode="good",
+    rows_total=2,
+    created=1,
+    replaced=0,
+    failed=1,
+    items=[
+        HolidayRowResult(row=2, status="created", date=HOLIDAY.date, name=HOLIDAY.name, half=None),
+        HolidayRowResult(
+            row=3,
+            status="invalid",
+            date=None,
+            name="Giỗ Tổ Hùng Vương",
+            half=None,
+            problems=[CellError("date", "This is not a date; write 2026-09-02 or 02/09/2026.")],
+        ),
+    ],
+)
+CLOSED = date(2026, 10, 31)
+_CLOSING = ClosingView(
+    closed_through=CLOSED, at=NOW.astimezone(UTC), by=TOKEN, reopened_from=None, reason=None
+)
 _HEALTH = Health("ok", "prod", VERSION, "off", NOW.astimezone(UTC), None)
 
 _CREDENTIALS = StreamingCredentials(
@@ -327,6 +352,15 @@ _EXAMPLES: tuple[Struct, ...] = (
     ),
     _ERASURE,
     SETTINGS.view(MONDAY),
+    SETTINGS.calendar(MONDAY),
+    CalendarVersion(effective_from=MONDAY, calendar=SETTINGS.calendar(MONDAY), version=SETTINGS.version),
+    HOLIDAY,
+    NewHoliday(name=HOLIDAY.name),
+    HOLIDAY_IMPORT,
+    NewClosing(through=CLOSED),
+    Reopening(from_=CLOSED, reason="The sheets of class 12A1 lacked a leave."),
+    _CLOSING,
+    Closings(closed_through=CLOSED, history=[_CLOSING]),
     RetentionPlan(
         photos_before=MONDAY - timedelta(days=SETTINGS.retention.photos_days),
         leaves_before=MONDAY - timedelta(days=SETTINGS.retention.leaves_days),
@@ -465,6 +499,7 @@ def body(kind: Any, status: int | None = None) -> Any:
 PARAMETERS: dict[str, Any] = {
     "allow_different": False,
     "attendance": "pseudonymise",
+    "begins": MONDAY,
     "bom": True,
     "children": True,
     "compareFaceId": FACE,
@@ -490,5 +525,6 @@ PARAMETERS: dict[str, Any] = {
     "status": "active",
     "to": TUESDAY,
     "token_id": TOKEN,
+    "version": SETTINGS.version,
 }
 """By the name of the parameter."""

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from chalicelib import wiring
-from chalicelib.aws.directory import Directory
 from chalicelib.domain.schedule import Calendar, Holiday, Schedule, Shift
+from chalicelib.domain.timeline import Dated
 from chalicelib.web import health
 from tests.conftest import Http
 from tests.support.builders import (
@@ -46,7 +46,9 @@ def test_settings_are_those_of_the_stage_until_somebody_sets_them(http: Http) ->
         pytest.param({"default_shift": "late"}, "default_shift: ", id="default shift"),
         pytest.param({"shifts": {"day": {**DAY, "grace_minutes": 600}}}, "shifts.day.grace", id="grace"),
         pytest.param(
-            {"holidays": [{"date": "2026-09-02", "name": name} for name in "ab"]}, "holidays: ", id="twice"
+            {"rotations": {"day": {"anchor": "2026-11-23", "weeks": ["day"]}}},
+            "rotations.day: ",
+            id="rotation",
         ),
     ],
 )
@@ -154,52 +156,209 @@ def test_from_when_a_calendar_may_be_in_force(http: Http, effective_from: str, s
     assert change_settings(http, effective_from, calendar=calendar(cutoff="05:00")).status_code == status
 
 
-def test_a_calendar_from_an_earlier_date_replaces_those_after_it(http: Http, directory: Directory) -> None:
+def versions(http: Http) -> list[tuple[str | None, str]]:
+    """List when each calendar begins, with its cut-off."""
+    found = http.get("/v1/settings/versions").json_body["items"]
+    return [(one["effective_from"], one["calendar"]["cutoff"]) for one in found]
+
+
+def test_a_calendar_from_an_earlier_date_leaves_those_after_it(http: Http) -> None:
     for since, cutoff in (("2026-03-01", "01:00"), ("2026-05-01", "02:00"), ("2026-04-01", "03:00")):
         set_calendar(http, since, cutoff=cutoff)
-    history = [(since, found.cutoff) for since, found in directory.calendars()]
-    assert history == [(date.min, "04:00"), (date(2026, 3, 1), "01:00"), (date(2026, 4, 1), "03:00")]
-
-
-def test_more_changes_than_one_transaction_can_take_back_are_refused(
-    http: Http, directory: Directory
-) -> None:
-    now = directory.settings()
-    for n in range(99):
-        after = replace(now, version=n + 1, calendar=Calendar(cutoff="03:00" if n % 2 else "05:00"))
-        directory.change_settings(now, after, date(2026, 1, 1) + timedelta(days=n))
-        now = after
-    assert change_settings(http, "2025-01-01", calendar=calendar()).json_body["Code"] == "InvalidRequest"
-    assert change_settings(http, "2026-03-01", calendar=calendar()).status_code == 200
+    assert versions(http) == [
+        (None, "04:00"),
+        ("2026-03-01", "01:00"),
+        ("2026-04-01", "03:00"),
+        ("2026-05-01", "02:00"),
+    ]
 
 
 def test_settings_that_the_table_has_no_room_for_are_refused(http: Http) -> None:
-    days = [date(2026, 1, 1) + timedelta(days=n) for n in range(2000)]
-    holidays = [{"date": str(day), "name": "Ngày nghỉ lễ của cả nước" * 4} for day in days]
-    answer = change_settings(http, calendar=calendar(holidays=holidays))
+    week = {day: [{"starts": "08:00:00", "ends": "17:00:00"}] for day in ("mon", "tue", "wed", "thu", "fri")}
+    shifts = {f"{n:03} ca làm việc của phân xưởng số một": {"week": week} for n in range(99)}
+    for n in range(9):
+        answer = change_settings(
+            http, f"2026-0{n + 1}-01", calendar=calendar(shifts={"day": DAY, **shifts}, cutoff=f"0{n % 5}:00")
+        )
+        if answer.status_code != 200:
+            break
     assert (answer.status_code, answer.json_body["Code"]) == (400, "InvalidRequest")
     assert "300000 bytes" in answer.json_body["Message"]
 
 
-def test_what_is_not_the_calendar_makes_no_history(http: Http, directory: Directory) -> None:
+def test_what_is_not_the_calendar_makes_no_history(http: Http) -> None:
     change_settings(http, duplicate_window_s=5)
-    assert [since for since, _ in directory.calendars()] == [date.min]
+    change_settings(http, "2026-06-01", duplicate_window_s=6)
+    change_settings(http, "2099-06-01", duplicate_window_s=7)
+    assert versions(http) == [(None, "04:00")]
+
+
+def test_going_back_to_the_calendar_before_takes_a_version_out(http: Http) -> None:
+    set_calendar(http, "2020-01-01")
+    set_calendar(http, "2026-06-15", cutoff="03:00")
+    set_calendar(http, "2026-07-01", cutoff="02:00")
+    set_calendar(http, "2026-06-15")
+    assert [since for since, _ in versions(http)] == [None, "2020-01-01", "2026-07-01"]
+
+
+def test_the_present_calendar_can_be_put_in_force_on_an_earlier_date(http: Http) -> None:
+    set_calendar(http, "2020-01-01", shifts={"day": {**DAY, "starts": "09:00"}})
+    person = add_person(http)
+    stamped(http, person, "2026-06-03T09:05:00+07:00")
+    shown = calendar()
+    assert change_settings(http, calendar=shown).status_code == 200
+    assert day_of(http, person, "2026-06-03")["late_minutes"] == 0
+    again = change_settings(http, "2026-06-03")
+    assert again.status_code == 200
+    assert day_of(http, person, "2026-06-03")["late_minutes"] == 65
+    assert day_of(http, person, "2026-06-02")["state"] == "absent"
+
+
+def test_a_change_is_planned_ahead(http: Http) -> None:
+    set_calendar(http)
+    later = calendar(shifts={"day": {**DAY, "starts": "09:00"}, "night": NIGHT})
+    assert change_settings(http, "2099-06-01", calendar=later).status_code == 200
+    assert http.get("/v1/settings").json_body["calendar"]["shifts"]["day"]["starts"] == "08:00"
+    assert (
+        Schedule(wiring.directory().settings().calendars).calendar(date(2099, 6, 1)).shifts["day"].starts
+        == "09:00"
+    )
+
+
+def test_a_forgotten_holiday_changes_its_own_day_alone(http: Http) -> None:
+    set_calendar(http, "2020-01-01", shifts={"day": {**DAY, "grace_minutes": 0}})
+    set_calendar(http, "2026-06-15", shifts={"day": {**DAY, "starts": "09:00", "grace_minutes": 0}})
+    person = add_person(http)
+    for on in ("2026-06-04", "2026-06-15"):
+        stamped(http, person, f"{on}T09:05:00+07:00")
+    assert day_of(http, person, "2026-06-03")["state"] == "absent"
+    before = versions(http)
+    assert http.call("PUT", "/v1/holidays/2026-06-03", {"name": "Lễ"}).status_code == 200
+    assert day_of(http, person, "2026-06-03")["state"] == "holiday"
+    assert day_of(http, person, "2026-06-04")["late_minutes"] == 65
+    assert day_of(http, person, "2026-06-15")["late_minutes"] == 5
+    assert versions(http) == before
+    assert http.delete("/v1/holidays/2026-06-03").status_code == 204
+    assert day_of(http, person, "2026-06-03")["state"] == "absent"
+
+
+# --- versions, one by one -----------------------------------------------------------------------
+
+JUNE = "/v1/settings/versions/2026-06-15"
+
+
+def test_a_version_is_added_replaced_and_removed_by_its_date(http: Http) -> None:
+    for cutoff in ("03:00", "02:00"):
+        answer = http.call("PUT", JUNE, calendar(cutoff=cutoff))
+        assert answer.status_code == 200
+        assert (answer.json_body["effective_from"], answer.json_body["calendar"]["cutoff"]) == (
+            "2026-06-15",
+            cutoff,
+        )
+        assert http.get(JUNE).json_body == answer.json_body
+    assert versions(http) == [(None, "04:00"), ("2026-06-15", "02:00")]
+    assert http.get("/v1/settings").json_body["calendar"]["cutoff"] == "02:00"
+    assert http.delete(JUNE).status_code == 204
+    assert versions(http) == [(None, "04:00")]
+    for answer in (http.get(JUNE), http.delete(JUNE)):
+        assert (answer.status_code, answer.json_body["Code"]) == (404, "VersionNotFound")
+
+
+def test_the_first_version_can_be_replaced_but_not_removed(http: Http) -> None:
+    first = "/v1/settings/versions/first"
+    assert http.get(first).json_body["effective_from"] is None
+    assert http.call("PUT", first, calendar(cutoff="01:00")).json_body["effective_from"] is None
+    assert versions(http) == [(None, "01:00")]
+    refused = http.delete(first)
+    assert (refused.status_code, refused.json_body["Code"]) == (409, "FirstVersion")
+
+
+def test_a_version_of_settings_that_have_changed_is_refused(http: Http) -> None:
+    version = http.call("PUT", JUNE, calendar(), version=0).json_body["version"]
+    assert version == http.get("/v1/settings").json_body["version"] == 1
+    for answer in (http.call("PUT", JUNE, calendar(), version=0), http.call("DELETE", JUNE, version=0)):
+        assert (answer.status_code, answer.json_body["Code"]) == (409, "SettingsChanged")
+        assert answer.json_body["Details"] == {"version": 1}
+    assert http.call("DELETE", JUNE, version=version).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("begins", "body", "code"),
+    [
+        pytest.param("2026-06-15", calendar(default_shift="late"), "InvalidSettings", id="contradiction"),
+        pytest.param("2026-06-15", calendar(zone="Asia/Saigon2"), "InvalidSettings", id="zone"),
+        pytest.param("2026-06-15", {"holidays": []}, "InvalidRequest", id="unknown field"),
+        pytest.param("last", calendar(), "InvalidRequest", id="no date"),
+        pytest.param("2026-02-30", calendar(), "InvalidRequest", id="no such date"),
+        pytest.param("1999-12-31", calendar(), "InvalidRequest", id="before there are work days"),
+    ],
+)
+def test_a_version_is_checked_as_the_settings_are(http: Http, begins: str, body: Json, code: str) -> None:
+    answer = http.call("PUT", f"/v1/settings/versions/{begins}", body)
+    assert (answer.status_code, answer.json_body["Code"]) == (400, code)
+
+
+def test_a_removed_version_leaves_its_days_to_the_one_before(http: Http) -> None:
+    set_calendar(http, "2020-01-01")
+    set_calendar(http, "2026-06-01", shifts={"day": {**DAY, "starts": "09:00"}})
+    set_calendar(http, "2026-07-01", shifts={"day": {**DAY, "starts": "10:00"}})
+    person = add_person(http)
+    for on in ("2026-06-03", "2026-07-02"):
+        stamped(http, person, f"{on}T10:05:00+07:00")
+    assert http.delete("/v1/settings/versions/2026-06-01").status_code == 204
+    assert day_of(http, person, "2026-06-03")["late_minutes"] == 125
+    assert day_of(http, person, "2026-07-02")["late_minutes"] == 0
+
+
+def test_a_shift_may_vanish_from_a_calendar_and_its_people_are_on_the_default(http: Http) -> None:
+    set_calendar(http)
+    person = add_person(http, shift="night")
+    assert http.call("PUT", JUNE, calendar(shifts={"day": DAY})).status_code == 200
+    assert day_of(http, person, "2026-06-12")["shift"] == "night"
+    assert day_of(http, person, "2026-06-15")["shift"] == "day"
+
+
+# --- kinds of leave -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kinds", "problem"),
+    [
+        pytest.param([("annual", "V"), ("Annual", "X")], "'Annual' is there twice", id="kind"),
+        pytest.param([("annual", "V"), ("sick", "v")], "letter 'v' is there twice", id="letter"),
+        *(
+            pytest.param([("annual", mark)], f"letter {mark!r} means something else", id=mark)
+            for mark in "PLHAFO?p"
+        ),
+    ],
+)
+def test_kinds_of_leave_that_contradict_each_other_are_refused(
+    http: Http, kinds: list[tuple[str, str]], problem: str
+) -> None:
+    answer = change_settings(http, leave_kinds=[{"kind": kind, "letter": letter} for kind, letter in kinds])
+    assert (answer.status_code, answer.json_body["Code"]) == (400, "InvalidSettings")
+    [found] = answer.json_body["Details"]["problems"]
+    assert problem in found
+
+
+def test_there_is_at_least_one_kind_of_leave(http: Http) -> None:
+    assert change_settings(http, leave_kinds=[]).status_code == 400
 
 
 # --- which calendar judges a date ---------------------------------------------------------------
 
 HOURS = {"day": Shift("08:00", "17:00")}
-OLD = Calendar(zone=SAIGON, shifts=HOURS, holidays=(Holiday(date(2026, 7, 2), "old"),))
+OLD = Calendar(zone=SAIGON, shifts=HOURS)
 NEW = Calendar(zone=NEW_YORK, shifts={"late": Shift("12:00", "20:00")}, default_shift="late")
-MOVED = Schedule.of([(date.min, OLD), (date(2026, 7, 1), NEW)])
+MOVED = Schedule([Dated(OLD), Dated(NEW, date(2026, 7, 1))], [Holiday(date(2026, 7, 2), "both")])
 
 
 def test_each_date_has_the_plan_of_its_calendar() -> None:
     old, new = MOVED.shift_day("day", date(2026, 6, 30)), MOVED.shift_day("day", date(2026, 7, 1))
     assert (old.zone, old.shift, new.zone, new.shift) == (SAIGON, "day", NEW_YORK, "late")
-    assert MOVED.shift_day(None, date(2026, 7, 2)).holiday is None
-    assert MOVED.calendar == NEW
-    assert MOVED.calendar_in_force(date(2000, 1, 1)) == OLD
+    assert MOVED.shift_day(None, date(2026, 7, 2)).holiday == "both"  # holidays are of no calendar
+    assert MOVED.calendar(date(2026, 7, 1)) == NEW
+    assert MOVED.calendar(date(2000, 1, 1)) == OLD
 
 
 @pytest.mark.parametrize(
@@ -233,17 +392,11 @@ dates = st.dates(date(2026, 3, 1), date(2026, 3, 20))
 def test_later_is_never_an_earlier_work_day_whatever_was_changed(
     changes: list[tuple[date, Calendar]], first: Calendar, moments: list[datetime]
 ) -> None:
-    history = [(date.min, first), *sorted(changes, key=lambda entry: entry[0])]
-    schedule = Schedule.of(history)
+    history = sorted(changes, key=lambda entry: entry[0])
+    schedule = Schedule([Dated(first), *(Dated(one, since) for since, one in history)])
     instants = sorted(moment.replace(tzinfo=UTC) for moment in moments)
     days = [schedule.work_day(at) for at in instants]
     assert days == sorted(days)
-
-
-@given(calendars, st.datetimes(datetime(2026, 2, 1), datetime(2026, 12, 1)))  # noqa: DTZ001
-def test_a_history_of_one_is_the_calendar_itself(only: Calendar, moment: datetime) -> None:
-    at = moment.replace(tzinfo=UTC)
-    assert Schedule.of([(date.min, only)]).work_day(at) == Schedule(only).work_day(at)
 
 
 def test_the_settings_say_what_they_mean(http: Http) -> None:

@@ -62,6 +62,19 @@ class Site:
         made: str = self.http.post(f"/v1/people/{self.anh}/leaves", body).json_body["leave_id"]
         return made
 
+    def version(self) -> str:
+        calendar = self.http.get("/v1/settings").json_body["calendar"]
+        self.http.call("PUT", "/v1/settings/versions/2026-06-15", {**calendar, "cutoff": "03:00"})
+        return "2026-06-15"
+
+    def holiday(self) -> str:
+        self.http.call("PUT", "/v1/holidays/2026-09-02", {"name": "Quốc khánh"})
+        return "2026-09-02"
+
+    def closed(self) -> str:
+        self.http.post("/v1/closings", {"through": "2026-10-31"})
+        return "2026-10-31"
+
     def token(self) -> str:
         made: str = self.http.post("/v1/tokens", {"role": "viewer", "label": "wall"}).json_body["token_id"]
         return made
@@ -127,6 +140,29 @@ SOUND: dict[str, Callable[[Site], Call]] = {
         {},
     ),
     "PUT /v1/settings": lambda site: ("/v1/settings", site.http.get("/v1/settings").json_body, {}),
+    "PUT /v1/settings/versions/{begins}": lambda site: (
+        "/v1/settings/versions/2026-06-15",
+        site.http.get("/v1/settings").json_body["calendar"],
+        {},
+    ),
+    "DELETE /v1/settings/versions/{begins}": lambda site: (
+        f"/v1/settings/versions/{site.version()}",
+        None,
+        {},
+    ),
+    "PUT /v1/holidays/{date}": lambda site: ("/v1/holidays/2026-09-02", {"name": "Quốc khánh"}, {}),
+    "DELETE /v1/holidays/{date}": lambda site: (f"/v1/holidays/{site.holiday()}", None, {}),
+    "POST /v1/holidays/imports": lambda site: (
+        "/v1/holidays/imports",
+        "date,name\r\n2026-09-02,Quốc khánh\r\n".encode(),
+        {"Content-Type": "text/csv"},
+    ),
+    "POST /v1/closings": lambda site: ("/v1/closings", {"through": "2026-10-31"}, {}),
+    "POST /v1/closings/reopenings": lambda site: (
+        "/v1/closings/reopenings",
+        {"from": site.closed(), "reason": f"{NAME} was ill"},
+        {},
+    ),
     "POST /v1/tokens": lambda site: ("/v1/tokens", {"role": "kiosk", "label": NAME}, {}),
     "DELETE /v1/tokens/{token_id}": lambda site: (f"/v1/tokens/{site.token()}", None, {}),
     "POST /index-face": lambda site: ("/index-face", site.lab_photo(), {}),
@@ -174,7 +210,7 @@ def test_every_mutation_is_audited_once_without_names(
     made = answer.json_body if answer.body and answer.status_code < 300 else {}
     ids |= {name: made[name] for name in ("person_id", "token_id") if made.get(name)}
     assert entry["about"] == {
-        name: text if name == "token_id" else masked(text) for name, text in ids.items()
+        name: text if name in ("token_id", "begins", "date") else masked(text) for name, text in ids.items()
     }
     said = json.dumps(entries(http), ensure_ascii=False)
     for secret in (NAME, "Nguyễn", CODE, EMAIL, site.anh, site.face, http.token("admin"), "/9j/"):
@@ -236,13 +272,17 @@ READS: dict[str, Callable[[Site], tuple[str, dict[str, Any]]]] = {
 """A request for each GET that shows people's data."""
 
 
+OF_THE_SITE = {"GET /v1/holidays", "GET /v1/holidays/{date}", "GET /v1/closings"}
+"""What viewers may read and says nothing of people."""
+
+
 def test_the_table_above_has_every_read_of_people() -> None:
     reads = {
         f"GET {path}"
         for path, item in DOCUMENT["paths"].items()
         if "get" in item and item["get"]["x-scope"] in ("viewer", "manager")
     }
-    assert set(READS) == reads
+    assert set(READS) == reads - OF_THE_SITE
 
 
 @pytest.mark.parametrize("what", READS)
@@ -329,12 +369,33 @@ def test_changed_settings_are_audited_with_their_values(http: Http) -> None:
     [entry] = entries(http)
     changes = {one["field"]: (one["old"], one["new"]) for one in entry["changes"]}
     assert changes == {"margin": ("2.0", "3.5"), "limits.sessions_per_minute": ("30", "7")}
-    holiday = {"date": "2026-09-02", "name": "Quốc khánh"}
-    calendar = http.get("/v1/settings").json_body["calendar"]
-    change_settings(http, calendar={**calendar, "holidays": [holiday]})
+
+
+def test_changed_holidays_and_calendars_are_audited_with_their_values(http: Http) -> None:
+    assert http.call("PUT", "/v1/holidays/2026-09-02", {"name": "Quốc khánh"}).status_code == 200
     [added] = entries(http)[0]["changes"]
-    assert (added["field"], added["old"]) == ("calendar.holidays", "[]")
-    assert json.loads(added["new"])[0]["name"] == holiday["name"]
+    assert (added["field"], added["old"]) == ("holidays.2026-09-02", "null")
+    assert json.loads(added["new"])["name"] == "Quốc khánh"
+    assert http.delete("/v1/holidays/2026-09-02").status_code == 204
+    [removed] = entries(http)[0]["changes"]
+    assert (removed["old"], removed["new"]) == (added["new"], "null")
+    calendar = http.get("/v1/settings").json_body["calendar"]
+    path = "/v1/settings/versions/2026-06-15"
+    assert http.call("PUT", path, {**calendar, "cutoff": "03:00"}).status_code == 200
+    assert entries(http)[0]["changes"] == [{"field": "cutoff", "old": '"04:00"', "new": '"03:00"'}]
+    assert http.delete(path).status_code == 204
+    [entry, *_] = entries(http)
+    assert entry["about"] == {"begins": "2026-06-15"}
+    assert entry["changes"] == [{"field": "cutoff", "old": '"03:00"', "new": '"04:00"'}]
+
+
+def test_closing_and_reopening_are_audited(http: Http) -> None:
+    assert http.post("/v1/closings", {"through": "2026-10-31"}).status_code == 201
+    assert entries(http)[0]["changes"] == [{"field": "closed_through", "old": "null", "new": '"2026-10-31"'}]
+    body = {"from": "2026-10-15", "reason": "a forgotten leave"}
+    assert http.post("/v1/closings/reopenings", body).status_code == 201
+    [entry, *_] = entries(http)
+    assert entry["changes"] == [{"field": "closed_through", "old": '"2026-10-31"', "new": '"2026-10-14"'}]
 
 
 def test_changed_fields_of_people_are_audited_by_their_names(http: Http) -> None:

@@ -53,7 +53,11 @@ class Somebody:
         fields = {"code": self.code, "email": self.email} | ({"group": group} if group else {})
         self.id = add_person(http, name, **fields)
         self.punch = stamped(http, self.id, f"{DAY}T08:00:00+07:00", reason=f"of {name}")
-        leave = {"since": "2026-11-24", "until": "2026-11-24", "kind": f"kind {number}"}
+        leave = {
+            "since": "2026-11-24",
+            "until": "2026-11-24",
+            "kind": ("annual", "sick", "unpaid")[number - 1],
+        }
         self.leave: str = http.post(f"/v1/people/{self.id}/leaves", leave).json_body["leave_id"]
         self._face: str | None = None
 
@@ -207,6 +211,7 @@ def _photo(person: Somebody) -> bytes:
 
 
 NOBODY, REFUSED, LEFT_OUT = (404, "PersonNotFound"), (403, "GroupNotAllowed"), (200, None)
+WHOLE_SITE, NO_HOLIDAY = (403, "WholeSite"), (404, "HolidayNotFound")
 NOT_RECOGNISED, LAB_404 = (422, "NotRecognised"), (404, None)
 
 MATRIX: dict[str, Row] = {
@@ -297,6 +302,21 @@ MATRIX: dict[str, Row] = {
     "GET /v1/timesheets/monthly": Row(
         get("/v1/timesheets/monthly?month=2026-11"), (200, None), LEFT_OUT, LEFT_OUT, shows=True
     ),
+    # The site
+    "GET /v1/holidays": Row(get("/v1/holidays?from={day}&to={day}"), (200, None), (200, None), (200, None)),
+    "GET /v1/holidays/{date}": Row(get("/v1/holidays/{day}"), NO_HOLIDAY, NO_HOLIDAY, NO_HOLIDAY),
+    "PUT /v1/holidays/{date}": Row(
+        send("/v1/holidays/2027-01-01", {"name": "Tết"}), WHOLE_SITE, WHOLE_SITE, WHOLE_SITE
+    ),
+    "DELETE /v1/holidays/{date}": Row(send("/v1/holidays/2027-01-01"), WHOLE_SITE, WHOLE_SITE, WHOLE_SITE),
+    "POST /v1/holidays/imports": Row(
+        send("/v1/holidays/imports", lambda _: b"date,name\n2027-01-01,x\n", {"Content-Type": "text/csv"}),
+        WHOLE_SITE,
+        WHOLE_SITE,
+        WHOLE_SITE,
+    ),
+    "GET /v1/closings": Row(get("/v1/closings"), (200, None), (200, None), (200, None)),
+    "POST /v1/closings": Row(send("/v1/closings", {"through": DAY}), WHOLE_SITE, WHOLE_SITE, WHOLE_SITE),
     # The lab
     "GET /session": Row(get("/session"), (200, None), LEFT_OUT, LEFT_OUT),
     "GET /liveness-result": Row(get("/liveness-result"), (400, None), (400, None), (400, None)),
@@ -317,6 +337,11 @@ NOT_LIMITED = {
     "GET /docs",
     "GET /v1/settings",
     "PUT /v1/settings",
+    "GET /v1/settings/versions",
+    "GET /v1/settings/versions/{begins}",
+    "PUT /v1/settings/versions/{begins}",
+    "DELETE /v1/settings/versions/{begins}",
+    "POST /v1/closings/reopenings",
     "POST /v1/tokens",
     "GET /v1/tokens",
     "DELETE /v1/tokens/{token_id}",

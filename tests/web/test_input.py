@@ -85,13 +85,13 @@ def test_texts_have_no_invisible_characters(http: Http, person_id: str, field: s
         method, path, body = bodies_with(text, person_id)[field]
         answer = http.call(method, path, body)
         # White space is made one space; a line break or "next line" is some.
-        spaced = unseen.isspace() and field not in ("email", "shift", "language", "method")
+        spaced = unseen.isspace() and field not in ("email", "shift", "language", "method", "kind")
         if spaced:
             assert answer.status_code in (200, 201), (name, answer.body)
             assert json.dumps(text) not in answer.body.decode()
         else:
             assert answer.status_code == 400, (name, answer.body)
-            assert answer.json_body["Code"] in ("InvalidRequest", "UnknownShift")
+            assert answer.json_body["Code"] in ("InvalidRequest", "UnknownShift", "UnknownLeaveKind")
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -102,15 +102,23 @@ def test_texts_have_a_maximum_length(http: Http, person_id: str, field: str) -> 
 
 @pytest.mark.parametrize("unseen", UNSEEN.values(), ids=UNSEEN)
 def test_names_in_a_calendar_have_no_invisible_characters(http: Http, unseen: str) -> None:
+    hours = {"starts": "08:00", "ends": "17:00"}
     for text in (f"a{unseen}b", f"a{unseen}", f" a{unseen}"):
-        shifts = {"day": {"starts": "08:00", "ends": "17:00"}, text: {"starts": "08:00", "ends": "17:00"}}
-        for change in ({"shifts": shifts}, {"holidays": [{"date": "2026-11-23", "name": text}]}):
-            answer = change_settings(http, calendar=calendar(**change))
+        rotations = {text: {"anchor": "2026-11-23", "weeks": ["day"]}}
+        for change in (
+            {"calendar": calendar(shifts={"day": hours, text: hours})},
+            {"calendar": calendar(shifts={"day": hours}, rotations=rotations)},
+            {"leave_kinds": [{"kind": text, "letter": "V"}]},
+        ):
+            answer = change_settings(http, **change)
             assert answer.status_code == 400, answer.body
             assert answer.json_body["Code"] in ("InvalidRequest", "InvalidSettings")
-    assert change_settings(
-        http, calendar=calendar(holidays=[{"date": "2026-11-23", "name": "Tết"}])
-    ).json_body
+    holiday = http.call("PUT", "/v1/holidays/2026-11-23", {"name": f"a{unseen}b"})
+    if unseen.isspace():  # white space is made one space
+        assert holiday.json_body["name"] == "a b"
+    else:
+        refused(holiday)
+    assert http.call("PUT", "/v1/holidays/2026-11-23", {"name": "Tết"}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -205,8 +213,13 @@ def test_extreme_dates_in_a_body_are_no_server_error(http: Http, person_id: str,
     settings = http.get("/v1/settings").json_body
     path = f"/v1/settings?effective_from={quote(on)}"
     assert http.call("PUT", path, settings).status_code in late
-    holidays = [{"date": on, "name": "Tết"}]
-    assert change_settings(http, calendar=calendar(holidays=holidays)).status_code in fine
+    # Nothing is due on dates that cannot be work days, so they cannot be holidays either.
+    if on and "/" not in on:
+        refused(http.call("PUT", f"/v1/holidays/{quote(on)}", {"name": "Tết"}))
+        refused(http.call("PUT", f"/v1/settings/versions/{quote(on)}", calendar()))
+    refused(http.get("/v1/holidays", from_=on, to=on))
+    refused(http.post("/v1/closings", {"through": on}))
+    refused(http.post("/v1/closings/reopenings", {"from": on, "reason": "x"}))
     today = http.get("/v1/attendance")
     assert today.status_code == 200
     sheet = http.get(f"/v1/attendance/{person_id}", from_="2026-01-01", to="2026-12-31")
@@ -320,8 +333,8 @@ def test_a_photo_or_form_too_large_for_lambda_is_a_413_with_our_code(http: Http)
 def test_lists_in_the_settings_have_a_maximum_length(http: Http) -> None:
     shift = {"starts": "08:00", "ends": "17:00"}
     refused(change_settings(http, calendar=calendar(shifts={f"s{n}": shift for n in range(101)})))
-    holidays = [{"date": f"2026-01-{n % 28 + 1:02d}", "name": "x"} for n in range(2001)]
-    refused(change_settings(http, calendar=calendar(holidays=holidays)))
+    kinds = [{"kind": f"kind {n}", "letter": f"{n}"} for n in range(51)]
+    refused(change_settings(http, leave_kinds=kinds))
     refused(change_settings(http, calendar=calendar(shifts={"day": shift | {"weekdays": ["mon"] * 8}})))
 
 
