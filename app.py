@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 from chalice.app import Chalice, CORSConfig, Cron, Rate
 
+from chalicelib.config import ANY
 from chalicelib.domain import errors
 from chalicelib.domain.erasure import AttendanceHandling
 from chalicelib.domain.face import FaceId, FaceView
@@ -52,7 +53,7 @@ from chalicelib.wiring import (
     environment,
     log_request,
     now,
-    origin,
+    origins,
     personal_data,
     rate_limits,
     scheduled,
@@ -65,8 +66,13 @@ from chalicelib.wiring import (
 
 app = Chalice(app_name="rollcall")
 app.api.cors = CORSConfig(
-    allow_origin=origin(),
-    allow_headers=["Accept", "Accept-Language", "Idempotency-Key", "If-None-Match"],
+    # The gateway answers preflights without asking the app, so it cannot choose among several origins. The
+    # response that follows names the caller's own.
+    allow_origin=origins()[0] if len(origins()) == 1 else ANY,
+    allow_headers=[
+        *("Accept", "Accept-Language", "Cache-Control", "Idempotency-Key", "If-None-Match"),
+        *("X-Requested-With", "baggage", "traceparent", "tracestate"),
+    ],
     expose_headers=["Content-Disposition", "ETag", "Idempotency-Replayed", "Retry-After", "X-Request-Id"],
     max_age=600,
 )
@@ -117,6 +123,7 @@ endpoint = Endpoints(
     signing_key=signing_key,
     stored_replies=stored_replies,
     today=today,
+    origins=origins(),
 )
 
 
