@@ -35,6 +35,7 @@ from chalicelib.services import (
     timesheets,
     tokens,
     uploads,
+    whoami,
 )
 from chalicelib.services.retention import RetentionPlan, apply_retention
 from chalicelib.services.sweep import sweep as run_sweep
@@ -695,6 +696,13 @@ def change_settings(body: SettingsView, effective_from: date | None = None) -> S
     return settings.replace_settings(
         directory(), body, effective_from=effective_from, production=environment().production, now=now()
     )
+
+
+@app.route("/v1/me", methods=["GET"])
+@endpoint(scope="any")
+def show_me(caller: Caller) -> whoami.Me:
+    """Return the caller's role, groups and expiry, and the site: its name, zone, language, time and lists."""
+    return whoami.show(directory(), token_store(), caller=caller, now=now())
 
 
 # --- tokens, audit, retention -------------------------------------------------------------------

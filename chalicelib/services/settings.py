@@ -36,7 +36,12 @@ def replace_settings(
     weak = body.weak() if production or not body.unsafe else []
     if weak and not production:
         weak.append("unsafe: must be true for this, in a lab only")
-    if problems := weak + _texts(body.calendar) + schedule.calendar_problems(body.calendar):
+    if (
+        problems := weak
+        + _site_name(body)
+        + _texts(body.calendar)
+        + schedule.calendar_problems(body.calendar)
+    ):
         raise InvalidSettings(problems)
     before = directory.settings()
     if body.version != before.version:
@@ -52,6 +57,14 @@ def replace_settings(
     shown = before.view(today), body
     record_changes(change for change in field_changes(*shown) if change.field != "version")
     return after.view(today)
+
+
+def _site_name(body: SettingsView) -> list[str]:
+    try:
+        sound = not body.site_name or clean(body.site_name) == body.site_name
+    except InvalidRequest:
+        sound = False
+    return [] if sound else ["site_name: it has spaces around it, or characters that do not show"]
 
 
 def _texts(calendar: schedule.Calendar) -> list[str]:

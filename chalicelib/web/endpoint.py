@@ -268,7 +268,7 @@ class Endpoints:
         return headers | ({"Vary": "Origin"} if len(self._origins) > 1 else {})
 
     def _shared_with(self, request: ChaliceRequest) -> str:
-        """Return the origin whose pages may read a response: the caller's, if it is one of several allowed."""
+        """Return the origin whose pages may read a response: the caller's, if it is one of the allowed."""
         asked = request.headers.get("origin", "")
         return asked if asked in self._origins else self._origins[0]
 

@@ -297,6 +297,7 @@ MATRIX: dict[str, Row] = {
     "GET /v1/timesheets/monthly": Row(
         get("/v1/timesheets/monthly?month=2026-11"), (200, None), LEFT_OUT, LEFT_OUT, shows=True
     ),
+    "GET /v1/me": Row(get("/v1/me"), (200, None), LEFT_OUT, LEFT_OUT),
     # The lab
     "GET /session": Row(get("/session"), (200, None), LEFT_OUT, LEFT_OUT),
     "GET /liveness-result": Row(get("/liveness-result"), (400, None), (400, None), (400, None)),
