@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 from chalice.app import Chalice, CORSConfig, Cron, Rate
 
+from chalicelib.config import ANY
 from chalicelib.domain import errors
 from chalicelib.domain.closing import Closings, ClosingView, NewClosing, Reopening
 from chalicelib.domain.erasure import AttendanceHandling
@@ -38,6 +39,7 @@ from chalicelib.services import (
     timesheets,
     tokens,
     uploads,
+    whoami,
 )
 from chalicelib.services.retention import RetentionPlan, apply_retention
 from chalicelib.services.sweep import sweep as run_sweep
@@ -56,7 +58,7 @@ from chalicelib.wiring import (
     environment,
     log_request,
     now,
-    origin,
+    origins,
     personal_data,
     rate_limits,
     scheduled,
@@ -70,8 +72,13 @@ from chalicelib.wiring import (
 
 app = Chalice(app_name="rollcall")
 app.api.cors = CORSConfig(
-    allow_origin=origin(),
-    allow_headers=["Accept", "Accept-Language", "Idempotency-Key", "If-None-Match"],
+    # The gateway answers preflights without asking the app, so it cannot choose among several origins. The
+    # response that follows names the caller's own.
+    allow_origin=origins()[0] if len(origins()) == 1 else ANY,
+    allow_headers=[
+        *("Accept", "Accept-Language", "Cache-Control", "Idempotency-Key", "If-None-Match"),
+        *("X-Requested-With", "baggage", "traceparent", "tracestate"),
+    ],
     expose_headers=["Content-Disposition", "ETag", "Idempotency-Replayed", "Retry-After", "X-Request-Id"],
     max_age=600,
 )
@@ -125,6 +132,7 @@ endpoint = Endpoints(
     signing_key=signing_key,
     stored_replies=stored_replies,
     today=today,
+    origins=origins(),
 )
 
 
@@ -851,6 +859,13 @@ def close_days(caller: Caller, body: NewClosing) -> ClosingView:
 def reopen_days(caller: Caller, body: Reopening) -> ClosingView:
     """Reopen the closed work days from a date on, for a reason."""
     return closings.reopen(site_store(), body, caller=caller, now=now())
+
+
+@app.route("/v1/me", methods=["GET"])
+@endpoint(scope="any")
+def show_me(caller: Caller) -> whoami.Me:
+    """Return the caller's role, groups and expiry, and the site: its name, zone, language, time and lists."""
+    return whoami.show(directory(), token_store(), caller=caller, now=now())
 
 
 # --- tokens, audit, retention -------------------------------------------------------------------

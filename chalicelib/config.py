@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -26,6 +27,43 @@ escapes what is not ASCII."""
 VERSION = "0.1.0"
 
 
+ANY = "*"
+"""Stands for all web origins."""
+
+
+def web_origins(text: str) -> tuple[str, ...]:
+    """Return the web origins of a list, divided by commas or spaces; `*` alone stands for all.
+
+    Raises ValueError for what no browser would send as its origin.
+    """
+    found = tuple(dict.fromkeys(text.replace(",", " ").split()))
+    if not found or (ANY in found and len(found) > 1):
+        raise ValueError(f"{text!r} is neither {ANY} nor a list of web origins")
+    for origin in found:
+        _check_origin(origin)
+    return found
+
+
+def _check_origin(origin: str) -> None:
+    if origin == ANY:
+        return
+    try:
+        parts = urlsplit(origin)
+        whole = f"{parts.scheme}://{parts.netloc}"
+        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc
+        _ = parts.port
+    except ValueError:  # a port that is not a number
+        whole, sound = "", False
+    if not sound or ANY in origin:
+        raise ValueError(f"{origin} is not a web origin; one is https://hr.example.com")
+    if origin != whole:
+        raise ValueError(
+            f"an origin has no path, and browsers would not match {origin}; {whole} would be right"
+        )
+    if origin != origin.lower():
+        raise ValueError(f"browsers send origins in lower case; {origin.lower()} would be right")
+
+
 class Environment(msgspec.Struct, frozen=True, rename=lambda name: f"ROLLCALL_{name.upper()}"):
     """The environment variables of a stage, set in .chalice/config.json."""
 
@@ -34,7 +72,7 @@ class Environment(msgspec.Struct, frozen=True, rename=lambda name: f"ROLLCALL_{n
     bucket: str
     collection: str
     zone: str = "Asia/Ho_Chi_Minh"
-    origin: str = "*"
+    origin: str = ANY
     shards: int = 4
     streaming_role: str = ""
     stream_url: str = ""

@@ -29,7 +29,7 @@ from chalicelib.aws.stored_replies import StoredReplies
 from chalicelib.aws.streaming import Streaming
 from chalicelib.aws.tokens import TokenStore
 from chalicelib.aws.visibility import PeopleTable
-from chalicelib.config import Environment, refuse_open_lab, require_stage
+from chalicelib.config import ANY, Environment, refuse_open_lab, require_stage, web_origins
 from chalicelib.domain.settings import Settings, default_settings
 from chalicelib.domain.token import Caller
 from chalicelib.services.tokens import Authenticator
@@ -66,9 +66,9 @@ def today() -> date:
     return now().astimezone(ZoneInfo(environment().zone)).date()
 
 
-def origin() -> str:
-    """Return the web origin that may call the API. Chalice needs it before there is a stage."""
-    return os.environ.get("ROLLCALL_ORIGIN", "*")
+def origins() -> tuple[str, ...]:
+    """Return the web origins that may call the API. Chalice needs them before there is a stage."""
+    return web_origins(os.environ.get("ROLLCALL_ORIGIN") or ANY)
 
 
 @cache

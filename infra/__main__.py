@@ -30,7 +30,10 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     )
 
     up = commands.add_parser("up", parents=[stage, dry], help="create a stage, or bring it up to date")
-    up.add_argument("--origin", help="the web origin that may call the API and upload photos (default: any)")
+    up.add_argument(
+        "--origin",
+        help="web origins that may call the API, divided by commas (default: any)",
+    )
     up.add_argument("--alarm-email", help="address that receives alarms")
     up.add_argument(
         "--budget", type=int, help="US dollars a month; a mail warns of more, so it needs --alarm-email"
@@ -108,7 +111,11 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     entries = entry.add_subparsers(required=True, metavar="action")
     new = entries.add_parser("new", help="add one: its settings and its policy files")
     new.add_argument("name", help="a lower-case letter, then letters and digits")
-    new.add_argument("--origin", required=True, help="the web origin that may call the API and upload photos")
+    new.add_argument(
+        "--origin",
+        required=True,
+        help="web origins that may call the API, divided by commas",
+    )
     new.add_argument("--region", required=True, help="the AWS Region it is deployed to")
     new.add_argument("--zone", help="time zone of its settings, such as Asia/Bangkok")
     new.add_argument(

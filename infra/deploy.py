@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import boto3
 
+from chalicelib.config import ANY
 from infra import bucket, build, gateway, policies, regions, stack, stages, table, template, tokens
 from infra.progress import Steps, say, until
 from infra.smoke import smoke
@@ -18,7 +19,7 @@ RECORD_KEY = "deploy/deployed.json"
 """Key of Chalice's record of what it deployed. It is kept in the bucket, so any machine can continue."""
 
 _PARAMETERS = {
-    "origin": "AllowedOrigin",
+    "origin": "AllowedOrigins",
     "alarm_email": "AlarmEmail",
     "budget": "MonthlyBudget",
     "log_days": "LogDays",
@@ -55,7 +56,7 @@ def up(options: argparse.Namespace) -> None:
         stages.check_region(stage.region, options.without_liveness)
     if lacking := regions.without_liveness(stage.region):
         say(f"  warning: {lacking}")
-    if stage.protected and {**kept, **given}.get("AllowedOrigin", "*") == "*":
+    if stage.protected and {**kept, **given}.get("AllowedOrigins", ANY) == ANY:
         say("  warning: pages of any origin may use a token that they get hold of; --origin names yours")
     _check_budget(given, kept)
     bucket.exists(stage)  # raises Failure if it is not ours
@@ -71,7 +72,7 @@ def up(options: argparse.Namespace) -> None:
     steps.next()
     settings = {
         "ROLLCALL_BUCKET": stage.bucket,
-        "ROLLCALL_ORIGIN": stack.parameters(stage, stage.prefix)["AllowedOrigin"],
+        "ROLLCALL_ORIGIN": stack.parameters(stage, stage.prefix)["AllowedOrigins"],
         "ROLLCALL_STREAMING_ROLE": stage.role("streaming"),
     }
     place = build.folder(stage, settings)
@@ -89,7 +90,7 @@ def up(options: argparse.Namespace) -> None:
 
     steps.next()
     gateway.allow_logs(stage)
-    gateway.configure(stage, api["rest_api_id"], settings["ROLLCALL_ORIGIN"])
+    gateway.configure(stage, api["rest_api_id"])
 
     steps.next()
     for resource in deployed:
@@ -115,13 +116,13 @@ def _chosen(options: argparse.Namespace) -> dict[str, str]:
         for option, parameter in _PARAMETERS.items()
         if getattr(options, option) is not None
     }
-    origin = variables(options.stage).get("ROLLCALL_ORIGIN", "*")
-    if origin != "*":
+    origin = variables(options.stage).get("ROLLCALL_ORIGIN", ANY)
+    if origin != ANY:
         if options.origin not in {None, origin}:
-            raise Failure(f"the origin of stage {options.stage} is set in .chalice/config.json: {origin}")
-        given["AllowedOrigin"] = origin
-    if "AllowedOrigin" in given:
-        stages.check_origin(given["AllowedOrigin"])
+            raise Failure(f"the origins of stage {options.stage} are set in .chalice/config.json: {origin}")
+        given["AllowedOrigins"] = origin
+    if "AllowedOrigins" in given:
+        given["AllowedOrigins"] = stages.check_origins(given["AllowedOrigins"])
     if given.get("AlarmEmail") and not re.fullmatch(r"[^@\s]+@[^@\s]+", given["AlarmEmail"]):
         raise Failure(f"{given['AlarmEmail']} is not a mail address")
     if options.budget is not None and options.budget < 0:

@@ -85,12 +85,22 @@ def patches(settings: Mapping[str, Any], access_logs: str) -> list[dict[str, str
     return [{"op": "replace", "path": path, "value": value} for path, value in found.items()]
 
 
-def configure(stage: Stage, api: str, origin: str) -> None:
-    """Set throttling, tracing, access logs and the CORS header of API Gateway's own errors."""
+def configure(stage: Stage, api: str) -> None:
+    """Set throttling, tracing, access logs and the headers of API Gateway's own errors."""
     client = stage.client("apigateway")
-    for kind in template.rest_api()["GatewayResponses"]:
-        header = {"gatewayresponse.header.Access-Control-Allow-Origin": f"'{origin}'"}
-        client.put_gateway_response(restApiId=api, responseType=kind, responseParameters=header)
+    for kind, response in template.rest_api()["GatewayResponses"].items():
+        headers = {
+            f"gatewayresponse.header.{name}": value
+            for name, value in response["ResponseParameters"]["Headers"].items()
+        }
+        status = {"statusCode": response["StatusCode"]} if "StatusCode" in response else {}
+        client.put_gateway_response(
+            restApiId=api,
+            responseType=kind,
+            responseParameters=headers,
+            responseTemplates=response["ResponseTemplates"],
+            **status,
+        )
     # Gateway responses take effect with a deployment, and Chalice's was made without them.
     client.create_deployment(restApiId=api, stageName=stage.name, description="gateway responses")
     access_logs = stage.arn("logs", f"log-group:/{APP}/{stage.name}/access")

@@ -4,9 +4,9 @@ import argparse
 import json
 import re
 from typing import Any
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from chalicelib.config import web_origins
 from infra import policies, regions
 from infra.stage import APP, CONFIG, NAME, Failure, configuration, in_cloud, variables
 
@@ -21,13 +21,13 @@ def new(options: argparse.Namespace) -> None:
         raise Failure(f"{name} is not a stage name: a lower-case letter, then up to 19 letters or digits")
     if name in config["stages"]:
         raise Failure(f"there is a stage {name} already")
-    check_origin(options.origin)
+    origins = check_origins(options.origin)
     if not _REGION.fullmatch(options.region):
         raise Failure(f"{options.region} is not the name of a Region; one is ap-southeast-7")
     check_region(options.region, options.without_liveness)
     block = block_of(name)
     block["region"] = options.region
-    block["environment_variables"]["ROLLCALL_ORIGIN"] = options.origin
+    block["environment_variables"]["ROLLCALL_ORIGIN"] = origins
     if options.zone is not None:
         try:
             ZoneInfo(options.zone)
@@ -84,23 +84,12 @@ def check(name: str) -> None:
     policies.check(name)
 
 
-def check_origin(origin: str) -> None:
-    """Check that an origin is `*`, or a scheme and a host with nothing behind them. Raises Failure."""
-    if origin == "*":
-        return
+def check_origins(text: str) -> str:
+    """Return a list of origins as it is deployed, divided by commas. Raises Failure for a wrong one."""
     try:
-        parts = urlsplit(origin)
-        whole = f"{parts.scheme}://{parts.netloc}"
-        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc
-        _ = parts.port
-    except ValueError:  # a port that is not a number
-        whole, sound = "", False
-    if not sound or "*" in origin:
-        raise Failure(f"{origin} is not a web origin; one is https://hr.example.com")
-    if origin != whole:
-        raise Failure(f"an origin has no path, and browsers would not match {origin}; {whole} would be right")
-    if origin != origin.lower():
-        raise Failure(f"browsers send origins in lower case; {origin.lower()} would be right")
+        return ",".join(web_origins(text))
+    except ValueError as error:
+        raise Failure(str(error)) from None
 
 
 def check_region(region: str, without_liveness: bool) -> None:

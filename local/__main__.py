@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from chalicelib.config import ANY, web_origins
 from local.state import (
     DEFAULT,
     FACES,
@@ -149,6 +150,7 @@ def _embedded(folder: Path, options: argparse.Namespace, admission: "Admission")
             options.stream_port,
             options.tls_port,
             key=key,
+            origins=",".join(_origins()),
             admission=admission,
             verbose=options.verbose and options.aws_only,
         )
@@ -176,11 +178,18 @@ def _admission(options: argparse.Namespace) -> "Admission":
     """Admit what is served here, and the pages of front-end developers: ROLLCALL_ORIGIN may name more."""
     from local.admission import DEVELOPMENT_ORIGINS, Admission
 
-    own = os.environ.get("ROLLCALL_ORIGIN", "").split()
-    admission = Admission(options.host, (*DEVELOPMENT_ORIGINS, *own))
+    own = _origins()
+    admission = Admission(options.host, (*DEVELOPMENT_ORIGINS, *(own if own != (ANY,) else ())))
     if options.aws_only:
         admission.add_address(options.host, options.port)  # where `chalice local` serves the app
     return admission
+
+
+def _origins() -> tuple[str, ...]:
+    try:
+        return web_origins(os.environ.get("ROLLCALL_ORIGIN") or ANY)
+    except ValueError as error:
+        raise Failure(f"ROLLCALL_ORIGIN: {error}") from None
 
 
 def _restore_faces(folder: Path) -> None:

@@ -20,6 +20,9 @@ LEAST_LIVENESS, LEAST_MARGIN = 80.0, 0.5
 """Below these (percent) a held-up photo, or somebody who looks alike, may pass; a lab may want that."""
 
 
+Language = Literal["vi", "en"]
+
+
 Count = Annotated[int, Meta(ge=1, le=100_000)]
 
 
@@ -99,8 +102,9 @@ class SiteRules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     in percent. `photo_punch` allows punches by a photo without liveness, and `identify` allows to ask who is
     in a photo. `unsafe` admits a `liveness_threshold` below 80 and a `margin` below 0.5, for a lab;
     production stages refuse these. A punch within `duplicate_window_s` seconds of the last one is a
-    duplicate. `name_order` selects the given name with which a kiosk greets: the last word of "Nguyễn Văn
-    Ánh", the first of "Ada Lovelace". `version` must be the current one; it increases with each change.
+    duplicate. `site_name` and `language` are what front ends show first. `name_order` selects the given name
+    with which a kiosk greets: the last word of "Nguyễn Văn Ánh", the first of "Ada Lovelace". `version` must
+    be the current one; it increases with each change.
     """
 
     similarity_threshold: Threshold
@@ -110,6 +114,8 @@ class SiteRules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     margin: Margin = 1.0
     liveness_threshold: Percent = 90.0
     duplicate_window_s: Annotated[int, Meta(ge=0, le=3600)] = 60
+    site_name: Annotated[str, Meta(max_length=100, examples=["Trường THPT Nguyễn Trãi"])] = ""
+    language: Language = "vi"
     name_order: Literal["family_first", "given_first"] = "family_first"
     leave_kinds: Annotated[tuple[LeaveKind, ...], Meta(min_length=1, max_length=50)] = LEAVE_KINDS
     limits: Limits = Limits()

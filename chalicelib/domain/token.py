@@ -16,12 +16,12 @@ class Role(StrEnum):
 
 
 SCOPES: dict[Role, frozenset[str]] = {
-    Role.KIOSK: frozenset({"kiosk"}),
-    Role.VIEWER: frozenset({"viewer"}),
-    Role.MANAGER: frozenset({"viewer", "manager"}),
-    Role.ADMIN: frozenset({"kiosk", "viewer", "manager", "admin"}),
+    Role.KIOSK: frozenset({"any", "kiosk"}),
+    Role.VIEWER: frozenset({"any", "viewer"}),
+    Role.MANAGER: frozenset({"any", "viewer", "manager"}),
+    Role.ADMIN: frozenset({"any", "kiosk", "viewer", "manager", "admin"}),
 }
-"""The scopes of each role."""
+"""The scopes of each role. `any` needs a token of whatever role."""
 
 
 EXPIRING = frozenset({Role.MANAGER, Role.ADMIN})

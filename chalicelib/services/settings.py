@@ -73,7 +73,7 @@ def replace_settings(
     weak = body.weak() if production or not body.unsafe else []
     if weak and not production:
         weak.append("unsafe: must be true for this, in a lab only")
-    _check(body.calendar, weak + _leave_problems(body))
+    _check(body.calendar, weak + _site_name(body) + _leave_problems(body))
     before = directory.settings()
     today = before.today(now)
     since = effective_from or today
@@ -189,6 +189,10 @@ def _check(calendar: Calendar, problems: list[str]) -> None:
 def _leave_problems(body: SettingsView) -> list[str]:
     texts = [(f"leave_kinds.{one.kind}", text) for one in body.leave_kinds for text in (one.kind, one.letter)]
     return _texts(texts) + body.leave_problems()
+
+
+def _site_name(body: SettingsView) -> list[str]:
+    return _texts([("site_name", body.site_name)]) if body.site_name else []
 
 
 def _names(calendar: Calendar) -> list[str]:

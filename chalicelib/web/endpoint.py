@@ -23,7 +23,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import msgspec
-from chalice.app import Chalice, Response
+from chalice.app import Chalice, CORSConfig, Response
 from chalice.app import Request as ChaliceRequest
 
 from chalicelib.aws import metrics
@@ -33,6 +33,7 @@ from chalicelib.aws.rate_limits import RateLimits
 from chalicelib.aws.signing_key import SigningKey
 from chalicelib.aws.stored_replies import StoredReplies
 from chalicelib.aws.visibility import limited_to
+from chalicelib.config import ANY
 from chalicelib.domain import errors
 from chalicelib.domain.photo_advice import photo_advice
 from chalicelib.domain.token import Caller
@@ -105,6 +106,7 @@ class Endpoints:
         signing_key: Callable[[], SigningKey],
         stored_replies: Callable[[], StoredReplies],
         today: Callable[[], date],
+        origins: Sequence[str] = (ANY,),
     ) -> None:
         self._app = app
         self.now = now
@@ -115,6 +117,7 @@ class Endpoints:
         self._signing_key = signing_key
         self._stored_replies = stored_replies
         self._today = today
+        self._origins = origins
         app.register_middleware(self._finish, "http")
 
     def __call__(
@@ -252,13 +255,22 @@ class Endpoints:
         if isinstance(response.body, dict) and "Code" in response.body:
             response.body["RequestId"] = request_id
             response.headers.setdefault("Content-Type", "application/json")
-        cors = self._app.api.cors
-        extra = SECURITY_HEADERS | {"X-Request-Id": request_id}
-        if not isinstance(cors, bool) and cors is not None:
-            extra |= cors.get_access_control_headers()
+        if len(self._origins) > 1:  # Chalice itself knows one origin only
+            response.headers["Access-Control-Allow-Origin"] = self._shared_with(request)
+        extra = SECURITY_HEADERS | {"X-Request-Id": request_id, **self._sharing()}
         for name, value in extra.items():
             response.headers.setdefault(name, value)
         return response
+
+    def _sharing(self) -> dict[str, str]:
+        cors = self._app.api.cors
+        headers = cors.get_access_control_headers() if isinstance(cors, CORSConfig) else {}
+        return headers | ({"Vary": "Origin"} if len(self._origins) > 1 else {})
+
+    def _shared_with(self, request: ChaliceRequest) -> str:
+        """Return the origin whose pages may read a response: the caller's, if it is one of the allowed."""
+        asked = request.headers.get("origin", "")
+        return asked if asked in self._origins else self._origins[0]
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -383,7 +395,7 @@ def _error_response(
     if isinstance(error, errors.Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
     if advice:
-        headers["Vary"] = "Accept-Language"
+        headers["Vary"] = "Accept-Language, Origin"
     return _response(Reply(status, body, headers), request)
 
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from chalicelib.aws.bucket import Bucket
 from chalicelib.aws.collection import FaceCollection
 from chalicelib.aws.directory import Directory
-from chalicelib.config import VERSION, Environment
+from chalicelib.config import ANY, VERSION, Environment
 from chalicelib.web.request import Reply
 
 _log = logging.getLogger("rollcall")
@@ -47,7 +47,7 @@ class Health(Struct, frozen=True):
 def health(environment: Environment, *, now: datetime) -> Health:
     """Return the health as far as the process alone can tell."""
     warnings = [OPEN] if environment.lab == "open" else []
-    if environment.production and environment.origin == "*":
+    if environment.production and environment.origin == ANY:
         warnings.append(ANY_ORIGIN)
     return Health("ok", environment.stage, VERSION, environment.lab, now, " ".join(warnings) or None)
 

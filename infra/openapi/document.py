@@ -217,7 +217,8 @@ def _errors_of(method: str, endpoint: Endpoint, has_body: bool) -> Iterable[type
     if endpoint.scope != "public":
         yield errors.TokenMissing
         yield errors.InvalidToken
-        yield errors.RoleNotAllowed
+        if endpoint.scope != "any":
+            yield errors.RoleNotAllowed
         yield errors.TooManyRequests
         yield errors.Busy
 

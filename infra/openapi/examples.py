@@ -48,6 +48,7 @@ from chalicelib.services.subject_access import ActionData, FaceData, LivenessSes
 from chalicelib.services.timesheets import MonthlySheet, RosterPage
 from chalicelib.services.tokens import CreatedToken, NewToken, Revocation, TokenView
 from chalicelib.services.uploads import Upload
+from chalicelib.services.whoami import GroupSize, Me, SiteToday
 from chalicelib.web.audit import AuditView
 from chalicelib.web.bodies import PhotoJson
 from chalicelib.web.health import Health
@@ -351,6 +352,17 @@ _EXAMPLES: tuple[Struct, ...] = (
         stored_responses=0,
     ),
     _ERASURE,
+    Me(
+        token_id=TOKEN,
+        role=Role.VIEWER,
+        label="class teacher 12A1",
+        groups=["12A1"],
+        expires_at=None,
+        site=SiteToday(name="Trường THPT Nguyễn Trãi", zone=ZONE, language="vi", now=NOW, work_day=MONDAY),
+        shifts=["day"],
+        leave_kinds=list(SETTINGS.leave_kinds),
+        group_sizes=[GroupSize("12A1", len(CLASS))],
+    ),
     SETTINGS.view(MONDAY),
     SETTINGS.calendar(MONDAY),
     CalendarVersion(effective_from=MONDAY, calendar=SETTINGS.calendar(MONDAY), version=SETTINGS.version),

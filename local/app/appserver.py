@@ -1,9 +1,12 @@
 """Serves app.py as API Gateway and Lambda would, through Chalice's own local gateway."""
 
 import base64
+import json
 import os
 import threading
+import uuid
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -15,9 +18,16 @@ from chalice.local import LocalChalice, LocalGateway, LocalGatewayException
 
 from local.admission import Admission
 from local.aws.keys import AccessKey
+from local.aws.resources import read
 from local.httpserver import Request, Response, Server
 
-CONFIG: Final = Path(__file__).resolve().parents[2] / ".chalice" / "config.json"
+_ROOT = Path(__file__).resolve().parents[2]
+
+CONFIG: Final = _ROOT / ".chalice" / "config.json"
+GATEWAY: Final = _ROOT / "infra" / "merge.yaml"
+
+NO_ROUTE: Final = "MISSING_AUTHENTICATION_TOKEN"
+"""API Gateway's name for its response to a path or a method that does not exist."""
 
 # API Gateway takes 10 MB; Lambda takes and gives 6 MB, into which binary bodies go as base64.
 GATEWAY_BYTES: Final = 10 * 1024 * 1024
@@ -126,7 +136,7 @@ class AppServer:
         assert self._gateway is not None  # noqa: S101 - for the type checker: set before serving
         headers = {name.lower(): value for name, value in request.headers.items()}
         if _payload_bytes(request) > LAMBDA_BYTES:
-            return error_response(413, "Request Too Long")
+            return gateway_response("REQUEST_TOO_LARGE")
         try:
             result = self._gateway.handle_request(
                 method=request.method,
@@ -137,12 +147,12 @@ class AppServer:
         except LocalGatewayException as error:
             return _gateway_error(error)
         except UnicodeEncodeError:
-            return error_response(403, "Missing Authentication Token")
+            return gateway_response(NO_ROUTE)
         response = _response(result)
         if len(response.body) > LAMBDA_BYTES:
-            return error_response(502, "Internal server error")
+            return gateway_response("DEFAULT_5XX", 502)
         if response.status == 405:  # Chalice's; API Gateway has no method of that name
-            return error_response(403, "Missing Authentication Token")
+            return gateway_response(NO_ROUTE)
         return response
 
 
@@ -172,15 +182,35 @@ def _response(result: Mapping[str, Any]) -> Response:
 
 
 def _gateway_error(error: LocalGatewayException) -> Response:
-    body = error.body or b""
-    if body.startswith(b'{"message": "Authorization header requires'):
-        # Chalice copies the header into JSON as it is; API Gateway's shorter message says the same.
-        return error_response(error.CODE, "Missing Authentication Token")
+    if error.CODE in {403, 404}:  # Chalice's, for a path that does not exist
+        return gateway_response(NO_ROUTE)
     headers = [(name, str(value)) for name, value in error.headers.items()]
-    return Response(error.CODE, [*headers, ("Content-Type", "application/json"), _CORS], body)
+    return Response(error.CODE, [*headers, ("Content-Type", "application/json"), _CORS], error.body or b"")
+
+
+def gateway_response(kind: str, status: int = 500, message: str = "") -> Response:
+    """Build the response of API Gateway itself of a kind, as infra/merge.yaml has it.
+
+    `status` is for kinds that have none of their own.
+    """
+    wanted = _gateway_responses()[kind]
+    quoted = {name: text.strip("'") for name, text in wanted["ResponseParameters"]["Headers"].items()}
+    request_id = str(uuid.uuid4())
+    body = wanted["ResponseTemplates"]["application/json"]
+    body = body.replace("$context.requestId", request_id)
+    body = body.replace("$context.error.messageString", json.dumps(message))
+    headers = [("Content-Type", "application/json"), *quoted.items()]
+    return Response(int(wanted.get("StatusCode", status)), headers, body.encode())
 
 
 def error_response(status: int, message: str) -> Response:
-    """Build an error response of API Gateway itself, with the CORS header that lets browsers read it."""
-    body = msgspec.json.encode({"message": message})
-    return Response(status, [("Content-Type", "application/json"), _CORS], body)
+    """Build the response to a request that the server itself refuses or fails."""
+    if status == 413:
+        return gateway_response("REQUEST_TOO_LARGE")
+    return gateway_response("DEFAULT_4XX" if status < 500 else "DEFAULT_5XX", status, message)
+
+
+@cache
+def _gateway_responses() -> dict[str, Any]:
+    responses: dict[str, Any] = read(GATEWAY)["Resources"]["RestAPI"]["Properties"]["GatewayResponses"]
+    return responses

@@ -17,6 +17,7 @@ from moto.s3.models import FakeKey, s3_backends
 from moto.sts.models import AssumedRole, sts_backends
 from moto.sts.responses import TokenResponse
 
+from chalicelib.config import ANY, web_origins
 from local import weights
 from local.admission import Admission
 from local.aws import permissions, resources
@@ -72,6 +73,7 @@ class Embedded:
         *,
         key: AccessKey | None = None,
         stage: str = "local",
+        origins: str = ANY,
         models: Path | None = None,
         admission: Admission | None = None,
         verbose: bool = False,
@@ -79,6 +81,7 @@ class Embedded:
     ) -> None:
         self.key: Final = key or make_key()
         self._stage = stage
+        self._origins = ",".join(web_origins(origins))
         self._stop = threading.Event()
         self._sweeper = threading.Thread(target=self._keep_sweeping, daemon=True, name="sweep")
         self._making = threading.Lock()  # boto3's sessions are not for several threads at once
@@ -151,7 +154,7 @@ class Embedded:
         for backends in (s3_backends, iam_backends, sts_backends):
             backends[ACCOUNT]["aws"].reset()  # of one that ran in this process before
         self._server.start()
-        resources.make(self._stage, self.client, ACCOUNT)
+        resources.make(self._stage, self.client, ACCOUNT, origins=self._origins)
         if self._storage:
             self._load(self._storage)
         self._sweeper.start()

@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from chalicelib.config import ANY
+
 TEMPLATE = Path(__file__).resolve().parents[2] / "infra" / "resources.yaml"
 
 Template = dict[str, Any]
@@ -58,11 +60,8 @@ class Resolver:
     """Replaces Ref, Fn::Sub and Fn::GetAtt by their values."""
 
     def __init__(self, template: Template, parameters: Mapping[str, str], account_id: str) -> None:
-        defaults = {
-            name: declared["Default"]
-            for name, declared in template.get("Parameters", {}).items()
-            if "Default" in declared
-        }
+        declared = template.get("Parameters", {})
+        defaults = {name: one["Default"] for name, one in declared.items() if "Default" in one}
         self._values = {"AWS::Partition": "aws", "AWS::AccountId": account_id, **defaults, **parameters}
         for name, resource in template["Resources"].items():
             self._values |= self._names(name, resource)
@@ -83,6 +82,8 @@ class Resolver:
     def resolve(self, value: Any) -> Any:
         """Resolve a value and all in it. Raises TemplateError for an unknown name."""
         match value:
+            case {"Fn::Split": [str(between), text]}:
+                return self.resolve(text).split(between)
             case {"Ref": str(name)} | {"Fn::GetAtt": str(name)}:
                 return self._value(name)
             case {"Fn::Sub": str(text)}:
@@ -102,10 +103,20 @@ class Resolver:
             raise TemplateError(f"{name} is not known here") from None
 
 
-def make(stage: str, client: Callable[[str], Any], account_id: str, path: Path = TEMPLATE) -> None:
-    """Create the resources that do not exist yet. `client(service)` returns a boto3 client."""
+def make(
+    stage: str,
+    client: Callable[[str], Any],
+    account_id: str,
+    *,
+    origins: str = ANY,
+    path: Path = TEMPLATE,
+) -> None:
+    """Create the resources that do not exist yet. `client(service)` returns a boto3 client.
+
+    Pages of the `origins` (divided by commas) may upload to the bucket and download from it.
+    """
     template = read(path)
-    resolver = Resolver(template, {"Stage": stage}, account_id)
+    resolver = Resolver(template, {"Stage": stage, "AllowedOrigins": origins}, account_id)
     for resource in template["Resources"].values():
         kind = resource["Type"]
         if kind in LEFT_OUT:
@@ -132,9 +143,8 @@ def _make_table(dynamodb: Any, properties: dict[str, Any]) -> None:
 
 def _make_bucket(s3: Any, properties: dict[str, Any]) -> None:
     name = properties["BucketName"]
-    if name in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
-        return
-    s3.create_bucket(Bucket=name)
+    if name not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
+        s3.create_bucket(Bucket=name)
     s3.put_bucket_ownership_controls(Bucket=name, OwnershipControls=properties["OwnershipControls"])
     s3.put_public_access_block(
         Bucket=name, PublicAccessBlockConfiguration=properties["PublicAccessBlockConfiguration"]

@@ -21,7 +21,16 @@ from tests.e2e.template import ACCOUNT, Method, Template
 BODY_BYTES: Final = 10 * 1024 * 1024
 INTEGRATION_S: Final = 29
 
-_ERROR_TYPES = {403: "MissingAuthenticationTokenException", 413: "RequestTooLargeException"}
+_NO_ROUTE = "MISSING_AUTHENTICATION_TOKEN"
+
+_AWS = {
+    "ACCESS_DENIED": (403, "Forbidden"),
+    _NO_ROUTE: (403, "Missing Authentication Token"),
+    "REQUEST_TOO_LARGE": (413, "Request Too Long"),
+    "INTEGRATION_TIMEOUT": (504, "Endpoint request timed out"),
+    "INTEGRATION_FAILURE": (502, "Internal server error"),
+}
+"""What AWS answers where the template does not say."""
 
 # What API Gateway keeps for itself in an answer: it goes out under another name.
 _REMAPPED = {"connection", "content-length", "content-md5", "date", "host", "server", "transfer-encoding"}
@@ -37,7 +46,7 @@ class Gateway:
         self._integration_s = integration_s
         self._routes = {tuple(route.split("/")): methods for route, methods in template.routes.items()}
         self._workers = ThreadPoolExecutor(64, thread_name_prefix="integration")
-        self._server = Server("127.0.0.1", 0, self._answer, self._refuse, limit=BODY_BYTES)
+        self._server = Server("127.0.0.1", 0, self._answer, self._refused, limit=BODY_BYTES)
 
     @property
     def url(self) -> str:
@@ -56,11 +65,11 @@ class Gateway:
     def _answer(self, request: Request) -> Response:
         stage, _, path = request.path.removeprefix("/").partition("/")
         if stage != self._template.stage:
-            return self._refuse(403, "Forbidden")
+            return self._refuse("ACCESS_DENIED")
         resource, parameters = self._match("/" + path)
         method = self._template.routes.get(resource, {}).get(request.method)
         if method is None:
-            return self._refuse(403, "Missing Authentication Token")
+            return self._refuse(_NO_ROUTE)
         request_id = str(uuid.uuid4())
         answer = self._integrate(method, request, "/" + path, resource, parameters, request_id)
         own = [("x-amzn-RequestId", request_id), ("x-amz-apigw-id", uuid.uuid4().hex[:15] + "=")]
@@ -96,15 +105,15 @@ class Gateway:
             running = self._workers.submit(self._pools[method.function].invoke, payload)
             result = running.result(self._integration_s)
         except TooLarge:
-            return self._refuse(413, "Request Too Long")
+            return self._refuse("REQUEST_TOO_LARGE")
         except TookTooLong:
-            return self._refuse(504, "Endpoint request timed out")
+            return self._refuse("INTEGRATION_TIMEOUT")
         except FunctionError:
-            return self._refuse(502, "Internal server error")
+            return self._refuse("INTEGRATION_FAILURE")
         try:
             return self._reply(json.loads(result), request)
         except (KeyError, TypeError, ValueError, AttributeError, binascii.Error):
-            return self._refuse(502, "Internal server error")
+            return self._refuse("INTEGRATION_FAILURE")
 
     def _event(
         self, request: Request, path: str, resource: str, parameters: dict[str, str], request_id: str
@@ -172,12 +181,20 @@ class Gateway:
         kind = media_type.partition(";")[0].strip().lower()
         return kind in self._template.binary_types or "*/*" in self._template.binary_types
 
-    def _refuse(self, status: int, message: str) -> Response:
-        kind = _ERROR_TYPES.get(status, "InternalServerErrorException")
-        family = "DEFAULT_4XX" if status < 500 else "DEFAULT_5XX"
+    def _refused(self, status: int, message: str) -> Response:
+        """Answer for the server below, which refuses a body that is larger than API Gateway takes."""
+        return self._refuse("REQUEST_TOO_LARGE" if status == 413 else "INTEGRATION_FAILURE")
+
+    def _refuse(self, kind: str) -> Response:
+        status, message = _AWS[kind]
+        answers = self._template.answers
+        answer = answers.get(kind) or answers.get("DEFAULT_4XX" if status < 500 else "DEFAULT_5XX")
         headers = {"Content-Type": "application/json", "x-amzn-ErrorType": kind}
-        headers |= self._template.errors.get(family, {})
-        return Response(status, list(headers.items()), _compact({"message": message}))
+        if answer is None:
+            return Response(status, list(headers.items()), _compact({"message": message}))
+        body = answer.body.replace("$context.requestId", str(uuid.uuid4()))
+        body = body.replace("$context.error.messageString", json.dumps(message))
+        return Response(answer.status or status, list((headers | answer.headers).items()), body.encode())
 
 
 def _compact(value: dict[str, str]) -> bytes:

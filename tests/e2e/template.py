@@ -53,15 +53,24 @@ class Method:
 
 
 @dataclass(frozen=True)
+class GatewayAnswer:
+    """How the gateway itself answers; without a status it keeps AWS's own."""
+
+    status: int | None
+    headers: Mapping[str, str]
+    body: str
+
+
+@dataclass(frozen=True)
 class Template:
-    """What the emulator serves. `errors`: headers of the gateway's own 4XX and 5XX answers."""
+    """What the emulator serves. `answers`: the gateway's own, by AWS's name of the kind."""
 
     functions: Mapping[str, Function]
     routes: Mapping[str, Mapping[str, Method]]
     binary_types: frozenset[str]
     stage: str
     schedules: tuple[Schedule, ...]
-    errors: Mapping[str, Mapping[str, str]]
+    answers: Mapping[str, GatewayAnswer]
 
 
 def read(path: Path) -> Template:
@@ -87,12 +96,11 @@ def read(path: Path) -> Template:
         ),
         stage=api["StageName"],
         schedules=tuple(_schedules(resources)),
-        errors={
-            kind: _literals(
-                {
-                    name: resolve(value, values)
-                    for name, value in answer.get("ResponseParameters", {}).get("Headers", {}).items()
-                }
+        answers={
+            kind: GatewayAnswer(
+                int(answer["StatusCode"]) if "StatusCode" in answer else None,
+                _literals(answer.get("ResponseParameters", {}).get("Headers", {})),
+                answer["ResponseTemplates"]["application/json"],
             )
             for kind, answer in api.get("GatewayResponses", {}).items()
         },

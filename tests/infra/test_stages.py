@@ -195,7 +195,9 @@ def test_a_stage_with_a_region_stays_there(
 def test_the_origin_of_a_stage_is_said_in_one_place(capsys: pytest.CaptureFixture[str]) -> None:
     main(NEW)
     assert main(["up", "--stage", "school1", "--origin", "https://other.example.com"]) == 2
-    assert f"the origin of stage school1 is set in .chalice/config.json: {ORIGIN}" in capsys.readouterr().err
+    assert (
+        f"the origins of stage school1 are set in .chalice/config.json: {ORIGIN}" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(

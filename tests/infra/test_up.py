@@ -62,10 +62,12 @@ def test_up_sets_what_chalice_cannot(cloud: Stage, chalice: Chalice, infra: Infr
     assert access_log["requestId"] == "$context.requestId", "by which the function's lines are found"
     assert access_log["address"] == "$context.identity.sourceIp"
     [api] = gateway.apis(cloud)
-    for kind in ("DEFAULT_4XX", "DEFAULT_5XX"):
+    for kind in ("DEFAULT_4XX", "DEFAULT_5XX", "MISSING_AUTHENTICATION_TOKEN", "REQUEST_TOO_LARGE"):
         refusal = client.get_gateway_response(restApiId=api, responseType=kind)
         header = "gatewayresponse.header.Access-Control-Allow-Origin"
         assert refusal["responseParameters"] == {header: "'*'"}
+        assert '"Code":"' in refusal["responseTemplates"]["application/json"]
+    assert client.get_gateway_response(restApiId=api, responseType="THROTTLED")["statusCode"] == "429"
     assert client.get_account()["cloudwatchRoleArn"].startswith(f"arn:aws:iam::{ACCOUNT}:role/")
 
 
@@ -79,7 +81,7 @@ def test_up_again_changes_nothing_and_keeps_what_was_chosen(
 
     assert down.inventory(cloud) == before
     kept = stack.parameters(cloud, "rollcall-dev")
-    assert kept["AllowedOrigin"] == "https://hr.example.com"
+    assert kept["AllowedOrigins"] == "https://hr.example.com"
     assert kept["LogDays"] == "90"
 
 
@@ -246,6 +248,7 @@ def test_without_a_terminal_no_token_is_made_that_a_log_would_keep(
         (["--origin", "https://*.example.com"], "not a web origin"),
         (["--origin", "https://HR.example.com"], "https://hr.example.com would be right"),
         (["--origin", "https://hr.example.com:x"], "not a web origin"),
+        (["--origin", "https://hr.example.com,*"], "neither * nor a list"),
         (["--budget", "100"], "needs --alarm-email"),
         (["--budget", "-1", "--alarm-email", "a@example.com"], "a budget is"),
         (["--alarm-email", "hr"], "hr is not a mail address"),

@@ -317,6 +317,7 @@ MATRIX: dict[str, Row] = {
     ),
     "GET /v1/closings": Row(get("/v1/closings"), (200, None), (200, None), (200, None)),
     "POST /v1/closings": Row(send("/v1/closings", {"through": DAY}), WHOLE_SITE, WHOLE_SITE, WHOLE_SITE),
+    "GET /v1/me": Row(get("/v1/me"), (200, None), LEFT_OUT, LEFT_OUT),
     # The lab
     "GET /session": Row(get("/session"), (200, None), LEFT_OUT, LEFT_OUT),
     "GET /liveness-result": Row(get("/liveness-result"), (400, None), (400, None), (400, None)),

@@ -212,30 +212,72 @@ def test_nothing_about_people_may_be_stored_and_yet_it_can_be_polled(http: Http)
     assert (again.status_code, again.body, again.headers["Cache-Control"]) == (304, b"", "no-store")
 
 
-def test_the_allowed_origin_is_configurable() -> None:
-    script = """
+CALLED = """
+import sys
 from chalice.test import Client
 from app import app
+print(app.api.cors.get_access_control_headers()["Access-Control-Allow-Origin"])
 with Client(app, project_dir="tests") as client:
     for method, path in (("GET", "/openapi.json"), ("GET", "/v1/people"), ("PUT", "/openapi.json")):
-        answer = client.http.request(method, path, headers={"Origin": "https://evil.example"})
-        print(answer.status_code, answer.headers.get("Access-Control-Allow-Origin"))
+        answer = client.http.request(method, path, headers={"Origin": sys.argv[1]})
+        print(answer.status_code, answer.headers["Access-Control-Allow-Origin"], answer.headers.get("Vary"))
 """
+
+
+def called_from(origin: str, allowed: str) -> subprocess.CompletedProcess[str]:
+    """Start the app anew with a list of allowed origins, and call it from a page of an origin."""
     environ = {"ROLLCALL_STAGE": "local", "ROLLCALL_TABLE": "t", "ROLLCALL_BUCKET": "b"}
     environ |= {
         "ROLLCALL_COLLECTION": "c",
-        "ROLLCALL_ORIGIN": "https://kiosk.example",
+        "ROLLCALL_ORIGIN": allowed,
         "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # where nobody listens
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "x",
         "AWS_SECRET_ACCESS_KEY": "x",
         "PATH": os.environ["PATH"],
     }
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, env=environ, capture_output=True, check=True
-    )
-    shown = [line for line in done.stdout.decode().splitlines() if line[:1].isdigit()]  # the rest is the log
-    assert shown == [f"{status} https://kiosk.example" for status in (200, 401, 405)]
+    command = [sys.executable, "-c", CALLED, origin]
+    return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "origin", "preflight", "answered"),
+    [
+        pytest.param("*", "https://any.example", "*", "* None", id="any"),
+        pytest.param("https://a.example", "https://b.example", "https://a.example", "https://a.example None"),
+        pytest.param(
+            "https://a.example,https://b.example:8443",
+            "https://b.example:8443",
+            "*",
+            "https://b.example:8443 Origin",
+            id="one of several",
+        ),
+        pytest.param(
+            "https://a.example, https://b.example",
+            "https://evil.example",
+            "*",
+            "https://a.example Origin",
+            id="none of several",
+        ),
+    ],
+)
+def test_the_allowed_origins_are_configurable(
+    allowed: str, origin: str, preflight: str, answered: str
+) -> None:
+    done = called_from(origin, allowed)
+    assert done.returncode == 0, done.stderr
+    first, *shown = [line for line in done.stdout.splitlines() if not line.startswith(("{", "rollcall"))]
+    assert first == preflight
+    assert shown == [f"{status} {answered}" for status in (200, 401, 405)]
+
+
+@pytest.mark.parametrize(
+    "allowed", ["https://a.example/", "https://a.example,*", "a.example", ",", "HTTPS://A.example"]
+)
+def test_a_wrong_origin_stops_the_app_at_its_start(allowed: str) -> None:
+    done = called_from("https://a.example", allowed)
+    assert done.returncode == 1
+    assert "ValueError" in done.stderr.splitlines()[-1]
 
 
 def test_no_debug_page_is_shown() -> None:

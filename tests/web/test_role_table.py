@@ -11,8 +11,10 @@ from chalicelib.domain.token import SCOPES, Role
 from tests.conftest import Http, Lab
 
 PUBLIC: Final = "nobody needs a token"
+ANY: Final = "any role"
 ROLES: Final[dict[str, set[str]]] = {
     PUBLIC: {"kiosk", "viewer", "manager", "admin"},
+    ANY: {"kiosk", "viewer", "manager", "admin"},
     "kiosk": {"kiosk", "admin"},
     "viewer": {"viewer", "manager", "admin"},
     "manager": {"manager", "admin"},
@@ -21,10 +23,10 @@ ROLES: Final[dict[str, set[str]]] = {
 """The roles that may call a route, by the lowest of them: a kiosk only punches, a manager reads as well."""
 
 SCOPES_OF: Final[dict[str, set[str]]] = {
-    "kiosk": {"kiosk"},
-    "viewer": {"viewer"},
-    "manager": {"viewer", "manager"},
-    "admin": {"kiosk", "viewer", "manager", "admin"},
+    "kiosk": {"any", "kiosk"},
+    "viewer": {"any", "viewer"},
+    "manager": {"any", "viewer", "manager"},
+    "admin": {"any", "kiosk", "viewer", "manager", "admin"},
 }
 
 LOWEST: Final[dict[str, str]] = {
@@ -32,6 +34,7 @@ LOWEST: Final[dict[str, str]] = {
     "GET /health": PUBLIC,
     "GET /openapi.json": PUBLIC,
     "GET /docs": PUBLIC,
+    "GET /v1/me": ANY,
     # the lab's
     "GET /session": "kiosk",
     "GET /liveness-result": "kiosk",
