@@ -394,7 +394,7 @@ def show_data(person_id: PersonId) -> subject_access.PersonData | Reply:
     """Return all data held about a person, with links to the photos; 303 to a file if it is large."""
     gateways = directory(), personal_data(), audit_log(), signing_key(), bucket()
     data = subject_access.person_data(*gateways, person_id, now=now())
-    return exports.reply_json(bucket(), data, f"person-{person_id}.json", now=now())
+    return exports.reply_json(directory(), bucket(), data, f"person-{person_id}.json", now=now())
 
 
 @app.route("/v1/people/{person_id}/consent", methods=["PUT"])
@@ -648,7 +648,8 @@ def show_roster(
     report = timesheets.roster(
         directory(), attendance_store(), date_, chosen, limit=limit, after=cursor, now=now()
     )
-    return exports.reply(bucket(), report, exports.requested_format(request, format_), bom=bom, now=now())
+    form = exports.requested_format(request, format_)
+    return exports.reply(directory(), bucket(), report, form, bom=bom, now=now())
 
 
 @app.route("/v1/attendance/{person_id}", methods=["GET"])
@@ -668,7 +669,8 @@ def show_timesheet(
 ) -> Timesheet | Reply:
     """Return a person's timesheet of up to 366 days, both ends included, as JSON, CSV or XLSX."""
     report = timesheets.of_person(directory(), attendance_store(), person_id, from_, to, now=now())
-    return exports.reply(bucket(), report, exports.requested_format(request, format_), bom=bom, now=now())
+    form = exports.requested_format(request, format_)
+    return exports.reply(directory(), bucket(), report, form, bom=bom, now=now())
 
 
 @app.route("/v1/timesheets", methods=["GET"])
@@ -692,7 +694,8 @@ def list_timesheets(
     report = timesheets.of_group(
         directory(), attendance_store(), from_, to, group, limit=limit, after=cursor, now=now()
     )
-    return exports.reply(bucket(), report, exports.requested_format(request, format_), bom=bom, now=now())
+    form = exports.requested_format(request, format_)
+    return exports.reply(directory(), bucket(), report, form, bom=bom, now=now())
 
 
 @app.route("/v1/timesheets/monthly", methods=["GET"])
@@ -715,7 +718,8 @@ def show_month(
     report = timesheets.of_month(
         directory(), attendance_store(), month, group, limit=limit, after=cursor, now=now()
     )
-    return exports.reply(bucket(), report, exports.requested_format(request, format_), bom=bom, now=now())
+    form = exports.requested_format(request, format_)
+    return exports.reply(directory(), bucket(), report, form, bom=bom, now=now())
 
 
 # --- settings -----------------------------------------------------------------------------------

@@ -38,6 +38,9 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     up.add_argument(
         "--budget", type=int, help="US dollars a month; a mail warns of more, so it needs --alarm-email"
     )
+    up.add_argument(
+        "--people", type=int, help="how many arrive in one rush: says which quotas to request for them"
+    )
     up.add_argument("--log-days", type=int, help="how many days logs are kept (default: 30)")
     up.add_argument("--url", help="base URL of the API, if it has a domain of its own")
     up.add_argument("--token-file", type=Path, help="write the first admin token to this file, mode 0600")

@@ -10,7 +10,7 @@ from contextlib import suppress
 import boto3
 
 from chalicelib.config import ANY
-from infra import bucket, build, gateway, policies, regions, stack, stages, table, template, tokens
+from infra import bucket, build, capacity, gateway, policies, regions, stack, stages, table, template, tokens
 from infra.progress import Steps, say, until
 from infra.smoke import smoke
 from infra.stage import Failure, NotConnected, Stage, find, region_of, variables
@@ -60,6 +60,8 @@ def up(options: argparse.Namespace) -> None:
         say("  warning: pages of any origin may use a token that they get hold of; --origin names yours")
     _check_budget(given, kept)
     bucket.exists(stage)  # raises Failure if it is not ours
+    allowed = capacity.ask(stage)
+    capacity.tell(stage.region, allowed, options.people)
 
     steps.next()
     names = {"Stage": stage.name, "BucketSuffix": stage.bucket_suffix, "RoleSuffix": stage.role_suffix}
@@ -90,7 +92,7 @@ def up(options: argparse.Namespace) -> None:
 
     steps.next()
     gateway.allow_logs(stage)
-    gateway.configure(stage, api["rest_api_id"])
+    gateway.configure(stage, api["rest_api_id"], allowed.quotas)
 
     steps.next()
     for resource in deployed:
@@ -125,6 +127,8 @@ def _chosen(options: argparse.Namespace) -> dict[str, str]:
         given["AllowedOrigins"] = stages.check_origins(given["AllowedOrigins"])
     if given.get("AlarmEmail") and not re.fullmatch(r"[^@\s]+@[^@\s]+", given["AlarmEmail"]):
         raise Failure(f"{given['AlarmEmail']} is not a mail address")
+    if options.people is not None and options.people < 1:
+        raise Failure("--people is how many people arrive in one rush")
     if options.budget is not None and options.budget < 0:
         raise Failure("a budget is a number of US dollars, or 0 for none")
     days = template.of_stage()["Parameters"]["LogDays"]["AllowedValues"]
@@ -155,6 +159,7 @@ def _plan_unconnected(
         region = region_of(options.stage)
     if region != "REGION":
         stages.check_region(region, options.without_liveness)
+        capacity.tell(region, capacity.defaults(region), options.people)
     _check_budget(given, {})
     stage = Stage(options.stage, "ACCOUNT", region, "aws", boto3.session.Session())
     steps.next()

@@ -5,6 +5,7 @@ from typing import Any
 
 from infra import stack, template
 from infra.progress import say, until
+from infra.regions import Quotas
 from infra.stage import APP, Stage
 from local.aws.resources import read
 
@@ -80,12 +81,20 @@ def patches(settings: Mapping[str, Any], access_logs: str) -> list[dict[str, str
     }
     for limit in settings["MethodSettings"]:
         place = f"{limit['ResourcePath']}/{limit['HttpMethod']}/throttling"
-        found[f"{place}/rateLimit"] = str(limit["ThrottlingRateLimit"])
+        found[f"{place}/rateLimit"] = f"{limit['ThrottlingRateLimit']:g}"
         found[f"{place}/burstLimit"] = str(limit["ThrottlingBurstLimit"])
     return [{"op": "replace", "path": path, "value": value} for path, value in found.items()]
 
 
-def configure(stage: Stage, api: str) -> None:
+def _within(quotas: Quotas, settings: dict[str, Any]) -> dict[str, Any]:
+    """Limit the liveness sessions to what Rekognition grants: more would only wait there, and cost."""
+    for limit in settings["MethodSettings"]:
+        if limit["ResourcePath"].endswith("liveness-sessions"):
+            limit |= {"ThrottlingRateLimit": quotas.sessions, "ThrottlingBurstLimit": quotas.streams}
+    return settings
+
+
+def configure(stage: Stage, api: str, quotas: Quotas) -> None:
     """Set throttling, tracing, access logs and the headers of API Gateway's own errors."""
     client = stage.client("apigateway")
     for kind, response in template.rest_api()["GatewayResponses"].items():
@@ -104,6 +113,6 @@ def configure(stage: Stage, api: str) -> None:
     # Gateway responses take effect with a deployment, and Chalice's was made without them.
     client.create_deployment(restApiId=api, stageName=stage.name, description="gateway responses")
     access_logs = stage.arn("logs", f"log-group:/{APP}/{stage.name}/access")
-    operations = patches(template.rest_api(), access_logs)
+    operations = patches(_within(quotas, template.rest_api()), access_logs)
     client.update_stage(restApiId=api, stageName=stage.name, patchOperations=operations)
     say(f"  {len(operations)} settings of API {api}")

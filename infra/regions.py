@@ -1,6 +1,7 @@
-"""The AWS Regions: which of them offer Face Liveness, and which of those is nearest."""
+"""The AWS Regions: which of them offer Face Liveness, with which quotas, and which of those is nearest."""
 
 from math import asin, cos, radians, sin, sqrt
+from typing import NamedTuple
 
 LIVENESS = {
     "ap-northeast-1": "Tokyo",
@@ -16,6 +17,37 @@ LIVENESS = {
 
 OPT_IN = {"ap-southeast-5", "ap-southeast-7"}
 """Those of them that an account must enable before it can use them."""
+
+
+class Quotas(NamedTuple):
+    """What an account may ask of Rekognition in a Region, in calls a second, and in streams at once."""
+
+    sessions: float
+    """CreateFaceLivenessSession, StartFaceLivenessSession and GetFaceLivenessSessionResults, of each."""
+
+    streams: int
+    """Liveness streams that are open."""
+
+    searches: float
+    """SearchFacesByImage; also IndexFaces, SearchFaces and ListFaces, of each."""
+
+
+QUOTAS = {
+    "us-east-1": Quotas(sessions=25, streams=75, searches=50),
+    "us-west-2": Quotas(sessions=25, streams=75, searches=50),
+    "eu-west-1": Quotas(sessions=5, streams=15, searches=50),
+}
+"""AWS's defaults where they are not the usual ones: AWS General Reference, "Amazon Rekognition endpoints and
+quotas" (docs.aws.amazon.com/general/latest/gr/rekognition.html), read in November 2026."""
+
+USUAL = Quotas(sessions=5, streams=15, searches=5)
+"""The defaults of every other Region, of the same source."""
+
+
+def quotas_of(region: str) -> Quotas:
+    """Return the quotas that an account has in a Region unless AWS has granted it more."""
+    return QUOTAS.get(region, USUAL)
+
 
 _PLACES = {
     "af-south-1": (-33.9, 18.4),

@@ -1,7 +1,7 @@
 """Photos, uploads and exported files in a private S3 bucket; no caller ever chooses a key."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,10 @@ LINK_LIFE = timedelta(seconds=60)
 
 UPLOAD_LIFE = timedelta(minutes=10)
 """How long the presigned form of an upload works."""
+
+
+EXPORT_LIFE = timedelta(minutes=2)
+"""How long an exported file is kept; its link works for one minute."""
 
 
 UPLOADS = "uploads/"
@@ -101,11 +105,11 @@ class Bucket:
         )
         return SignedLink(url, now + LINK_LIFE)
 
-    def store_export(self, key: str, content: bytes, *, content_type: str, filename: str) -> None:
+    def store_export(self, export_id: str, content: bytes, *, content_type: str, filename: str) -> None:
         """Store a file for download as `filename` (ASCII letters, digits, `-` and `.`)."""
         self._client.put_object(
             Bucket=self._bucket,
-            Key=key,
+            Key=export_key(export_id),
             Body=content,
             ContentType=content_type,
             ContentDisposition=f'attachment; filename="{filename}"',
@@ -133,6 +137,10 @@ class Bucket:
         """Delete an object if it exists."""
         self._client.delete_object(Bucket=self._bucket, Key=key)
 
+    def delete_many(self, keys: Collection[str]) -> None:
+        """Delete objects, of which any may not exist, at no cost. Raises Busy."""
+        self._delete([{"Key": key} for key in keys])
+
     def list_keys(self, prefix: str) -> list[str]:
         """List the keys that begin with a prefix, including those of old versions."""
         return sorted({entry["Key"] for entry in self._versions(prefix)})
@@ -143,15 +151,15 @@ class Bucket:
         Returns how many objects; with `dry_run` none is deleted. Raises Busy.
         """
         found = [entry for entry in self._versions(prefix) if not before or entry["LastModified"] < before]
-        for start in range(0, len(found) if not dry_run else 0, 1000):
-            some: Any = [
-                {"Key": entry["Key"], "VersionId": entry["VersionId"]}
-                for entry in found[start : start + 1000]
-            ]
-            reply = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": some, "Quiet": True})
-            if reply.get("Errors"):
-                raise Busy
+        if not dry_run:
+            self._delete([{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in found])
         return len({entry["Key"] for entry in found})
+
+    def _delete(self, objects: list[Any]) -> None:
+        for start in range(0, len(objects), 1000):
+            some: Any = {"Objects": objects[start : start + 1000], "Quiet": True}
+            if self._client.delete_objects(Bucket=self._bucket, Delete=some).get("Errors"):
+                raise Busy
 
     def _versions(self, prefix: str) -> Iterator[dict[str, Any]]:
         pages = self._client.get_paginator("list_object_versions").paginate(
@@ -165,3 +173,8 @@ class Bucket:
 def upload_key(upload_id: str) -> str:
     """Return the S3 key of an upload."""
     return f"{UPLOADS}{upload_id}"
+
+
+def export_key(export_id: str) -> str:
+    """Return the S3 key of an exported file."""
+    return f"exports/{export_id}"

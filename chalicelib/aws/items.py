@@ -9,7 +9,8 @@
     punch       PERSON#<id>           PUNCH#<instant>#<punch id>
     work day    DAY#<date>#<shard>    PERSON#<id>
     session     SESSION#<id>          -                   expires
-    upload      UPLOAD#<id>           -                   expires
+    upload      UPLOAD#<id>           -                   listed under UPLOADS by when its form expires
+    export      EXPORT#<id>           -                   listed under EXPORTS by when its file goes
     reply       IDEMPOTENCY#<digest>  -                   expires
     settings    SETTINGS              -
     closing     SETTINGS              CLOSED              the last closed date
@@ -64,7 +65,7 @@ LISTING = "listing"
 UNFINISHED = "UNFINISHED"
 
 
-UPLOADS = "UPLOADS"
+UPLOADS, EXPORTS = "UPLOADS", "EXPORTS"
 TOKENS = "TOKENS"
 
 
@@ -197,8 +198,25 @@ def upload_key(upload_id: str) -> tuple[str, str]:
 
 def upload(upload_id: str, expires: datetime) -> Item:
     """Return the item of an upload, listed by when it expires."""
-    item = key(*upload_key(upload_id)) | {"state": "open", "expires": int(expires.timestamp()) + 86_400}
-    return item | {"listing_pk": UPLOADS, "listing_sk": f"{instant(expires)}#{upload_id}"}
+    return {"state": "open"} | _expiring(upload_key(upload_id), UPLOADS, upload_id, expires)
+
+
+def export_key(export_id: str) -> tuple[str, str]:
+    """Return the key of an exported file."""
+    return f"EXPORT#{export_id}", "-"
+
+
+def export(export_id: str, expires: datetime) -> Item:
+    """Return the item of an exported file, listed by when it goes."""
+    return _expiring(export_key(export_id), EXPORTS, export_id, expires)
+
+
+def _expiring(place: tuple[str, str], listing_pk: str, identifier: str, expires: datetime) -> Item:
+    """Return the item of a file of the bucket, without which the sweep would not find the file.
+
+    Therefore it has no `expires`, by which DynamoDB might delete it before the sweep has run.
+    """
+    return key(*place) | {"listing_pk": listing_pk, "listing_sk": f"{instant(expires)}#{identifier}"}
 
 
 def punch_key(person_id: str, punch_id: str) -> tuple[str, str] | None:

@@ -1,17 +1,18 @@
-"""The sweep of every minute: it finishes or undoes interrupted work, and deletes temporary files."""
+"""The sweep of every minute: it finishes or undoes interrupted work, and deletes temporary files.
 
-from datetime import datetime, timedelta
+The table says what there is to do, so that a minute without work costs five small queries and no list of the
+bucket.
+"""
 
-from chalicelib.aws.bucket import Bucket
+from datetime import datetime
+
+from chalicelib.aws.bucket import Bucket, export_key
 from chalicelib.aws.collection import FaceCollection
 from chalicelib.aws.directory import Directory
 from chalicelib.aws.personal_data import PersonalData
 from chalicelib.services import enrolment, uploads
 from chalicelib.services.enrolment import ABANDONED_AFTER
 from chalicelib.services.erasure import resume
-
-EXPORT_KEPT = timedelta(minutes=2)
-"""How long an exported file is kept; its link works for one minute."""
 
 
 def sweep(
@@ -31,5 +32,13 @@ def sweep(
         "swept": swept,
         "erasures": len(erasures),
         "uploads": uploads.sweep(directory, bucket, now=now),
-        "exports": bucket.delete_all("exports/", before=now - EXPORT_KEPT),
+        "exports": _sweep_exports(directory, bucket, now),
     }
+
+
+def _sweep_exports(directory: Directory, bucket: Bucket, now: datetime) -> int:
+    expired = directory.expired_exports(now)
+    for export_id in expired:
+        bucket.delete_all(export_key(export_id))
+        directory.delete_export(export_id)
+    return len(expired)

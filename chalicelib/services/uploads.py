@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from chalicelib.aws.bucket import UPLOAD_LIFE, UPLOADS, Bucket, upload_key
+from chalicelib.aws.bucket import UPLOAD_LIFE, Bucket, upload_key
 from chalicelib.aws.directory import Directory
 from chalicelib.domain.errors import UploadNotFound
 from chalicelib.domain.ids import new_id
@@ -60,23 +60,23 @@ def requested_photo(
 
 
 def discard(directory: Directory, bucket: Bucket, upload_id: str) -> None:
-    """Delete the uploaded file, then its item; safe to repeat.
+    """Delete the file of an upload that was used; safe to repeat.
 
-    The form works until it expires, but what is sent with it after the item is gone is swept.
+    The form works until it expires; what is sent with it from now on is swept.
     """
     bucket.delete(upload_key(upload_id))
-    directory.delete_upload(upload_id)
+    directory.finish_upload(upload_id)
 
 
 def sweep(directory: Directory, bucket: Bucket, *, now: datetime) -> int:
-    """Delete uploaded files that no request may use any more, and expired uploads; returns how many.
+    """Delete the files that no request may use any more; returns how many uploads were never used.
 
-    Such a file has no item: its form was sent again after the upload had been used. A file whose upload is
-    open or in use stays until that expires.
+    These are the files of expired uploads, and what used forms brought when they were sent again: nobody
+    knows whether they did, and to delete what is not there costs nothing, unlike to look. A file whose upload
+    is open or in use stays until that expires.
     """
-    uploaded = {key.removeprefix(UPLOADS) for key in bucket.list_keys(UPLOADS)}  # before the items are read
-    stray = uploaded - directory.known_uploads(uploaded)
-    gone = stray | set(directory.expired_uploads(now - LATEST))
-    for upload_id in gone:
-        discard(directory, bucket, upload_id)
-    return len(gone)
+    expired, used = directory.expired_uploads(now - LATEST), directory.used_uploads()
+    bucket.delete_many([upload_key(upload_id) for upload_id in {*expired, *used}])
+    for upload_id in expired:
+        directory.delete_upload(upload_id)
+    return len(set(expired) - set(used))

@@ -1,7 +1,7 @@
 """Reports in the requested format: JSON, CSV or XLSX.
 
 A CSV that fits into a response is sent inline. A larger one, and every workbook, is stored in the bucket for
-a day, and the response redirects there.
+two minutes, and the response redirects there.
 """
 
 from datetime import datetime
@@ -9,7 +9,8 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from chalicelib.aws.bucket import Bucket
+from chalicelib.aws.bucket import EXPORT_LIFE, Bucket, export_key
+from chalicelib.aws.directory import Directory
 from chalicelib.domain.errors import ExportTooLarge
 from chalicelib.domain.ids import new_id
 from chalicelib.domain.reports import P, Report
@@ -57,7 +58,9 @@ def requested_format(request: Request, form: Format | None) -> Format:
     return best[1]
 
 
-def reply(bucket: Bucket, report: Report[P], form: Format, *, bom: bool, now: datetime) -> P | Reply:
+def reply(
+    directory: Directory, bucket: Bucket, report: Report[P], form: Format, *, bom: bool, now: datetime
+) -> P | Reply:
     """Return a report in the requested format: its JSON page, a file, or a 303 to the file.
 
     Raises ExportTooLarge, and whatever making the report raises.
@@ -68,25 +71,32 @@ def reply(bucket: Bucket, report: Report[P], form: Format, *, bom: bool, now: da
         raise ExportTooLarge(report.person_days, PERSON_DAYS)
     filename = f"{report.name}.{form}"
     if form == "xlsx":
-        return reply_with_link(bucket, xlsx(report.table(), title=report.name[:31]), XLSX_TYPE, filename, now)
+        content = xlsx(report.table(), title=report.name[:31])
+        return reply_with_link(directory, bucket, content, XLSX_TYPE, filename, now)
     content = b"".join(csv_chunks(report.table(), bom=bom))
     if len(content) > INLINE_BYTES:
-        return reply_with_link(bucket, content, CSV_TYPE, filename, now)
+        return reply_with_link(directory, bucket, content, CSV_TYPE, filename, now)
     headers = {"Content-Type": CSV_TYPE, "Content-Disposition": f'attachment; filename="{filename}"'}
     return Reply(200, content.decode(), headers)
 
 
-def reply_json(bucket: Bucket, body: T, filename: str, *, now: datetime) -> T | Reply:
+def reply_json(directory: Directory, bucket: Bucket, body: T, filename: str, *, now: datetime) -> T | Reply:
     """Return a body as it is if an answer has room for it; otherwise store it and answer 303 with a link."""
     content = msgspec.json.encode(body)
     if len(content) <= INLINE_BYTES:
         return body
-    return reply_with_link(bucket, content, "application/json", filename, now)
+    return reply_with_link(directory, bucket, content, "application/json", filename, now)
 
 
-def reply_with_link(bucket: Bucket, content: bytes, content_type: str, filename: str, now: datetime) -> Reply:
-    """Store a file and redirect (303) to a signed link; the sweep deletes the file later."""
-    key = f"exports/{new_id()}"
-    bucket.store_export(key, content, content_type=content_type, filename=filename)
-    link = bucket.link(key, now=now)
+def reply_with_link(
+    directory: Directory, bucket: Bucket, content: bytes, content_type: str, filename: str, now: datetime
+) -> Reply:
+    """Store a file and redirect (303) to a signed link; the sweep deletes the file later.
+
+    Its item is written first, because the sweep finds no file without one.
+    """
+    export_id = new_id()
+    directory.add_export(export_id, now + EXPORT_LIFE)
+    bucket.store_export(export_id, content, content_type=content_type, filename=filename)
+    link = bucket.link(export_key(export_id), now=now)
     return Reply(303, link, {"Location": link.url})

@@ -57,13 +57,17 @@ def log(
 def scheduled(
     name: str, run: Callable[[], dict[str, int]], log_run: Callable[[Meter, float, dict[str, Any]], None]
 ) -> dict[str, int]:
-    """Run a scheduled function; its counts become metrics of one line of the log. Returns the counts."""
+    """Run a scheduled function; its counts become metrics of one line of the log. Returns the counts.
+
+    A count of 0 is no metric: CloudWatch charges a metric for each hour in which it is written.
+    """
     with measuring() as meter:
         counts: dict[str, int] = {}
         try:
             counts = run()
         finally:
             for what, count in counts.items():
-                record_metric(f"{name.capitalize()}{what.title().replace('_', '')}", count)
+                if count:
+                    record_metric(f"{name.capitalize()}{what.title().replace('_', '')}", count)
             log_run(meter, 1000 * (perf_counter() - meter.began), {"schedule": name, "done": bool(counts)})
         return counts

@@ -57,6 +57,8 @@ def test_up_sets_what_chalice_cannot(cloud: Stage, chalice: Chalice, infra: Infr
     assert stage["tracingEnabled"] is True
     assert stage["methodSettings"]["*/*"]["throttlingRateLimit"] == 100
     assert stage["methodSettings"]["*/*"]["throttlingBurstLimit"] == 200
+    sessions = stage["methodSettings"]["~1v1~1liveness-sessions/POST"]
+    assert (sessions["throttlingRateLimit"], sessions["throttlingBurstLimit"]) == (25, 75), "as the Region"
     assert stage["accessLogSettings"]["destinationArn"].endswith("log-group:/rollcall/dev/access")
     access_log = json.loads(stage["accessLogSettings"]["format"])
     assert access_log["requestId"] == "$context.requestId", "by which the function's lines are found"
@@ -273,6 +275,17 @@ def test_options_that_cannot_be_right_are_refused_before_anything_is_made(
     assert down.inventory(cloud) == before
 
 
+def test_up_goes_on_without_the_right_to_read_quotas(
+    cloud: Stage, chalice: Chalice, infra: Infra, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert infra("up", "--people", "6000") == 0, "moto has neither list_service_quotas nor account settings"
+
+    told = capsys.readouterr().err
+    assert told.count("cannot be read, so") == 2
+    request = "request for 6,000 people, in Service Quotas under Rekognition:"
+    assert f"{request} 105 liveness streams at once" in told
+
+
 def test_a_budget_may_count_on_the_address_chosen_before(
     cloud: Stage, chalice: Chalice, infra: Infra, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -322,6 +335,7 @@ def test_a_dry_run_needs_no_credentials(
         "would create stack rollcall-dev and bucket rollcall-dev-ACCOUNT-ap-southeast-7",
         "add Table (AWS::DynamoDB::Table)",
         "add SweepRole (AWS::IAM::Role)",
+        "liveness streams at once: 15, assumed, enough for 540 people",
         "[8/8] Smoke test",
     ):
         assert line in plan

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
+from chalicelib.aws.metrics import measuring
 from chalicelib.services.sweep import sweep as run_sweep
 from tests.conftest import Clock, Http
+from tests.support import recorder
 from tests.support.answers import check_refused
 from tests.support.builders import Json, add_person
 from tests.support.photos import photo_of_c
@@ -79,10 +81,33 @@ def test_a_sweep_takes_only_what_is_old(
 
 def test_exports_outlive_their_link_and_no_more(http: Http, clock: Clock, boto: Callable[[str], Any]) -> None:
     assert http.get("/v1/attendance", format_="xlsx").status_code == 303
-    [made] = boto("s3").list_objects_v2(Bucket="rollcall-local")["Contents"]
-    clock.now = made["LastModified"] + timedelta(minutes=1)  # as long as its link works
+    clock.forward(minutes=1)  # as long as its link works
     sweep(clock)
     assert len(objects(boto)) == 1
-    clock.now = made["LastModified"] + timedelta(minutes=2, seconds=2)
+    clock.forward(minutes=1, seconds=1)
     sweep(clock)
     assert objects(boto) == []
+
+
+def test_what_a_used_form_brings_goes_with_each_sweep_until_the_form_has_expired(
+    http: Http, clock: Clock, upload: Json, boto: Callable[[str], Any]
+) -> None:
+    person_id = add_person(http)
+    post_upload(upload, photo_of_c())
+    assert http.post(f"/v1/people/{person_id}/faces", {"upload_id": upload["upload_id"]}).status_code == 201
+    for _ in range(2):
+        clock.forward(minutes=4)
+        assert post_upload(upload, photo_of_c())[0] in (200, 201, 204)
+        sweep(clock)
+        assert not [key for key in objects(boto) if key.startswith("uploads/")]
+    clock.forward(minutes=5)
+    assert sweep(clock) == 0, "it was used"
+    assert not wiring.directory().used_uploads(), "and is forgotten when its form brings nothing any more"
+
+
+def test_a_minute_without_work_asks_the_table_only(http: Http, clock: Clock, upload: Json) -> None:
+    add_person(http)
+    with recorder.recording() as calls, measuring() as meter:
+        sweep(clock)
+    assert {call.action for call in calls} == {"dynamodb:Query"}
+    assert meter.aws_calls == 5

@@ -32,7 +32,6 @@ _MEMBERS: Final = {
 }
 _S3_ACTIONS: Final = {
     "HeadObject": "GetObject",
-    "DeleteObjects": "DeleteObjectVersion",  # each of ours names versions
     "HeadBucket": "ListBucket",
     "ListObjectVersions": "ListBucketVersions",
     "ListObjects": "ListBucket",
@@ -106,7 +105,9 @@ def _s3(operation: str, request: Any) -> Iterator[Call]:
     if form := request.context.get("s3-presign-post-policy"):
         keys = [rule["key"] for rule in form["conditions"] if isinstance(rule, dict) and "key" in rule]
     elif operation == "DeleteObjects":
-        keys = re.findall("<Key>(.*?)</Key>", request.data.decode())
+        body = request.data.decode()
+        keys = re.findall("<Key>(.*?)</Key>", body)
+        action = "s3:DeleteObjectVersion" if "<VersionId>" in body else "s3:DeleteObject"
     for key in keys:
         yield Call(action, f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}")
 

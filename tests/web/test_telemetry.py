@@ -12,7 +12,7 @@ from app import app
 from chalicelib import wiring
 from chalicelib.aws import deadline, metrics
 from chalicelib.aws.collection import FaceCollection
-from tests.conftest import CONSENT, Finish, Http
+from tests.conftest import CONSENT, Clock, Finish, Http
 from tests.support.faces import JPEG
 from tests.support.photos import photos_of_a
 from tests.support.punches import create_session, punch
@@ -103,10 +103,18 @@ def test_concurrent_aws_calls_are_counted(http: Http, lines: Lines) -> None:
     assert [line["aws_calls"] >= least for line, least in zip(lines(), (1, 4), strict=True)] == [True, True]
 
 
-def test_a_schedule_logs_its_counts(http: Http, lines: Lines) -> None:
+def test_a_schedule_logs_its_counts_and_nothing_as_no_metric(http: Http, lines: Lines, clock: Clock) -> None:
     assert fire("sweep") == {"swept": 0, "erasures": 0, "uploads": 0, "exports": 0}
     [line] = lines()
-    assert (line["schedule"], line["done"], line["SweepErasures"]) == ("sweep", True, 0)
+    assert (line["schedule"], line["done"]) == ("sweep", True)
+    assert "_aws" not in line, "a metric costs in each hour in which it is written"
+
+    assert http.get("/v1/attendance", format="xlsx").status_code == 303
+    clock.forward(minutes=3)
+    assert fire("sweep")["exports"] == 1
+    line = lines()[-1]
+    [directive] = line["_aws"]["CloudWatchMetrics"]
+    assert (directive["Metrics"], line["SweepExports"]) == ([{"Name": "SweepExports", "Unit": "Count"}], 1)
 
 
 def test_a_failing_schedule_is_logged_and_fails(
