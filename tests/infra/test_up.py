@@ -319,7 +319,7 @@ def test_a_dry_run_needs_no_credentials(
         "would create stack rollcall-dev and bucket rollcall-dev-ACCOUNT-ap-southeast-7",
         "add Table (AWS::DynamoDB::Table)",
         "add SweepRole (AWS::IAM::Role)",
-        "[8/8] Smoke test",
+        "[9/9] Smoke test",
     ):
         assert line in plan
     assert "AWS::Budgets::Budget" not in plan
