@@ -28,6 +28,7 @@ TIMES := 20
 PUNCHES := 200
 STAGE := dev
 OUT := out/$(STAGE)
+URL :=
 ARGS :=
 UPGRADE :=
 RULES :=
@@ -35,7 +36,7 @@ COMPILE = $(VENV)/tools/bin/uv pip compile --quiet --no-config --universal --pyt
 	$(and $(UPGRADE),$(if $(filter all,$(UPGRADE)),--upgrade,--upgrade-package $(UPGRADE)))
 
 .PHONY: help run aws test contract fuzz mutate browser bench attacks kills package e2e check lint-infra fmt openapi lock hooks reset
-.PHONY: deploy destroy clean
+.PHONY: deploy destroy smoke clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -63,6 +64,7 @@ help: ## list the targets
 	@echo "make reset  forget all people, photos and punches (STATE=$(STATE))"
 	@echo "make deploy STAGE=dev   make a stage in AWS, or bring it up to date (ARGS='--alarm-email ...')"
 	@echo "make destroy STAGE=dev  remove it with all its data, after asking"
+	@echo "make smoke URL=https://...  whether an API is up, knows its tokens and has its table (ROLLCALL_TOKEN=)"
 	@echo "make clean  remove what the other targets made, except the data"
 	@echo "PYTHON=/path/to/python3 chooses the Python (>= 3.11) of $(VENV)"
 
@@ -156,6 +158,9 @@ deploy: $(VENV)/.run ## make a stage in AWS
 
 destroy: $(VENV)/.run ## remove a stage from AWS
 	@$(PY) -m infra down --stage "$(STAGE)" $(ARGS)
+
+smoke: $(VENV)/.run ## try a deployed API
+	@$(PY) -m infra smoke --url "$(URL)"
 
 clean: ## remove what was made
 	@rm -rf $(VENV) .models out $(PAGE)/node_modules $(PAGE)/out mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis

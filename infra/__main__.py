@@ -13,7 +13,7 @@ from infra.stage import Failure
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line; `run` holds the command's function."""
-    from infra import deploy, down, pause, policies, stages, status, template, tokens, work
+    from infra import deploy, down, pause, policies, rollback, smoke, stages, status, template, tokens, work
 
     parser = argparse.ArgumentParser(prog="python -m infra", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
@@ -21,6 +21,10 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     stage.add_argument("--stage", required=True, help="a stage of .chalice/config.json")
     dry = argparse.ArgumentParser(add_help=False)
     dry.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
+    locked = argparse.ArgumentParser(add_help=False)
+    locked.add_argument(
+        "--break-lock", action="store_true", help="take the stage's lock from a command that died"
+    )
     state = argparse.ArgumentParser(add_help=False)
     state.add_argument(
         "--state",
@@ -29,11 +33,10 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
         help="for stage local: the data folder of `make run`, which must be running (default: .local)",
     )
 
-    up = commands.add_parser("up", parents=[stage, dry], help="create a stage, or bring it up to date")
-    up.add_argument(
-        "--origin",
-        help="web origins that may call the API, divided by commas (default: any)",
+    up = commands.add_parser(
+        "up", parents=[stage, dry, locked], help="create a stage, or bring it up to date"
     )
+    up.add_argument("--origin", help="web origins that may call the API, divided by commas (default: any)")
     up.add_argument("--alarm-email", help="address that receives alarms")
     up.add_argument(
         "--budget", type=int, help="US dollars a month; a mail warns of more, so it needs --alarm-email"
@@ -51,7 +54,19 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     )
     up.set_defaults(run=deploy.up)
 
-    remove = commands.add_parser("down", parents=[stage, dry], help="remove a stage with all its data")
+    back = commands.add_parser(
+        "rollback", parents=[stage, dry, locked], help="deploy an earlier release of a stage again"
+    )
+    back.add_argument("--to", type=int, metavar="NUMBER", help="the release (default: the last good one)")
+    back.set_defaults(run=rollback.rollback)
+
+    trial = commands.add_parser("smoke", help="test whether an API is up, knows its tokens and has its table")
+    trial.add_argument("--url", required=True, help="base URL; ROLLCALL_TOKEN may hold an admin's token")
+    trial.set_defaults(run=smoke.run)
+
+    remove = commands.add_parser(
+        "down", parents=[stage, dry, locked], help="remove a stage with all its data"
+    )
     remove.set_defaults(run=down.down)
 
     show = commands.add_parser("status", parents=[stage], help="list a stage's resources and their health")

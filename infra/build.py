@@ -21,13 +21,14 @@ _SHIPPED = ("app.py", "chalicelib", "requirements.txt", "vendor")
 OUT = ROOT / "out"
 
 
-def _place(stage: Stage) -> Path:
+def place(stage: Stage) -> Path:
+    """Return the folder in which a stage is deployed."""
     return OUT / f"deploy-{stage.name}-{stage.region}"
 
 
 def record(stage: Stage) -> Path:
     """Return the path where Chalice records what it has deployed of a stage."""
-    return _place(stage) / ".chalice" / "deployed" / f"{stage.name}.json"
+    return place(stage) / ".chalice" / "deployed" / f"{stage.name}.json"
 
 
 def source(stage: Stage) -> Path:
@@ -45,9 +46,9 @@ def folder(stage: Stage, settings: Mapping[str, str]) -> Path:
 
     Chalice's record of what it has deployed is kept. Raises Failure.
     """
-    place = _place(stage)
+    here = place(stage)
     recorded = record(stage).read_bytes() if record(stage).exists() else None
-    shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(here, ignore_errors=True)
     record(stage).parent.mkdir(parents=True)
     if recorded is not None:
         record(stage).write_bytes(recorded)
@@ -55,9 +56,9 @@ def folder(stage: Stage, settings: Mapping[str, str]) -> Path:
     for name in _SHIPPED:
         found = shipped / name
         if found.is_dir():
-            shutil.copytree(found, place / name)  # with its bytecode
+            shutil.copytree(found, here / name)  # with its bytecode
         elif found.exists():
-            shutil.copy2(found, place / name)
+            shutil.copy2(found, here / name)
     config = configuration()
     own = config["stages"][stage.name]
     own["environment_variables"] = own.get("environment_variables", {}) | settings
@@ -66,8 +67,22 @@ def folder(stage: Stage, settings: Mapping[str, str]) -> Path:
         chosen = own.setdefault("lambda_functions", {}).setdefault(function, {})
         chosen["iam_role_arn"] = stage.role(function)
     config["stages"] = {stage.name: own}
-    (place / ".chalice" / "config.json").write_text(json.dumps(config, indent=2))
-    return place
+    (here / ".chalice" / "config.json").write_text(json.dumps(config, indent=2))
+    return here
+
+
+def adapt(here: Path, stage: Stage, settings: Mapping[str, str], reserved: Mapping[str, int]) -> None:
+    """Give a folder what is chosen of a stage today: environment variables and reserved concurrency.
+
+    `reserved` has a number of environments for functions by Chalice's names; the others have none.
+    """
+    path = here / ".chalice" / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    own = config["stages"][stage.name]
+    own["environment_variables"] |= settings
+    for function, number in reserved.items():
+        own["lambda_functions"][function]["reserved_concurrency"] = number
+    path.write_text(json.dumps(config, indent=2))
 
 
 def chalice(place: Path, words: Sequence[str], stage: Stage) -> None:

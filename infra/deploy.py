@@ -6,13 +6,31 @@ import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import boto3
 
 from chalicelib.config import ANY
-from infra import bucket, build, capacity, gateway, policies, regions, stack, stages, table, template, tokens
+from infra import (
+    bucket,
+    build,
+    capacity,
+    gateway,
+    lock,
+    pause,
+    policies,
+    regions,
+    release,
+    schema,
+    stack,
+    stages,
+    table,
+    template,
+    tokens,
+)
 from infra.progress import Steps, say, until
-from infra.smoke import smoke
+from infra.smoke import smoke, stage_logs
 from infra.stage import Failure, NotConnected, Stage, find, region_of, variables
 
 RECORD_KEY = "deploy/deployed.json"
@@ -25,13 +43,19 @@ _PARAMETERS = {
     "log_days": "LogDays",
 }
 
+SWITCH = (
+    "Functions, routes and schedules (chalice deploy)",
+    "Throttling, tracing, access logs",
+    "Dead letters",
+)
+"""The steps of `switch`."""
+
 _STEPS = (
     "Credentials and Region",
     "Resources and roles (CloudFormation)",
     "Folder to deploy",
-    "Functions, routes and schedules (chalice deploy)",
-    "Throttling, tracing, access logs",
-    "Dead letters",
+    "Schema of the table",
+    *SWITCH,
     "First admin token",
     "Smoke test",
 )
@@ -60,8 +84,7 @@ def up(options: argparse.Namespace) -> None:
         say("  warning: pages of any origin may use a token that they get hold of; --origin names yours")
     _check_budget(given, kept)
     bucket.exists(stage)  # raises Failure if it is not ours
-    allowed = capacity.ask(stage)
-    capacity.tell(stage.region, allowed, options.people)
+    capacity.tell(stage.region, capacity.ask(stage), options.people)
 
     steps.next()
     names = {"Stage": stage.name, "BucketSuffix": stage.bucket_suffix, "RoleSuffix": stage.role_suffix}
@@ -70,17 +93,44 @@ def up(options: argparse.Namespace) -> None:
         _plan_rest(steps)
         return
     table.protect(stage)
+    with lock.held(stage, "up", break_lock=options.break_lock):
+        _deploy(stage, options, steps)
 
+
+def _deploy(stage: Stage, options: argparse.Namespace, steps: Steps) -> None:
+    """Deploy the app of this clone on the stage's resources."""
     steps.next()
-    settings = {
-        "ROLLCALL_BUCKET": stage.bucket,
-        "ROLLCALL_ORIGIN": stack.parameters(stage, stage.prefix)["AllowedOrigins"],
-        "ROLLCALL_STREAMING_ROLE": stage.role("streaming"),
-    }
-    place = build.folder(stage, settings)
+    place = build.folder(stage, {})
     fetch_record(stage)
 
     steps.next()
+    schema.migrate(stage)
+    kept = release.keep(stage, place)
+    say(f"  {kept}")
+
+    api = switch(stage, place, steps)
+
+    steps.next()
+    token = tokens.first_admin(stage, options.token_file)
+
+    steps.next()
+    try_out(stage, options.url or api["rest_api_url"], token)
+    release.mark_passed(stage, kept)
+
+
+def switch(stage: Stage, place: Path, steps: Steps) -> dict[str, Any]:
+    """Deploy a folder: functions, routes, schedules, and what Chalice has no configuration for.
+
+    Returns Chalice's record of the API. Raises Failure.
+    """
+    steps.next()
+    chosen = stack.parameters(stage, stage.prefix)
+    settings = {
+        "ROLLCALL_BUCKET": stage.bucket,
+        "ROLLCALL_ORIGIN": chosen["AllowedOrigins"],
+        "ROLLCALL_STREAMING_ROLE": stage.role("streaming"),
+    }
+    build.adapt(place, stage, settings, pause.reserved(stage, chosen))
     build.chalice(place, ["deploy"], stage)
     deployed = json.loads(build.record(stage).read_text(encoding="utf-8"))["resources"]
     stage.client("s3").put_object(
@@ -88,27 +138,27 @@ def up(options: argparse.Namespace) -> None:
         Key=RECORD_KEY,
         Body=build.record(stage).read_bytes(),
     )
-    api = next(resource for resource in deployed if resource["resource_type"] == "rest_api")
+    api: dict[str, Any] = next(found for found in deployed if found["resource_type"] == "rest_api")
 
     steps.next()
     gateway.allow_logs(stage)
-    gateway.configure(stage, api["rest_api_id"], allowed.quotas)
+    gateway.configure(stage, api["rest_api_id"], capacity.ask(stage).quotas)
 
     steps.next()
     for resource in deployed:
         if resource["resource_type"] == "lambda_function" and resource["name"] != policies.API_FUNCTION:
             _send_failures_to_queue(stage, resource["lambda_arn"])
+    return api
 
-    steps.next()
-    token = tokens.first_admin(stage, options.token_file)
 
-    steps.next()
-    url = (options.url or api["rest_api_url"]).rstrip("/")
+def try_out(stage: Stage, url: str, token: str | None) -> None:
+    """Print the API's URL and run the smoke test. Raises Failure."""
+    url = url.rstrip("/")
     print(url, flush=True)
-    if options.url is None and stage.client("lambda").meta.endpoint_url.startswith("http://"):
+    if "execute-api" in url and stage.client("lambda").meta.endpoint_url.startswith("http://"):
         say("  skipped: this AWS is an emulation, and nothing answers at the URL")
     else:
-        smoke(stage, url, token)
+        smoke(url, token, f"; {stage_logs(stage)}")
 
 
 def _chosen(options: argparse.Namespace) -> dict[str, str]:

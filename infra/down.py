@@ -7,8 +7,9 @@ made. The functions' roles belong to the stack, so that roles of the same stage 
 import argparse
 import os
 import sys
+from contextlib import nullcontext
 
-from infra import bucket, build, deploy, gateway, stack, table
+from infra import bucket, build, deploy, gateway, lock, stack, table
 from infra.progress import Steps, say
 from infra.stage import APP, Failure, Stage, find
 
@@ -33,7 +34,9 @@ def down(options: argparse.Namespace) -> None:
         if options.dry_run:
             return
         _ask(stage)
-        _remove(stage)
+        locked = bucket.exists(stage)
+        with lock.held(stage, "down", break_lock=options.break_lock) if locked else nullcontext():
+            _remove(stage)
     elif not options.dry_run:
         _release_shared(stage)
     left = inventory(stage)

@@ -1,6 +1,11 @@
-"""The smoke test: whether a deployed API is up, knows its tokens and reaches its table."""
+"""The smoke test: whether a deployed API is up, knows its tokens and reaches its table.
 
+`python -m infra smoke --url URL` runs it against any API of Rollcall, without AWS credentials.
+"""
+
+import argparse
 import json
+import os
 import urllib.error
 import urllib.request
 from typing import Any
@@ -9,12 +14,22 @@ from infra.progress import say, until
 from infra.stage import Failure, Stage
 
 
-def smoke(stage: Stage, url: str, token: str | None) -> None:
+def run(options: argparse.Namespace) -> None:
+    """Run the smoke test on a URL, with the token in ROLLCALL_TOKEN if there is one. Raises Failure."""
+    smoke(options.url.rstrip("/"), os.environ.get("ROLLCALL_TOKEN") or None)
+    print(f"{options.url} works.")
+
+
+def stage_logs(stage: Stage) -> str:
+    """Say where a stage's logs are."""
+    return f"read log groups /aws/lambda/{stage.prefix} and /rollcall/{stage.name}/access in {stage.region}"
+
+
+def smoke(url: str, token: str | None, hint: str = "") -> None:
     """Request a deployed API's health, and its settings with an admin's `token` if one is known.
 
-    Raises Failure with the cause and the log groups to read.
+    Raises Failure with the cause, followed by `hint`.
     """
-    logs = f"read log groups /aws/lambda/{stage.prefix} and /rollcall/{stage.name}/access in {stage.region}"
     cause = ""
 
     def healthy() -> Any:
@@ -32,7 +47,7 @@ def smoke(stage: Stage, url: str, token: str | None) -> None:
     try:
         health = until(healthy, f"{url}/health", tries=30)
     except Failure:
-        raise Failure(f"GET {url}/health fails: {cause}; {logs}") from None
+        raise Failure(f"GET {url}/health fails: {cause}{hint}") from None
     say(f"  GET /health: {health['status']}, stage {health['stage']}, version {health['version']}")
     try:
         settings = _get(f"{url}/v1/settings", token)
@@ -40,9 +55,9 @@ def smoke(stage: Stage, url: str, token: str | None) -> None:
         if error.code == 401 and token is None:  # a token exists, but it is not known here
             say("  GET /v1/settings without a token: 401")
             return
-        raise Failure(f"GET {url}/v1/settings fails: {_described(error)}; {logs}") from None
+        raise Failure(f"GET {url}/v1/settings fails: {_described(error)}{hint}") from None
     except (urllib.error.URLError, TimeoutError, ValueError) as error:
-        raise Failure(f"GET {url}/v1/settings fails: {error}; {logs}") from None
+        raise Failure(f"GET {url}/v1/settings fails: {error}{hint}") from None
     if token is None:
         raise Failure(f"GET {url}/v1/settings is answered without a token")
     say(f"  GET /v1/settings: zone {settings['calendar']['zone']}")

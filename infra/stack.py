@@ -12,6 +12,8 @@ from infra.stage import Failure, Stage
 _DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
 _GOOD = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
 _PATIENCE = 900  # polls: half an hour
+_NAME_TAKEN_S = 61
+"""For a minute after a queue was deleted, SQS refuses another one of its name."""
 
 
 def describe(stage: Stage, name: str) -> dict[str, Any] | None:
@@ -59,10 +61,24 @@ def apply(
     Safe to repeat after a crash at any point. With `dry_run` the changes are printed and not made.
     Raises Failure with CloudFormation's reason.
     """
+    for again in (True, False):
+        status, reason = _apply_once(stage, name, template, given, dry_run=dry_run)
+        if not reason:
+            return
+        if not again or "60 seconds" not in reason:
+            raise Failure(f"stack {name} ended as {status}: {reason}")
+        say("  a queue of this name was just deleted, and SQS wants a minute before the next; waiting")
+        time.sleep(_NAME_TAKEN_S)
+
+
+def _apply_once(
+    stage: Stage, name: str, template: Mapping[str, Any], given: Mapping[str, str], *, dry_run: bool
+) -> tuple[str, str]:
+    """Do what `apply` does; return the stack's status and the reason if it failed, else an empty one."""
     if dry_run and describe(stage, name) is None:
         say(f"  would create stack {name}")
         show_new(template, given)
-        return
+        return "", ""
     found = _settled(stage, name)
     cloudformation = stage.client("cloudformation")
     new = found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS"
@@ -90,19 +106,18 @@ def apply(
         if not _nothing_new(str(error)):
             raise
         say("  nothing to change")  # moto refuses at once, AWS in the change set's status
-        return
+        return "", ""
     changes = _changes(stage, name, change_set)
-    for change in changes:
+    for change in changes or []:
         say(f"  {change['Action'].lower()} {change['LogicalResourceId']} ({change['ResourceType']})")
     if not changes:
-        say("  nothing to change")
-    if dry_run or not changes:
+        say("  nothing to change" if changes is None else "  only what the stack remembers changes")
+    if dry_run or changes is None:
         cloudformation.delete_change_set(StackName=name, ChangeSetName=change_set)
-        return
+        return "", ""
     cloudformation.execute_change_set(StackName=name, ChangeSetName=change_set)
     status = _follow(stage, name)
-    if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
-        raise Failure(f"stack {name} ended as {status}: {_reason(stage, name)}")
+    return status, "" if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"} else _reason(stage, name)
 
 
 def delete(stage: Stage, name: str) -> None:
@@ -138,11 +153,14 @@ def _nothing_new(reason: str) -> bool:
     return "didn't contain changes" in reason or "No updates are to be performed" in reason
 
 
-def _changes(stage: Stage, name: str, change_set: str) -> list[dict[str, Any]]:
-    """Wait for a change set and return its changes; none if there is nothing to change."""
+def _changes(stage: Stage, name: str, change_set: str) -> list[dict[str, Any]] | None:
+    """Wait for a change set and return its changes of resources; None if there is nothing to change.
+
+    A change set of a parameter that only an output shows has no changes of resources, and is executed.
+    """
     cloudformation = stage.client("cloudformation")
 
-    def ready() -> list[dict[str, Any]] | None:
+    def ready() -> tuple[list[dict[str, Any]] | None] | None:
         pages: list[dict[str, Any]] = []
         token: dict[str, str] = {}
         while True:
@@ -150,16 +168,17 @@ def _changes(stage: Stage, name: str, change_set: str) -> list[dict[str, Any]]:
             reason = reply.get("StatusReason") or ""
             if reply["Status"] == "FAILED":
                 if _nothing_new(reason):
-                    return []
+                    return (None,)
                 raise Failure(f"CloudFormation refuses the template: {reason}")
             if not reply["Status"].endswith("COMPLETE"):
                 return None
             pages += [change["ResourceChange"] for change in reply.get("Changes", [])]
             if "NextToken" not in reply:
-                return pages
+                return (pages,)
             token = {"NextToken": reply["NextToken"]}
 
-    return until(ready, "CloudFormation's change set", tries=_PATIENCE)
+    [changes] = until(ready, "CloudFormation's change set", tries=_PATIENCE)
+    return changes
 
 
 def _follow(stage: Stage, name: str) -> str:

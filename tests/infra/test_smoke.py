@@ -9,7 +9,7 @@ from chalicelib.services.tokens import NewToken, create
 from chalicelib.web import endpoint
 from chalicelib.web.telemetry import NAMESPACE
 from infra import progress
-from infra.smoke import smoke
+from infra.smoke import smoke, stage_logs
 from infra.stage import ROOT, Failure, Stage
 from local.app.appserver import AppServer, error_response
 from local.aws.embedded import ACCOUNT, REGION, Embedded
@@ -26,9 +26,9 @@ def test_the_smoke_test_asks_the_real_api(embedded: Embedded, capsys: pytest.Cap
     server.start(app)
     try:
         body = NewToken(role=Role.ADMIN, label="x")
-        smoke(STAGE, server.url, create(wiring.token_store(), body, now=wiring.now()).token)
+        smoke(server.url, create(wiring.token_store(), body, now=wiring.now()).token)
         assert "GET /v1/settings: zone Asia/Ho_Chi_Minh" in capsys.readouterr().err
-        smoke(STAGE, server.url, None)
+        smoke(server.url, None)
         assert "GET /v1/settings without a token: 401" in capsys.readouterr().err
     finally:
         server.stop()
@@ -47,7 +47,7 @@ def test_a_smoke_test_that_is_refused_says_what_was_answered() -> None:
         with pytest.raises(
             Failure, match=r"/v1/settings fails: 401 .*no such token.*/aws/lambda/rollcall-dev"
         ):
-            smoke(STAGE, server.url, "rc_wrong")
+            smoke(server.url, "rc_wrong", f"; {stage_logs(STAGE)}")
     finally:
         server.stop()
 
@@ -106,7 +106,7 @@ def test_an_api_that_stays_down_says_why_and_where_to_look(monkeypatch: pytest.M
     server.start()
     try:
         with pytest.raises(Failure) as failed:
-            smoke(STAGE, server.url, None)
+            smoke(server.url, None, f"; {stage_logs(STAGE)}")
     finally:
         server.stop()
     message = str(failed.value)

@@ -149,10 +149,50 @@ def test_what_another_run_began_is_waited_for(stage: Stage, script: Script, temp
     script.is_("UPDATE_COMPLETE")
     script.is_("UPDATE_COMPLETE")
     script.created("UPDATE")
-    script.change_set("CREATE_COMPLETE")
+    script.change_set("FAILED", "No updates are to be performed.")
     script.stub.add_response("delete_change_set", {})
 
     apply(stage, template)
+
+
+def test_a_change_of_outputs_alone_is_made_too(stage: Stage, script: Script, template: Template) -> None:
+    script.is_("UPDATE_COMPLETE")
+    script.is_("UPDATE_COMPLETE")
+    script.created("UPDATE")
+    script.change_set("CREATE_COMPLETE")  # without a change of a resource
+    script.stub.add_response("execute_change_set", {})
+    script.followed("UPDATE_COMPLETE")
+
+    apply(stage, template)
+
+
+def test_a_queue_that_was_just_deleted_is_waited_for(
+    stage: Stage, script: Script, template: Template, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(stack.time, "sleep", waited.append)
+    reason = (
+        "You must wait 60 seconds after deleting a queue before you can create another with the same name."
+    )
+    script.gone()
+    script.created("CREATE")
+    script.change_set("CREATE_COMPLETE", resource="DeadLetters")
+    script.stub.add_response("execute_change_set", {})
+    script.followed("ROLLBACK_COMPLETE")
+    event = {"StackId": STACK_ID, "EventId": "1", "StackName": NAME, "Timestamp": datetime.now(UTC)}
+    failed = {"ResourceStatus": "CREATE_FAILED", "ResourceStatusReason": reason}
+    script.stub.add_response("describe_stack_events", {"StackEvents": [event | failed]})
+    script.is_("ROLLBACK_COMPLETE")
+    script.stub.add_response("delete_stack", {})
+    script.followed("DELETE_COMPLETE")
+    script.created("CREATE")
+    script.change_set("CREATE_COMPLETE", resource="DeadLetters")
+    script.stub.add_response("execute_change_set", {})
+    script.followed("CREATE_COMPLETE")
+
+    apply(stage, template)
+
+    assert max(waited) > 60
 
 
 def test_a_stack_that_only_a_person_can_mend_is_left_alone(

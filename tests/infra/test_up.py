@@ -336,7 +336,7 @@ def test_a_dry_run_needs_no_credentials(
         "add Table (AWS::DynamoDB::Table)",
         "add SweepRole (AWS::IAM::Role)",
         "liveness streams at once: 15, assumed, enough for 540 people",
-        "[8/8] Smoke test",
+        "[9/9] Smoke test",
     ):
         assert line in plan
     assert "AWS::Budgets::Budget" not in plan

@@ -80,7 +80,16 @@ class Chalice:
                 Environment={"Variables": config["environment_variables"]},
             )
         except aws_lambda.exceptions.ResourceConflictException:
-            found = aws_lambda.get_function(FunctionName=function)["Configuration"]
+            aws_lambda.update_function_code(FunctionName=function, ZipFile=package.getvalue())
+            found = aws_lambda.update_function_configuration(
+                FunctionName=function, Environment={"Variables": config["environment_variables"]}
+            )
+        if "reserved_concurrency" in own:
+            aws_lambda.put_function_concurrency(
+                FunctionName=function, ReservedConcurrentExecutions=own["reserved_concurrency"]
+            )
+        else:
+            aws_lambda.delete_function_concurrency(FunctionName=function)
         return {"name": name, "resource_type": "lambda_function", "lambda_arn": found["FunctionArn"]}
 
     def _api(self, stage: Stage, function: str) -> str:
