@@ -178,6 +178,7 @@ def show_docs() -> Reply:
 @app.route("/session", methods=["GET"])
 @endpoint(
     scope="kiosk",
+    safe=False,
     authenticate=authenticate_lab,
     error_format=routes.error_body,
     raises=(errors.LabOff, errors.TooManyRequests),
@@ -192,6 +193,7 @@ def lab_session(caller: Caller | None) -> shapes.LabSession:
 @app.route("/liveness-result", methods=["GET"])
 @endpoint(
     scope="kiosk",
+    safe=False,
     authenticate=authenticate_lab,
     error_format=routes.result_error_body,
     raises=(errors.LabOff,),
@@ -204,6 +206,7 @@ def lab_result_without_session() -> NoReturn:
 @app.route("/liveness-result/{session_id}", methods=["GET"])
 @endpoint(
     scope="kiosk",
+    safe=False,
     authenticate=authenticate_lab,
     error_format=routes.result_error_body,
     raises=(
@@ -929,6 +932,10 @@ def show_retention() -> RetentionPlan:
     return apply_retention(
         directory(), audit_log(), personal_data(), collection(), bucket(), dry_run=True, now=now()
     )
+
+
+# HEAD goes with each GET above.
+endpoint.add_heads()
 
 
 # --- schedules ----------------------------------------------------------------------------------

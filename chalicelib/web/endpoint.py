@@ -15,7 +15,7 @@ import inspect
 import types
 import typing
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import date, datetime
 from time import perf_counter
@@ -23,7 +23,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import msgspec
-from chalice.app import Chalice, CORSConfig, Response
+from chalice.app import Chalice, CORSConfig, Response, RouteEntry
 from chalice.app import Request as ChaliceRequest
 
 from chalicelib.aws import metrics
@@ -132,13 +132,14 @@ class Endpoints:
         authenticate: Authenticate | None = None,
         audit: bool = False,
         on_replay: OnReplay = "replay",
+        safe: bool = True,
     ) -> Callable[[View], View]:
         """Wrap a view: decode its arguments, run it, encode its result (None becomes 204).
 
         `scope` is what the caller's role must have; `public` needs no token. `consumes` are the media types
         of the body. `authenticate` and `error_format` replace the service's own. Mutations by managers and
         admins are audited, and with `audit` also what a GET shows to anybody. `on_replay` says how a repeated
-        Idempotency-Key is handled.
+        Idempotency-Key is handled. A GET that changes something is not `safe`, and has no HEAD.
 
         For the OpenAPI document, `responses` gives by status what a view that returns a Reply sends (a type,
         a media type such as "text/csv", or a tuple of these), and `raises` which errors it has.
@@ -209,10 +210,19 @@ class Endpoints:
                 on_replay,
                 authenticate is not None,
                 tuple(consumes),
+                safe,
             )
             return handle
 
         return decorate
+
+    def add_heads(self) -> None:
+        """Declare HEAD beside every safe GET; API Gateway does not derive one from the other."""
+        for path, method, entry in list(declared_routes(self._app)):
+            if method == "GET" and entry.view_function.endpoint.safe:
+                self._app.route(path, methods=["HEAD"], content_types=entry.content_types)(
+                    entry.view_function
+                )
 
     def _verify_cursor(self, request: Request, cursor: str) -> str:
         return cursors.verify(self._signing_key(), request, cursor)
@@ -233,7 +243,7 @@ class Endpoints:
         params = request.query_params
         raw = request.raw_body
         return Request(
-            method=request.method,
+            method="GET" if request.method == "HEAD" else request.method,
             path=request.context.get("path", request.path),
             route=request.path,  # Chalice's `path` is the template of the route
             query={name: params.getlist(name) for name in params} if params else {},
@@ -260,6 +270,8 @@ class Endpoints:
         extra = SECURITY_HEADERS | {"X-Request-Id": request_id, **self._sharing()}
         for name, value in extra.items():
             response.headers.setdefault(name, value)
+        if request.method == "HEAD":
+            response.body = ""
         return response
 
     def _sharing(self) -> dict[str, str]:
@@ -273,6 +285,14 @@ class Endpoints:
         return asked if asked in self._origins else self._origins[0]
 
 
+def declared_routes(app: Chalice) -> Iterator[tuple[str, str, RouteEntry]]:
+    """Yield path, method and entry of what the views declare, which is all but the HEAD of a GET."""
+    for path, methods in app.routes.items():
+        for method, entry in methods.items():
+            if method != "HEAD":
+                yield path, method, entry
+
+
 class Endpoint(msgspec.Struct, frozen=True):
     """The properties of a route that its signature does not show."""
 
@@ -284,6 +304,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     on_replay: OnReplay
     may_be_open: bool
     consumes: tuple[str, ...]
+    safe: bool
 
 
 OF_THE_REQUEST = ("body", "request", "caller")

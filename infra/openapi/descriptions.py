@@ -22,7 +22,8 @@ the first response. Responses with secrets are not stored: repeating the creatio
 repeating that of a liveness session returns the same session with new credentials.
 
 **Lists** are paged: pass `next_cursor` as `cursor` until it is null. Every response to a GET has an \
-`ETag`; send it as `If-None-Match` to get a 304 without a body if nothing has changed.
+`ETag`; send it as `If-None-Match` to get a 304 without a body if nothing has changed. HEAD gets what GET \
+would, without the body; it is not listed for each path. The lab's GETs that change something have no HEAD.
 
 **Times** are RFC 3339 with an offset. A work day is a date in the site's time zone.\
 """

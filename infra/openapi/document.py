@@ -14,7 +14,7 @@ from chalice.app import Chalice
 from chalicelib.config import VERSION
 from chalicelib.domain import errors
 from chalicelib.domain.token import SCOPES
-from chalicelib.web.endpoint import OF_THE_REQUEST, Endpoint, without_none
+from chalicelib.web.endpoint import OF_THE_REQUEST, Endpoint, declared_routes, without_none
 from chalicelib.web.request import MUTATIONS, Error, Request, error_body
 from infra.openapi import descriptions, error_examples, examples
 from infra.openapi.schemas import Schemas
@@ -75,9 +75,8 @@ def build(app: Chalice) -> Json:
     """Build the document of an app; once, because its routes do not change."""
     schemas = Schemas()
     paths: dict[str, Json] = {}
-    for path, methods in app.routes.items():
-        for method, entry in methods.items():
-            paths.setdefault(path, {})[method.lower()] = _operation(schemas, path, method, entry)
+    for path, method, entry in declared_routes(app):
+        paths.setdefault(path, {})[method.lower()] = _operation(schemas, path, method, entry)
     used = {operation["tags"][0] for item in paths.values() for operation in item.values()}
     schemas.of(Error)
     components = schemas.components()

@@ -219,7 +219,7 @@ def test_S10_two_people_too_alike_are_refused_and_nobody_elses_name_is_shown(
 def test_S11_the_new_api_writes_only_by_post(http: Http) -> None:
     for path, methods in app.routes.items():
         if path.startswith("/v1/punches") or path.startswith("/v1/liveness"):
-            assert set(methods) <= {"GET", "POST"}
+            assert set(methods) <= {"GET", "HEAD", "POST"}
     assert http.get("/v1/punches", liveness_session_id=unknown_session()).status_code == 400
 
 

@@ -24,7 +24,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app import app
 from chalicelib.web import api_docs
-from chalicelib.web.endpoint import Endpoint
+from chalicelib.web.endpoint import Endpoint, declared_routes
 from chalicelib.web.request import Request, error_body
 from infra.openapi import document, files, page
 from infra.openapi.schemas import Schemas
@@ -40,8 +40,7 @@ SCOPES = {"public", "kiosk", "viewer", "manager", "admin"}
 def routes() -> list[Any]:
     return [
         pytest.param(path, method.lower(), entry, id=f"{method} {path}")
-        for path, methods in app.routes.items()
-        for method, entry in methods.items()
+        for path, method, entry in declared_routes(app)
     ]
 
 
@@ -109,7 +108,7 @@ def codes_text(operation: dict[str, Any]) -> Iterator[str]:
 
 def test_operations_and_only_those_of_the_app_are_documented_under_unique_names() -> None:
     documented = {(path, method.upper()) for path, item in DOCUMENT["paths"].items() for method in item}
-    assert documented == {(path, method) for path, methods in app.routes.items() for method in methods}
+    assert documented == {(path, method) for path, method, _ in declared_routes(app)}
     names = [operation["operationId"] for item in DOCUMENT["paths"].values() for operation in item.values()]
     assert len(names) == len(set(names))
 

@@ -21,7 +21,7 @@ from chalicelib.domain.settings import Settings
 from chalicelib.services.imports import ImportResult
 from chalicelib.services.timesheets import MonthlySheet
 from chalicelib.web.bodies import PhotoJson
-from chalicelib.web.endpoint import Endpoint
+from chalicelib.web.endpoint import Endpoint, declared_routes
 from infra.openapi import document, examples
 from infra.regions import LIVENESS
 
@@ -37,22 +37,20 @@ def members(kind: Any) -> tuple[Any, ...]:
 
 def bodies() -> Iterator[tuple[str, tuple[Any, ...], Any]]:
     """Give each JSON example of the document with the types that it may have by the code."""
-    routes: dict[str, dict[str, Any]] = app.routes
-    for path, methods in routes.items():
-        for method, entry in methods.items():
-            operation = DOCUMENT["paths"][path][method.lower()]
-            endpoint: Endpoint = entry.view_function.endpoint
-            hints = typing.get_type_hints(entry.view_function, include_extras=True)
-            asked = operation.get("requestBody", {}).get("content", {}).get("application/json")
-            if asked:
-                takes = getattr(hints["body"], "TAKES", {"application/json": hints["body"]})
-                yield f"{method} {path}", (takes["application/json"],), asked["example"]
-            answers = endpoint.responses or {endpoint.status: hints["return"]}
-            for status, kinds in answers.items():
-                media = operation["responses"].get(str(status), {}).get("content", {}).get("application/json")
-                if media and "example" in media:
-                    types = tuple(kind for kind in members(kinds) if not isinstance(kind, str))
-                    yield f"{method} {path} {status}", types, media["example"]
+    for path, method, entry in declared_routes(app):
+        operation = DOCUMENT["paths"][path][method.lower()]
+        endpoint: Endpoint = entry.view_function.endpoint
+        hints = typing.get_type_hints(entry.view_function, include_extras=True)
+        asked = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        if asked:
+            takes = getattr(hints["body"], "TAKES", {"application/json": hints["body"]})
+            yield f"{method} {path}", (takes["application/json"],), asked["example"]
+        answers = endpoint.responses or {endpoint.status: hints["return"]}
+        for status, kinds in answers.items():
+            media = operation["responses"].get(str(status), {}).get("content", {}).get("application/json")
+            if media and "example" in media:
+                types = tuple(kind for kind in members(kinds) if not isinstance(kind, str))
+                yield f"{method} {path} {status}", types, media["example"]
 
 
 BODIES = list(bodies())

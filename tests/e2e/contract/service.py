@@ -11,7 +11,9 @@ def says_it_is_up(site: Site) -> None:
     answer = site.call("GET", "/health")
     assert answer.status_code == 200
     assert answer.json()["status"] == "ok"
-    assert site.call_unrecorded("HEAD", "/health").status_code in (403, 405)  # API Gateway derives no HEAD
+    head = site.call_unrecorded("HEAD", "/health")
+    assert (head.status_code, head.content) == (200, b"")
+    assert site.call_unrecorded("HEAD", "/v1/identify").status_code in (403, 405)  # which is no GET
 
 
 def describes_itself(site: Site) -> None:
