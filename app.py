@@ -534,13 +534,14 @@ def punch(caller: Caller, body: punching.NewPunch) -> Reply:
 
 @app.route("/v1/punches/manual", methods=["POST"])
 @endpoint(
-    scope="manager", status=201, raises=(errors.PersonNotFound, errors.PunchNotFound, errors.PunchSuperseded)
+    scope="manager",
+    status=201,
+    responses={201: corrections.PunchView, 200: corrections.PunchView},
+    raises=(errors.PersonNotFound, errors.PunchNotFound, errors.PunchIsVoid, errors.PunchSuperseded),
 )
-def record_manual_punch(
-    caller: Caller, request: Request, body: corrections.ManualPunch
-) -> corrections.PunchView:
-    """Create a manual punch, or a correction of a punch."""
-    return corrections.record(
+def record_manual_punch(caller: Caller, request: Request, body: corrections.ManualPunch) -> Reply:
+    """Create a manual punch, or a correction of a punch; 200 and the punch that is there for a duplicate."""
+    shown = corrections.record(
         directory(),
         attendance_store(),
         body,
@@ -548,6 +549,7 @@ def record_manual_punch(
         idempotent_id=request.idempotent_id,
         now=now(),
     )
+    return Reply(200 if shown.duplicate else 201, shown)
 
 
 @app.route("/v1/punches", methods=["GET"])

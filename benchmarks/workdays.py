@@ -58,9 +58,7 @@ def measure(*, short: bool = False) -> list[Table]:
         return Schedule(always(calendar))
 
     def rows() -> list[MonthlySheetRow]:
-        return list(
-            monthly_sheet(schedule(), members, SINCE, UNTIL, events, leaves={}, now=NOW)
-        )
+        return list(monthly_sheet(schedule(), members, SINCE, UNTIL, events, leaves={}, now=NOW))
 
     made = rows()
     on = SINCE + timedelta(days=9)

@@ -16,7 +16,7 @@ from chalicelib.aws.dynamodb import Item, Table, Write, insert, replace, replace
 from chalicelib.aws.items import SETTINGS, struct
 from chalicelib.domain.errors import WriteConflict
 from chalicelib.domain.person import Person
-from chalicelib.domain.punch import DayRecord, Punch
+from chalicelib.domain.punch import FARTHEST, DayRecord, Punch
 from chalicelib.domain.session import Session
 from chalicelib.domain.settings import Settings
 from chalicelib.domain.workday import merge_events
@@ -166,8 +166,7 @@ class AttendanceStore:
 
     def punches(self, person_id: str, since: date, until: date) -> Iterator[Punch]:
         """Yield a person's punches of some work days, both ends included, by time."""
-        # A work day lies within two days of the UTC date on which its punches were made.
-        low, high = since - timedelta(days=2), until + timedelta(days=3)
+        low, high = since - FARTHEST, until + FARTHEST + timedelta(days=1)
         found = self._table.query_all(
             f"PERSON#{person_id}", between=(f"PUNCH#{low.isoformat()}", f"PUNCH#{high.isoformat()}")
         )
