@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from chalice.app import Chalice, CORSConfig, Cron, Rate
 
-from chalicelib.domain import errors
+from chalicelib.domain import errors, punch_files
 from chalicelib.domain.erasure import AttendanceHandling
 from chalicelib.domain.face import FaceId, FaceView
 from chalicelib.domain.leave import LeaveRecord, NewLeave
@@ -27,6 +27,7 @@ from chalicelib.services import (
     limits,
     liveness_sessions,
     people,
+    punch_imports,
     punching,
     recognition,
     settings,
@@ -38,7 +39,7 @@ from chalicelib.services import (
 from chalicelib.services.retention import RetentionPlan, apply_retention
 from chalicelib.services.sweep import sweep as run_sweep
 from chalicelib.web import api_docs, audit, exports, health
-from chalicelib.web.bodies import PhotoBody, Sheet
+from chalicelib.web.bodies import PhotoBody, PunchFile, Sheet
 from chalicelib.web.endpoint import Endpoints
 from chalicelib.web.request import Reply, Request
 from chalicelib.wiring import (
@@ -81,6 +82,9 @@ FORM_TYPES = ["application/json", "multipart/form-data"]
 
 # The media type a browser gives to a CSV depends on what is installed; all but text/csv may be UTF-16.
 CSV_TYPES = ["text/csv", "application/vnd.ms-excel", "text/plain"]
+
+# The file of a device may come as one of no known type.
+PUNCH_FILE_TYPES = ["application/json", *CSV_TYPES, "application/octet-stream"]
 
 PHOTO_ERRORS = (errors.InvalidPhoto, errors.PhotoTooLarge, errors.UploadNotFound, errors.NoFaceFound)
 ENROLMENT_ERRORS = (
@@ -550,6 +554,36 @@ def record_manual_punch(caller: Caller, request: Request, body: corrections.Manu
         now=now(),
     )
     return Reply(200 if shown.duplicate else 201, shown)
+
+
+@app.route("/v1/punches/imports", methods=["POST"], content_types=ANY_TYPE)
+@endpoint(
+    consumes=PUNCH_FILE_TYPES,
+    scope="manager",
+    raises=(errors.InvalidImport, errors.ImportTooLarge, errors.ImportRefused),
+)
+def import_punches(
+    caller: Caller,
+    body: PunchFile,
+    dry_run: bool = False,
+    mode: imports.Mode = "all",
+    format_: punch_files.Format | None = None,
+) -> punch_imports.PunchImportResult:
+    """Import punches from CSV or JSON, or from a device's file as it is; each punch is recorded once.
+
+    Without `format` it is found out by the content. Times without an offset are in the site's zone.
+    """
+    return punch_imports.run(
+        directory(),
+        attendance_store(),
+        signing_key(),
+        body.content,
+        asked=format_,
+        dry_run=dry_run,
+        mode=mode,
+        by=caller.token_id,
+        now=now(),
+    )
 
 
 @app.route("/v1/punches", methods=["GET"])
