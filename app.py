@@ -26,6 +26,7 @@ from chalicelib.services import (
     leaves,
     limits,
     liveness_sessions,
+    open_days,
     people,
     punch_imports,
     punching,
@@ -635,6 +636,21 @@ def show_roster(
         directory(), attendance_store(), date_, chosen, limit=limit, after=cursor, now=now()
     )
     return exports.reply(bucket(), report, exports.requested_format(request, format_), bom=bom, now=now())
+
+
+@app.route("/v1/attendance/open-days", methods=["GET"])
+@endpoint(scope="viewer", raises=(errors.InvalidCursor,), audit=True)
+def list_open_days(
+    from_: date | None = None,
+    to: date | None = None,
+    group: Group | None = None,
+    limit: Limit = 100,
+    cursor: Cursor | None = None,
+) -> Page[open_days.OpenDay]:
+    """List work days up to yesterday that lack a punch, by date and name; default: the last 31 days."""
+    return open_days.list_open_days(
+        directory(), attendance_store(), from_, to, group, limit=limit, after=cursor, now=now()
+    )
 
 
 @app.route("/v1/attendance/{person_id}", methods=["GET"])

@@ -268,7 +268,7 @@ class _Planner:
         return plan
 
     def _repeated(self, day: DayRecord, one: _Known) -> TimeEvent | None:
-        """Find the punch that a row repeats: who touches a device twice gets two rows of the same direction."""
+        """Find the punch that a row repeats: a device touched twice has two rows of one direction."""
         near = recent_event(day.counted(), one.at, self._window_s)
         if near is None or one.row.direction in ("auto", resolve_direction(day.events, near)):
             return near
