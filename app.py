@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from chalice.app import Chalice, CORSConfig, Cron, Rate
 
 from chalicelib.config import ANY
-from chalicelib.domain import errors
+from chalicelib.domain import errors, punch_files
 from chalicelib.domain.closing import Closings, ClosingView, NewClosing, Reopening
 from chalicelib.domain.erasure import AttendanceHandling
 from chalicelib.domain.face import FaceId, FaceView
@@ -31,7 +31,9 @@ from chalicelib.services import (
     leaves,
     limits,
     liveness_sessions,
+    open_days,
     people,
+    punch_imports,
     punching,
     recognition,
     settings,
@@ -44,7 +46,7 @@ from chalicelib.services import (
 from chalicelib.services.retention import RetentionPlan, apply_retention
 from chalicelib.services.sweep import sweep as run_sweep
 from chalicelib.web import api_docs, audit, exports, health
-from chalicelib.web.bodies import HolidayFile, PhotoBody, Sheet
+from chalicelib.web.bodies import HolidayFile, PhotoBody, PunchFile, Sheet
 from chalicelib.web.endpoint import Endpoints
 from chalicelib.web.request import Reply, Request
 from chalicelib.wiring import (
@@ -95,6 +97,8 @@ FORM_TYPES = ["application/json", "multipart/form-data"]
 CSV_TYPES = ["text/csv", "application/vnd.ms-excel", "text/plain"]
 
 HOLIDAY_TYPES = ["text/calendar", *CSV_TYPES]
+# The file of a device may come as one of no known type.
+PUNCH_FILE_TYPES = ["application/json", *CSV_TYPES, "application/octet-stream"]
 
 PHOTO_ERRORS = (errors.InvalidPhoto, errors.PhotoTooLarge, errors.UploadNotFound, errors.NoFaceFound)
 ENROLMENT_ERRORS = (
@@ -587,18 +591,54 @@ def punch(caller: Caller, body: punching.NewPunch) -> Reply:
 @endpoint(
     scope="manager",
     status=201,
-    raises=(errors.PersonNotFound, errors.PunchNotFound, errors.PunchSuperseded, errors.PeriodClosed),
+    responses={201: corrections.PunchView, 200: corrections.PunchView},
+    raises=(
+        errors.PersonNotFound,
+        errors.PunchNotFound,
+        errors.PunchIsVoid,
+        errors.PunchSuperseded,
+        errors.PeriodClosed,
+    ),
 )
-def record_manual_punch(
-    caller: Caller, request: Request, body: corrections.ManualPunch
-) -> corrections.PunchView:
-    """Create a manual punch, or a correction of a punch."""
-    return corrections.record(
+def record_manual_punch(caller: Caller, request: Request, body: corrections.ManualPunch) -> Reply:
+    """Create a manual punch, or a correction of a punch; 200 and the punch that is there for a duplicate."""
+    shown = corrections.record(
         directory(),
         attendance_store(),
         body,
         by=caller.token_id,
         idempotent_id=request.idempotent_id,
+        now=now(),
+    )
+    return Reply(200 if shown.duplicate else 201, shown)
+
+
+@app.route("/v1/punches/imports", methods=["POST"], content_types=ANY_TYPE)
+@endpoint(
+    consumes=PUNCH_FILE_TYPES,
+    scope="manager",
+    raises=(errors.InvalidImport, errors.ImportTooLarge, errors.ImportRefused),
+)
+def import_punches(
+    caller: Caller,
+    body: PunchFile,
+    dry_run: bool = False,
+    mode: imports.Mode = "all",
+    format_: punch_files.Format | None = None,
+) -> punch_imports.PunchImportResult:
+    """Import punches from CSV or JSON, or from a device's file as it is; each punch is recorded once.
+
+    Without `format` it is found out by the content. Times without an offset are in the site's zone.
+    """
+    return punch_imports.run(
+        directory(),
+        attendance_store(),
+        signing_key(),
+        body.content,
+        asked=format_,
+        dry_run=dry_run,
+        mode=mode,
+        by=caller.token_id,
         now=now(),
     )
 
@@ -653,6 +693,21 @@ def show_roster(
     )
     form = exports.requested_format(request, format_)
     return exports.reply(directory(), bucket(), report, form, bom=bom, now=now())
+
+
+@app.route("/v1/attendance/open-days", methods=["GET"])
+@endpoint(scope="viewer", raises=(errors.InvalidCursor,), audit=True)
+def list_open_days(
+    from_: date | None = None,
+    to: date | None = None,
+    group: Group | None = None,
+    limit: Limit = 100,
+    cursor: Cursor | None = None,
+) -> Page[open_days.OpenDay]:
+    """List work days up to yesterday that lack a punch, by date and name; default: the last 31 days."""
+    return open_days.list_open_days(
+        directory(), attendance_store(), from_, to, group, limit=limit, after=cursor, now=now()
+    )
 
 
 @app.route("/v1/attendance/{person_id}", methods=["GET"])

@@ -12,12 +12,13 @@ from msgspec import Struct
 from msgspec.structs import replace as changed
 
 from chalicelib.aws import items
+from chalicelib.aws.batch import write_groups
 from chalicelib.aws.closed_days import write_open
 from chalicelib.aws.dynamodb import Item, Table, Write, insert, replace, replace_if
 from chalicelib.aws.items import SETTINGS, struct
 from chalicelib.domain.errors import WriteConflict
 from chalicelib.domain.person import Person
-from chalicelib.domain.punch import DayRecord, Punch
+from chalicelib.domain.punch import FARTHEST, DayRecord, Punch
 from chalicelib.domain.session import Session
 from chalicelib.domain.settings import Settings
 from chalicelib.domain.workday import merge_events
@@ -163,8 +164,35 @@ class AttendanceStore:
             session_failed = used is not None and len(writes) - 1 in conflict.failed
             raise (SessionAlreadyUsed if session_failed else WorkDayChanged)(conflict.failed) from None
 
-    def _add_event(self, day: DayRecord, punch: Punch) -> Write:
-        after = changed(day, events=merge_events(day.events, [punch.event()]), version=day.version + 1)
+    def add_punches(self, groups: Iterable[tuple[int, list[Punch], list[DayRecord]]]) -> set[int]:
+        """Add punches in numbered groups, each of one person, with their work days among those given.
+
+        All of a group is written or nothing. Returns the numbers of the groups in whose way another write
+        got, or whose person is being erased. When all have ended, raises what a transaction failed with.
+        """
+        outcomes = write_groups(
+            self._table, ((number, self._group(punches, days)) for number, punches, days in groups)
+        )
+        lost: set[int] = set()
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+            lost.update(outcome)
+        return lost
+
+    def _group(self, punches: list[Punch], days: list[DayRecord]) -> list[Write]:
+        added: dict[date, list[Punch]] = {}
+        for punch in punches:
+            added.setdefault(punch.work_day, []).append(punch)
+        return [
+            items.require_person(punches[0].person_id),
+            *(insert(items.punch(punch)) for punch in punches),
+            *(self._add_event(day, *added[day.work_day]) for day in days if day.work_day in added),
+        ]
+
+    def _add_event(self, day: DayRecord, *punches: Punch) -> Write:
+        events = merge_events(day.events, (punch.event() for punch in punches))
+        after = changed(day, events=events, version=day.version + 1)
         return replace(items.day(after, self._shards), version=day.version)
 
     def punch(self, person_id: str, punch_id: str) -> Punch | None:
@@ -175,8 +203,7 @@ class AttendanceStore:
 
     def punches(self, person_id: str, since: date, until: date) -> Iterator[Punch]:
         """Yield a person's punches of some work days, both ends included, by time."""
-        # A work day lies within two days of the UTC date on which its punches were made.
-        low, high = since - timedelta(days=2), until + timedelta(days=3)
+        low, high = since - FARTHEST, until + FARTHEST + timedelta(days=1)
         found = self._table.query_all(
             f"PERSON#{person_id}", between=(f"PUNCH#{low.isoformat()}", f"PUNCH#{high.isoformat()}")
         )
@@ -197,6 +224,17 @@ class AttendanceStore:
         found = self._table.get_many(items.day_key(person_id, day, self._shards) for day in wanted)
         records = {day.work_day: day for day in map(items.read_day, found.values())}
         return [records.get(day) or DayRecord(person_id=person_id, work_day=day) for day in wanted]
+
+    def days_at(self, places: Iterable[tuple[str, date]]) -> dict[str, dict[date, DayRecord]]:
+        """Return the records of (person id, work day), by person and day; empty ones where there are none."""
+        wanted = dict.fromkeys(places)
+        found = self._table.get_many(items.day_key(*place, self._shards) for place in wanted)
+        records = {(day.person_id, day.work_day): day for day in map(items.read_day, found.values())}
+        days: dict[str, dict[date, DayRecord]] = {}
+        for person_id, day in wanted:
+            record = records.get((person_id, day)) or DayRecord(person_id=person_id, work_day=day)
+            days.setdefault(person_id, {})[day] = record
+        return days
 
     def days_of(self, person_ids: Iterable[str], work_days: Iterable[date]) -> list[DayRecord]:
         """Return the records of some people on some work days, unordered."""

@@ -12,7 +12,7 @@ from chalicelib.aws.dynamodb import Item, Table, Write, delete, key, put, replac
 from chalicelib.aws.items import LISTING, instant, struct
 from chalicelib.domain.erasure import Erasure
 from chalicelib.domain.person import Person
-from chalicelib.domain.punch import Punch
+from chalicelib.domain.punch import FARTHEST, Punch
 from chalicelib.domain.types import to_builtins
 
 ERASURES = "ERASURES"
@@ -104,8 +104,8 @@ class PersonalData:
         """Yield a person's punches, or only those of work days before a date."""
         for item in self._table.query_all(f"PERSON#{person_id}", prefix="PUNCH#"):
             punch = struct(item, Punch)
-            if before and punch.at.date().toordinal() > before.toordinal() + 2:
-                return  # a work day lies within two days of the date of its punches
+            if before and punch.at.date() > before + FARTHEST:
+                return
             if before is None or punch.work_day < before:
                 yield punch
 

@@ -156,10 +156,11 @@ class ConsentNotFound(NotFound):
 
 
 class PersonNotFound(NotFound):
-    """No person has this id."""
+    """No person has this id, or this code."""
 
-    def __init__(self, person_id: str) -> None:
-        super().__init__("There is no such person.", person_id=person_id)
+    def __init__(self, person_id: str | None = None, *, code: str | None = None) -> None:
+        named = {"person_id": person_id} if code is None else {"code": code}
+        super().__init__("There is no such person.", **named)
 
 
 class PersonExists(Conflict):
@@ -177,7 +178,7 @@ class UnknownShift(InvalidRequest):
 
 
 class InvalidImport(InvalidRequest):
-    """The file cannot be read as a CSV of people; `columns` are those that are unknown or twice there."""
+    """The file cannot be read as what is imported; `columns` are those that are unknown or twice there."""
 
 
 class ImportTooLarge(TooLarge):
@@ -188,7 +189,7 @@ class ImportRefused(Refused):
     """Not every row of the file is good, so none was taken; `details` is the result with its rows."""
 
     def __init__(self, result: Mapping[str, Any]) -> None:
-        super().__init__("Not every row is good, so nobody was added; see the rows.", **result)
+        super().__init__("Not every row is good, so none was taken; see the rows.", **result)
 
 
 class InvalidCursor(InvalidRequest):
@@ -289,6 +290,13 @@ class PunchSuperseded(Conflict):
 
     def __init__(self, punch_id: str) -> None:
         super().__init__("This punch has been corrected before.", punch_id=punch_id)
+
+
+class PunchIsVoid(Conflict):
+    """The punch only removes another one, so it is not corrected; enter the other one again."""
+
+    def __init__(self, punch_id: str) -> None:
+        super().__init__("This punch only removes another one, so it cannot be corrected.", punch_id=punch_id)
 
 
 class SessionNotFound(NotFound):

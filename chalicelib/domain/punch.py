@@ -1,17 +1,29 @@
 """Punches, their evidence, and the stored record of a person's work day."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct
 
-from chalicelib.domain.workday import RequestedDirection, Source, TimeEvent
+from chalicelib.domain.workday import RequestedDirection, Source, TimeEvent, resolve_direction
+
+FARTHEST = timedelta(days=3)
+"""The most days between the work day of a punch and its date in UTC: two by the rules, whatever the zone and
+the cut-off, and one that whoever enters it may choose."""
+
+
+LONGEST_OPEN = timedelta(hours=16)
+"""An out this long after the last in of the day before is no longer the one that was missing."""
+
 
 PunchId = Annotated[str, Meta(max_length=64)]
 
 
 Reason = Annotated[str, Meta(min_length=1, max_length=500)]
+
+
+Device = Annotated[str, Meta(min_length=1, max_length=100, examples=["front door"])]
 
 
 class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -55,6 +67,10 @@ class Punch(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Return the instant in the zone in which the punch was made."""
         return self.at.astimezone(ZoneInfo(self.zone))
 
+    def is_on_date_of(self, at: datetime) -> bool:
+        """Say whether another instant is on the same date, in the zone in which the punch was made."""
+        return at.astimezone(ZoneInfo(self.zone)).date() == self.local_at().date()
+
     def event(self) -> TimeEvent:
         """Return the punch in the form that the work-day rules use."""
         return TimeEvent(
@@ -85,3 +101,15 @@ class DayRecord(Struct, frozen=True, kw_only=True):
             for event in self.events
             if event.id not in hidden and not event.void and event.work_day == self.work_day
         )
+
+    def is_closed_by(self, out: datetime, following: "DayRecord") -> bool:
+        """Say whether an explicit out belongs to this day, although the rules give it to the following one.
+
+        So it is of somebody who is still in here, since less than 16 hours, and not in there.
+        """
+        counted = self.counted()
+        if not counted or any(event.direction != "out" for event in following.counted()):
+            return False
+        last = counted[-1]
+        is_in = resolve_direction(self.events, last) == "in"
+        return is_in and timedelta(0) <= out - last.at < LONGEST_OPEN

@@ -24,7 +24,7 @@ Direction = Literal["in", "out"]
 RequestedDirection = Literal["auto", "in", "out"]
 
 
-Source = Literal["face", "photo", "manual", "lab"]
+Source = Literal["face", "photo", "manual", "lab", "import"]
 
 
 State = Literal[

@@ -4,7 +4,7 @@ A correction deletes nothing. It is a punch of its own that supersedes or voids 
 the log and in the timesheet.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
 from msgspec import Struct, convert
@@ -12,19 +12,32 @@ from msgspec.structs import replace
 
 from chalicelib.aws.attendance_store import AttendanceStore, WorkDayChanged
 from chalicelib.aws.directory import Directory
-from chalicelib.domain.dates import EARLIEST_INSTANT, MAX_CLOCK_SKEW, date_range
-from chalicelib.domain.errors import InvalidCursor, InvalidRequest, PunchNotFound, PunchSuperseded
+from chalicelib.domain.dates import EARLIEST_INSTANT, MAX_CLOCK_SKEW, check_date, date_range
+from chalicelib.domain.errors import (
+    InvalidCursor,
+    InvalidRequest,
+    PersonNotFound,
+    PunchIsVoid,
+    PunchNotFound,
+    PunchSuperseded,
+)
 from chalicelib.domain.ids import new_punch_id, punch_instant
-from chalicelib.domain.person import PersonId
-from chalicelib.domain.punch import Evidence, Punch, PunchId, Reason
-from chalicelib.domain.text import clean
+from chalicelib.domain.person import Code, Person, PersonId
+from chalicelib.domain.punch import FARTHEST, DayRecord, Device, Evidence, Punch, PunchId, Reason
+from chalicelib.domain.schedule import Schedule
+from chalicelib.domain.text import clean, fold
 from chalicelib.domain.types import Instant, Page
-from chalicelib.domain.workday import RequestedDirection, Source, events_by_day
+from chalicelib.domain.workday import (
+    RequestedDirection,
+    Source,
+    TimeEvent,
+    events_by_day,
+    recent_event,
+)
 from chalicelib.services.closings import past
 from chalicelib.services.retries import retry
 
-OVERLAP = timedelta(days=2)
-"""The UTC date of a punch and its work day are less than this apart, whatever the zone and the cut-off."""
+DAY = timedelta(days=1)
 
 
 NEAR = timedelta(days=31)
@@ -32,16 +45,20 @@ NEAR = timedelta(days=31)
 
 
 class ManualPunch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A punch entered by hand, or a correction.
+    """A punch entered by hand, or a correction, of a person who is named by `person_id` or by `code`.
 
     `supersedes` is the id of the punch to replace. With `void` that punch is only removed from the count,
-    and `at` may be left out.
+    and `at` may be left out. `work_day` is at most one day from the one that `at` has by the rules; without
+    it, a correction on the same date stays on the work day of the punch that it replaces.
     """
 
-    person_id: PersonId
     reason: Reason
+    person_id: PersonId | None = None
+    code: Code | None = None
     at: Instant | None = None
+    work_day: date | None = None
     direction: RequestedDirection = "auto"
+    device: Device | None = None
     supersedes: PunchId | None = None
     void: bool = False
 
@@ -49,7 +66,8 @@ class ManualPunch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class PunchView(Struct, frozen=True, kw_only=True):
     """A punch. `at` carries the offset of the zone in which it was made; `by` is the id of a token.
 
-    `evidence` is shown to managers only.
+    `evidence` is shown to managers only. `duplicate` is true in the response to a request that recorded
+    nothing, because this punch was there.
     """
 
     punch_id: str
@@ -66,12 +84,18 @@ class PunchView(Struct, frozen=True, kw_only=True):
     reason: str | None
     by: str | None
     evidence: Evidence | None
+    duplicate: bool = False
 
     @classmethod
-    def of(cls, punch: Punch, *, evidence: bool = True) -> "PunchView":
+    def of(cls, punch: Punch, *, evidence: bool = True, duplicate: bool = False) -> "PunchView":
         """Show a stored punch, with or without its evidence."""
         shown = convert(punch, cls, from_attributes=True)
-        return replace(shown, at=punch.local_at(), evidence=shown.evidence if evidence else None)
+        return replace(
+            shown,
+            at=punch.local_at(),
+            evidence=shown.evidence if evidence else None,
+            duplicate=duplicate,
+        )
 
 
 def record(
@@ -85,21 +109,23 @@ def record(
 ) -> PunchView:
     """Record a manual punch or a correction; the same `idempotent_id` records it once.
 
-    Raises PersonNotFound, PunchNotFound, PunchSuperseded, PeriodClosed, InvalidRequest.
+    A punch that repeats one that is there is not recorded: of the same instant, or with direction `auto`
+    within the duplicate window of the settings. Raises PersonNotFound, PunchNotFound, PunchIsVoid,
+    PunchSuperseded, PeriodClosed, InvalidRequest.
     """
     _check(body, now)
-    person, schedule = directory.person(body.person_id), directory.site().schedule()
+    person, site = directory.person(_person_id(directory, body)), directory.site()
     old = attendance_store.punch(person.person_id, body.supersedes) if body.supersedes else None
     if body.supersedes and old is None:
         raise PunchNotFound(body.supersedes)
+    if old and old.void:
+        raise PunchIsVoid(old.punch_id)
     at = body.at or (old.at if old else now)
-    if body.void and old:
-        work_day, zone = old.work_day, old.zone
-    else:
-        work_day = schedule.work_day(at, person.shifts)
-        zone = schedule.calendar(work_day).zone
+    work_day, zone = _work_day(site.schedule(), person, body, at, old)
     if old and abs(work_day - old.work_day) > NEAR:
         raise InvalidRequest("A correction must be within 31 days of the punch that it corrects.")
+    touched = {work_day, old.work_day if old else work_day}
+    around = set() if old else {work_day - DAY, work_day + DAY}
     punch = Punch(
         punch_id=new_punch_id(at, idempotent_id),
         person_id=person.person_id,
@@ -109,6 +135,7 @@ def record(
         zone=zone,
         direction=body.direction,
         source="manual",
+        device=clean(body.device, what="device", limit=100) if body.device else None,
         supersedes=body.supersedes,
         void=body.void,
         reason=clean(body.reason, what="reason", limit=500),
@@ -118,11 +145,19 @@ def record(
     def attempt() -> PunchView:
         try:
             with attendance_store.person_lock(person.person_id):
-                days = attendance_store.days(person.person_id, {work_day, old.work_day if old else work_day})
+                days = attendance_store.days(person.person_id, touched | around)
                 others = [event for day in days for event in day.events if event.id != punch.punch_id]
                 if old and any(event.supersedes == old.punch_id for event in others):
                     raise PunchSuperseded(old.punch_id)
-                attendance_store.add_punch(punch, days, since=past(days[0].work_day, schedule.work_day(now)))
+                if not old and (there := _repeated(days, punch, site.settings.duplicate_window_s)):
+                    existing = attendance_store.punch(person.person_id, there.id)
+                    if existing:
+                        return PunchView.of(existing, duplicate=True)
+                attendance_store.add_punch(
+                    punch,
+                    [day for day in days if day.work_day in touched],
+                    since=past(min(touched), site.settings.today(now)),
+                )
         except WorkDayChanged:
             if recorded := attendance_store.punch(person.person_id, punch.punch_id):
                 return PunchView.of(recorded)  # by the same request before, whose response was lost
@@ -134,14 +169,53 @@ def record(
 
 
 def _check(body: ManualPunch, now: datetime) -> None:
+    if (body.person_id is None) == (body.code is None):
+        raise InvalidRequest("Name the person either by `person_id` or by `code`.")
     if body.void and not body.supersedes:
         raise InvalidRequest("`void` needs `supersedes`, the id of the punch to remove.")
+    if body.void and body.work_day:
+        raise InvalidRequest("`work_day` is not for a `void`, which is of the work day of what it removes.")
     if body.at is None and not body.void:
         raise InvalidRequest("`at` is missing.")
     if body.at and body.at > now + MAX_CLOCK_SKEW:
         raise InvalidRequest("`at` is in the future.")
     if body.at and body.at < EARLIEST_INSTANT:
         raise InvalidRequest("`at` is before 2000.")
+
+
+def _person_id(directory: Directory, body: ManualPunch) -> str:
+    if body.person_id is not None:
+        return body.person_id
+    code = body.code or ""
+    owner = directory.owners([code]).get(fold(code))
+    if owner is None:
+        raise PersonNotFound(code=code)
+    return owner
+
+
+def _work_day(
+    schedule: Schedule, person: Person, body: ManualPunch, at: datetime, old: Punch | None
+) -> tuple[date, str]:
+    """Return the work day of a punch and its zone: as chosen, that of the corrected punch, or by rule."""
+    if old and (body.void or (body.work_day is None and old.is_on_date_of(at))):
+        return old.work_day, old.zone
+    by_rule = schedule.work_day(at, person.shifts)
+    chosen = check_date(body.work_day) if body.work_day else by_rule
+    if abs(chosen - by_rule) > DAY:
+        raise InvalidRequest(f"`work_day` is at most one day from {by_rule}, to which `at` belongs.")
+    return chosen, schedule.calendar(chosen).zone
+
+
+def _repeated(days: Iterable[DayRecord], punch: Punch, window_s: float) -> TimeEvent | None:
+    """Find the counted punch that a new one would only repeat."""
+    for day in days:
+        counted = [event for event in day.counted() if event.id != punch.punch_id]
+        same = next((event for event in counted if event.at == punch.at), None)
+        if same is None and day.work_day == punch.work_day and punch.direction == "auto":
+            same = recent_event(counted, punch.at, window_s)
+        if same:
+            return same
+    return None
 
 
 def list_punches(
@@ -183,13 +257,13 @@ def _first_day_after(punch_id: str) -> date:
     at = punch_instant(punch_id)
     if at is None:
         raise InvalidCursor
-    return at.date() - OVERLAP
+    return at.date() - FARTHEST
 
 
 def _punches_of_everybody(attendance_store: AttendanceStore, days: list[date], start: str) -> Iterator[Punch]:
     """Yield the punches of all people on some work days by time.
 
-    A punch of a work day may be earlier than one of the day before, so two days more are read than yielded.
+    A punch of a work day may be earlier than one of the day before, so some days more are read than yielded.
     """
     waiting: dict[str, str] = {}
     start_at, size = 0, 3
@@ -199,7 +273,7 @@ def _punches_of_everybody(attendance_store: AttendanceStore, days: list[date], s
         for record in attendance_store.all_days(some):
             own = (event for event in record.events if event.work_day == record.work_day and event.id > start)
             waiting |= {event.id: record.person_id for event in own}
-        horizon = new_punch_id(datetime.combine(some[-1] - OVERLAP, time(), UTC))
+        horizon = new_punch_id(datetime.combine(some[-1] - FARTHEST, time(), UTC))
         yield from _read(attendance_store, waiting, [punch_id for punch_id in waiting if punch_id < horizon])
     yield from _read(attendance_store, waiting, list(waiting))
 

@@ -21,6 +21,8 @@ from chalicelib.aws.directory import Directory, SavedPerson
 from chalicelib.aws.visibility import all_people_visible, is_visible
 from chalicelib.config import BODY_BYTES
 from chalicelib.domain.dates import check_date
+from chalicelib.domain.delimited import cell as read_cell
+from chalicelib.domain.delimited import decoded
 from chalicelib.domain.employment import EmploymentChange, changed_employment
 from chalicelib.domain.errors import (
     ImportRefused,
@@ -81,9 +83,6 @@ _SEPARATORS = (";", ",", "\t")
 
 
 _DECLARED = re.compile(r'"?sep=([;,\t|])"?(?:\r?\n|\Z)', re.IGNORECASE)
-
-
-_TEXT = re.compile('="(.*)"', re.DOTALL)
 
 
 _DAY_FIRST = re.compile("([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})(?: 0?0:00(?::00)?)?")
@@ -155,7 +154,7 @@ def read(
     called = {name: field for field, names in columns.items() for name in names}
     if len(content) > BODY_BYTES:
         raise ImportTooLarge(f"The file is larger than {BODY_BYTES / 1e6:.1f} MB.", limit_bytes=BODY_BYTES)
-    text = _decoded(content)
+    text = decoded(content)
     declared = _DECLARED.match(text)  # Excel neither shows nor counts this line
     text = text[declared.end() :] if declared else text
     header = next((line for line in io.StringIO(text) if line.strip(" \t,;\r\n")), "")[:HEADER]
@@ -170,7 +169,7 @@ def read(
         for number, line in enumerate(lines, 1):
             if len(line) > WIDTH:
                 raise InvalidImport(f"Row {number} has more than {WIDTH} columns.", row=number)
-            cells = [_cell(cell) for cell in line]
+            cells = [read_cell(cell) for cell in line]
             if not any(cells):
                 continue
             if fields is None:
@@ -186,26 +185,6 @@ def read(
     return rows
 
 
-def _decoded(content: bytes) -> str:
-    utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-    try:
-        text = content.decode("utf-16" if utf16 else "utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text or "\ufffd" in text:  # UTF-16 that a gateway damaged by treating it as text
-        raise InvalidImport(
-            "The file is neither UTF-8 nor UTF-16; save it as \u201cCSV UTF-8\u201d. "
-            "UTF-16 is to be sent as `application/vnd.ms-excel` or `text/plain`."
-        )
-    return text
-
-
-def _cell(text: str) -> str:
-    text = text.strip().strip("\ufeff")
-    wrapped = _TEXT.fullmatch(text)  # ="0042" keeps Excel from turning a code into a number
-    return wrapped[1].replace('""', '"').strip() if wrapped else text
-
-
 def _called(header: str) -> str:
     return fold(header.replace("_", " "))
 
@@ -215,7 +194,7 @@ def _known(header: str, separator: str, called: Mapping[str, str]) -> list[str]:
         cells = next(csv.reader([header], delimiter=separator), [])
     except csv.Error:
         return []
-    return [cell for cell in cells if _called(_cell(cell)) in called]
+    return [cell for cell in cells if _called(read_cell(cell)) in called]
 
 
 def _fields(header: list[str], called: Mapping[str, str], required: Sequence[str]) -> list[str | None]:

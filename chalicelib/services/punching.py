@@ -6,7 +6,7 @@ the first costs nothing at Rekognition.
 """
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -356,24 +356,32 @@ def _record(
     evidence: Evidence,
     session: Session | None,
 ) -> SessionResult:
-    """Record the punch, or return the recent one that it would duplicate."""
+    """Record the punch, or return the recent one that it would duplicate.
+
+    An explicit out of somebody who is still in since the day before is of that day.
+    """
     schedule = Schedule(snapshot.settings.calendars)
     greeting = first_name(person.name, snapshot.settings.name_order)
     day = snapshot.day(person, schedule.work_day(request.now, person.shifts))
+    before = snapshot.day(person, day.work_day - timedelta(days=1))
     outcome = replace(
         _outcome(request),
         person_id=person.person_id,
         face_id=evidence.face_id,
         similarity=evidence.similarity,
     )
-    if repeated := recent_event(day.events, request.now, snapshot.settings.duplicate_window_s):
+    for record in (day, before):
+        repeated = recent_event(record.counted(), request.now, snapshot.settings.duplicate_window_s)
+        if repeated is None:
+            continue
         outcome = replace(outcome, punch_id=repeated.id, duplicate=True)
         if session:
             attendance_store.use_session(_used(session, outcome))
         record_metric("Duplicate")
-        return SessionResult(
-            outcome, True, greeting, person, repeated, resolve_direction(day.events, repeated)
-        )
+        direction = resolve_direction(record.events, repeated)
+        return SessionResult(outcome, True, greeting, person, repeated, direction)
+    if request.requested_direction == "out" and before.is_closed_by(request.now, day):
+        day = before
     if request.liveness and session:
         evidence = replace(
             evidence,

@@ -7,9 +7,12 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from multipart import MultipartError, MultipartParser, parse_options_header
 
 from chalicelib.config import BODY_BYTES, TEXT_BYTES
-from chalicelib.domain.errors import InvalidRequest, TooLarge
+from chalicelib.domain.errors import ImportTooLarge, InvalidRequest, TooLarge
+from chalicelib.domain.person import Code, PersonId
 from chalicelib.domain.photo import Photo, photo
+from chalicelib.domain.punch import Device, Reason
 from chalicelib.domain.types import UploadId
+from chalicelib.domain.workday import RequestedDirection
 from chalicelib.services import holiday_files, imports
 from chalicelib.web.request import Request, decode
 
@@ -22,6 +25,20 @@ class PhotoJson(Struct, forbid_unknown_fields=True):
 
 
 _ONE_OF_THEM = Meta(extra_json_schema={"oneOf": [{"required": ["photo"]}, {"required": ["upload_id"]}]})
+
+
+class ImportedPunch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A punch to import, of a person named by `code` or by `person_id`.
+
+    `at` is a date with a time, with an offset or in the site's zone.
+    """
+
+    at: Annotated[str, Meta(examples=["2026-11-23 08:00:00"])]
+    code: Code | None = None
+    person_id: PersonId | None = None
+    direction: RequestedDirection = "auto"
+    device: Device | None = None
+    reason: Reason | None = None
 
 
 class PhotoBody(Struct, frozen=True):
@@ -70,6 +87,26 @@ class HolidayFile(Struct, frozen=True):
         if request.content_type == "text/calendar" or holiday_files.is_icalendar(request.body):
             return cls(holiday_files.read_icalendar(request.body))
         return cls(holiday_files.read_csv(request.body))
+
+
+class PunchFile(Struct, frozen=True):
+    """Punches as a file, or as JSON: a list of objects with the fields of the CSV.
+
+    Our own CSV has the columns `code` or `person_id`, `at`, and optionally `direction`, `device`, `reason`.
+    An attlog.dat of ZKTeco and the CSV export of Hikvision are read as they are.
+    """
+
+    TAKES: ClassVar = {"application/json": list[ImportedPunch], "text/csv": str}
+    content: bytes
+
+    @classmethod
+    def from_request(cls, request: Request) -> "PunchFile":
+        """Take the body as it is; raises ImportTooLarge."""
+        if len(request.body) > BODY_BYTES:
+            raise ImportTooLarge(
+                f"The file is larger than {BODY_BYTES / 1e6:.1f} MB.", limit_bytes=BODY_BYTES
+            )
+        return cls(request.body)
 
 
 def form_fields(body: bytes, content_type: str) -> dict[str, bytes]:

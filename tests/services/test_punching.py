@@ -14,6 +14,7 @@ from chalice.test import HTTPResponse
 from chalicelib.aws.attendance_store import AttendanceStore
 from chalicelib.aws.directory import Directory
 from chalicelib.domain.person import Person
+from chalicelib.domain.timeline import Stint
 from chalicelib.domain.workday import events_by_day
 from chalicelib.services import corrections
 from tests.conftest import Finish, Http, unknown_session
@@ -221,7 +222,8 @@ def test_200_manual_punches_of_one_person_at_once_all_count(
 def seeded(directory: Directory, count: int) -> Iterator[str]:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     for n in range(count):
-        person = Person(person_id=f"p{n}", name=f"P {n}", since=now.date(), created_at=now, updated_at=now)
+        stints = (Stint(since=now.date()),)
+        person = Person(person_id=f"p{n}", name=f"P {n}", stints=stints, created_at=now, updated_at=now)
         directory.add_person(person)
         yield person.person_id
 

@@ -37,7 +37,7 @@ def log(http: Http, since: str, until: str, **query: Any) -> list[Json]:
 
 
 LATE = {**DAY, "cutoff": "22:00"}  # a work day begins on the evening before
-LATER = {**NIGHT, "cutoff": "21:00"}  # and one that ends an hour before the next night
+LATER = {**NIGHT, "cutoff": "20:00"}  # and one that ends two hours before the next night
 EARLY = {**DAY, "starts": "06:00", "ends": "12:00", "cutoff": "13:00"}
 
 
@@ -49,8 +49,8 @@ EARLY = {**DAY, "starts": "06:00", "ends": "12:00", "cutoff": "13:00"}
         ("Pacific/Honolulu", DAY, "2098-03-12T13:59:59Z", "2098-03-11", "2098-03-12T03:59:59-10:00"),
         ("Pacific/Honolulu", DAY, "2098-03-12T14:00:00Z", "2098-03-12", "2098-03-12T04:00:00-10:00"),
         # The night that began on the 10th; in UTC it is the 12th.
-        ("Pacific/Honolulu", LATER, "2098-03-12T06:59:59Z", "2098-03-10", "2098-03-11T20:59:59-10:00"),
-        ("Pacific/Honolulu", LATER, "2098-03-12T07:00:00Z", "2098-03-11", "2098-03-11T21:00:00-10:00"),
+        ("Pacific/Honolulu", LATER, "2098-03-12T05:59:59Z", "2098-03-10", "2098-03-11T19:59:59-10:00"),
+        ("Pacific/Honolulu", LATER, "2098-03-12T06:00:00Z", "2098-03-11", "2098-03-11T20:00:00-10:00"),
         # Kiritimati is UTC+14 all year: its morning is the day before in UTC.
         ("Pacific/Kiritimati", DAY, "2098-03-10T13:59:59Z", "2098-03-10", "2098-03-11T03:59:59+14:00"),
         ("Pacific/Kiritimati", DAY, "2098-03-10T14:00:00Z", "2098-03-11", "2098-03-11T04:00:00+14:00"),
