@@ -115,7 +115,7 @@ OTHERS: Texts = {
     "void": ("takes one out", "hủy một lần chấm"),
     "first": ("first half", "nửa đầu"),
     "second": ("second half", "nửa sau"),
-    "early_by": ("early", "sớm"),
+    "early_by": ("early", "về sớm"),
     "roster": ("Attendance", "Tình hình trong ngày"),
     "timesheets": ("Timesheets", "Bảng chấm công"),
     "monthly": ("Monthly sheet", "Bảng chấm công tháng"),
