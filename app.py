@@ -2,7 +2,7 @@
 
 from datetime import date
 from types import NoneType
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from chalice.app import Chalice, CORSConfig, Cron, Rate
 
@@ -17,8 +17,10 @@ from chalicelib.domain.reports import Timesheet
 from chalicelib.domain.schedule import Calendar, Holiday
 from chalicelib.domain.session import SessionId
 from chalicelib.domain.settings import CalendarVersion, SettingsView
+from chalicelib.domain.sheets import Rows
+from chalicelib.domain.spreadsheets import Hours
 from chalicelib.domain.token import Caller
-from chalicelib.domain.types import Cursor, Limit, Page, Query, SignedLink
+from chalicelib.domain.types import Cursor, Language, Limit, Page, Query, SignedLink
 from chalicelib.domain.workday import State
 from chalicelib.lab import routes, shapes
 from chalicelib.services import (
@@ -684,6 +686,8 @@ def show_roster(
     limit: timesheets.RosterLimit = 1000,
     cursor: Cursor | None = None,
     format_: exports.Format | None = None,
+    lang: Language | None = None,
+    hours: Hours | None = None,
     bom: bool = False,
 ) -> timesheets.RosterPage | Reply:
     """Return the roster of a date (default: today's work day) with counts, as JSON, CSV or XLSX."""
@@ -691,8 +695,8 @@ def show_roster(
     report = timesheets.roster(
         directory(), attendance_store(), date_, chosen, limit=limit, after=cursor, now=now()
     )
-    form = exports.requested_format(request, format_)
-    return exports.reply(directory(), bucket(), report, form, bom=bom, now=now())
+    wanted = exports.Wanted(format_, lang, hours, bom=bom)
+    return exports.reply(directory(), bucket(), report, request, wanted, now=now())
 
 
 @app.route("/v1/attendance/open-days", methods=["GET"])
@@ -723,18 +727,21 @@ def show_timesheet(
     from_: date,
     to: date,
     format_: exports.Format | None = None,
+    lang: Language | None = None,
+    hours: Hours | None = None,
+    rows: Literal["data", "totals"] = "data",
     bom: bool = False,
 ) -> Timesheet | Reply:
     """Return a person's timesheet of up to 366 days, both ends included, as JSON, CSV or XLSX."""
     report = timesheets.of_person(directory(), attendance_store(), person_id, from_, to, now=now())
-    form = exports.requested_format(request, format_)
-    return exports.reply(directory(), bucket(), report, form, bom=bom, now=now())
+    wanted = exports.Wanted(format_, lang, hours, rows, bom)
+    return exports.reply(directory(), bucket(), report, request, wanted, now=now())
 
 
 @app.route("/v1/timesheets", methods=["GET"])
 @endpoint(
     scope="viewer",
-    responses={200: (Page[Timesheet], "text/csv"), 303: SignedLink},
+    responses={200: (timesheets.TimesheetPage, "text/csv"), 303: SignedLink},
     raises=(errors.InvalidCursor, errors.ExportTooLarge),
     audit=True,
 )
@@ -746,14 +753,17 @@ def list_timesheets(
     limit: Limit = 100,
     cursor: Cursor | None = None,
     format_: exports.Format | None = None,
+    lang: Language | None = None,
+    hours: Hours | None = None,
+    rows: Literal["data", "totals"] = "data",
     bom: bool = False,
-) -> Page[Timesheet] | Reply:
+) -> timesheets.TimesheetPage | Reply:
     """List timesheets of all people or of a group, in order of name. Pages of long timesheets hold fewer."""
     report = timesheets.of_group(
         directory(), attendance_store(), from_, to, group, limit=limit, after=cursor, now=now()
     )
-    form = exports.requested_format(request, format_)
-    return exports.reply(directory(), bucket(), report, form, bom=bom, now=now())
+    wanted = exports.Wanted(format_, lang, hours, rows, bom)
+    return exports.reply(directory(), bucket(), report, request, wanted, now=now())
 
 
 @app.route("/v1/timesheets/monthly", methods=["GET"])
@@ -770,14 +780,17 @@ def show_month(
     limit: Limit = 1000,
     cursor: Cursor | None = None,
     format_: exports.Format | None = None,
+    lang: Language | None = None,
+    hours: Hours | None = None,
+    rows: Rows = "data",
     bom: bool = False,
 ) -> timesheets.MonthlySheet | Reply:
     """Return the monthly sheet: one row per person, one column per day, and totals; JSON, CSV or XLSX."""
     report = timesheets.of_month(
         directory(), attendance_store(), month, group, limit=limit, after=cursor, now=now()
     )
-    form = exports.requested_format(request, format_)
-    return exports.reply(directory(), bucket(), report, form, bom=bom, now=now())
+    wanted = exports.Wanted(format_, lang, hours, rows, bom)
+    return exports.reply(directory(), bucket(), report, request, wanted, now=now())
 
 
 # --- settings -----------------------------------------------------------------------------------

@@ -13,10 +13,14 @@ import msgspec
 
 from benchmarks.tables import Table
 from benchmarks.timing import median_s
-from chalicelib.domain.reports import MonthlySheetRow, monthly_sheet, monthly_sheet_table, roster
+from chalicelib.domain.reports import MonthlySheetRow, Sheets, roster
 from chalicelib.domain.schedule import Calendar, Schedule, Shift
+from chalicelib.domain.sheet_words import Words
+from chalicelib.domain.sheets import monthly_tables
+from chalicelib.domain.spreadsheets import Table as Sheet
 from chalicelib.domain.spreadsheets import csv_chunks, xlsx
 from chalicelib.domain.timeline import always
+from chalicelib.domain.totals import Tally
 from chalicelib.domain.workday import Member, TimeEvent, events_by_day
 
 DAYS = 30
@@ -54,12 +58,17 @@ def measure(*, short: bool = False) -> list[Table]:
     encoded = msgspec.json.encode(list(flat.values()))
     decoder = msgspec.json.Decoder(list[list[TimeEvent]])
 
-    def schedule() -> Schedule:
-        return Schedule(always(calendar))
+    def sheets() -> Sheets:
+        return Sheets(Schedule(always(calendar)), SINCE, UNTIL, now=NOW)
 
     def rows() -> list[MonthlySheetRow]:
-        return list(monthly_sheet(schedule(), members, SINCE, UNTIL, events, leaves={}, now=NOW))
+        own = sheets()
+        return [own.row(member, events[member.person_id], tally=tally) for member in members]
 
+    def tables() -> list[Sheet]:
+        return list(monthly_tables(sheets(), (), made, tally, Words()).values())
+
+    tally = Tally()
     made = rows()
     on = SINCE + timedelta(days=9)
     of_date = {person: own.get(on, ()) for person, own in events.items()}
@@ -70,8 +79,8 @@ def measure(*, short: bool = False) -> list[Table]:
         "roster of a date": lambda: roster(
             Schedule(always(calendar)), members, on, of_date, leaves={}, now=NOW
         ),
-        "sheet as CSV": lambda: list(csv_chunks(monthly_sheet_table(SINCE, UNTIL, made))),
-        "sheet as XLSX": lambda: xlsx(monthly_sheet_table(SINCE, UNTIL, made), title="month"),
+        "sheet as CSV": lambda: list(csv_chunks(tables()[0])),
+        "sheet as XLSX": lambda: xlsx(tables()[:1]),
     }
     times = {name: median_s(one, rounds, clock=time.process_time) for name, one in work.items()}
     baseline = next(iter(times.values()))

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from chalicelib.domain.schedule import Calendar, Schedule
 from chalicelib.domain.text import fold
 from chalicelib.domain.timeline import Dated, Timeline, first_difference, value_on
-from chalicelib.domain.types import Percent
+from chalicelib.domain.types import Language, Percent
 
 Margin = Annotated[float, Meta(ge=0, le=10)]
 
@@ -18,9 +18,6 @@ Threshold = Annotated[float, Meta(ge=80, le=100)]
 
 LEAST_LIVENESS, LEAST_MARGIN = 80.0, 0.5
 """Below these (percent) a held-up photo, or somebody who looks alike, may pass; a lab may want that."""
-
-
-Language = Literal["vi", "en"]
 
 
 Count = Annotated[int, Meta(ge=1, le=100_000)]

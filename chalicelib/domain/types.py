@@ -1,10 +1,13 @@
 """Types that several modules share: percentages, instants, pages of lists, links."""
 
 from datetime import datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
+
+Language = Literal["vi", "en"]
+
 
 Percent = Annotated[float, Meta(ge=0, le=100)]
 

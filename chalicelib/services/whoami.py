@@ -8,9 +8,10 @@ from msgspec import Struct
 
 from chalicelib.aws.directory import Directory
 from chalicelib.aws.tokens import TokenStore
-from chalicelib.domain.settings import Language, LeaveKind
+from chalicelib.domain.settings import LeaveKind
 from chalicelib.domain.timeline import employed
 from chalicelib.domain.token import Caller, Role
+from chalicelib.domain.types import Language
 
 
 class SiteToday(Struct, frozen=True, kw_only=True):

@@ -219,10 +219,9 @@ class Endpoints:
     def add_heads(self) -> None:
         """Declare HEAD beside every safe GET; API Gateway does not derive one from the other."""
         for path, method, entry in list(declared_routes(self._app)):
-            if method == "GET" and entry.view_function.endpoint.safe:
-                self._app.route(path, methods=["HEAD"], content_types=entry.content_types)(
-                    entry.view_function
-                )
+            view: Any = entry.view_function
+            if method == "GET" and view.endpoint.safe:
+                self._app.route(path, methods=["HEAD"], content_types=entry.content_types)(view)
 
     def _verify_cursor(self, request: Request, cursor: str) -> str:
         return cursors.verify(self._signing_key(), request, cursor)

@@ -8,13 +8,17 @@ from datetime import datetime
 from typing import Literal, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from chalicelib.aws.bucket import EXPORT_LIFE, Bucket, export_key
 from chalicelib.aws.directory import Directory
 from chalicelib.domain.errors import ExportTooLarge
 from chalicelib.domain.ids import new_id
-from chalicelib.domain.reports import P, Report
-from chalicelib.domain.spreadsheets import csv_chunks, xlsx
+from chalicelib.domain.sheet_words import Words
+from chalicelib.domain.sheets import P, Report, Rows
+from chalicelib.domain.spreadsheets import Hours, csv_chunks, xlsx
+from chalicelib.domain.types import Language
+from chalicelib.services import timesheets
 from chalicelib.web.request import Reply, Request, quality
 
 T = TypeVar("T")
@@ -40,9 +44,18 @@ INLINE_BYTES = 4 * 1024 * 1024
 """The largest CSV sent inline: Lambda allows 6 MB, and text that is not ASCII grows when it is encoded."""
 
 
-PERSON_DAYS = 60_000
-"""The most person-days of one file: 1,900 people for a month, or 160 for a year. More might not be ready
-before API Gateway gives up at 29 s."""
+class Wanted(Struct, frozen=True):
+    """The file that a request asks for; None is for what its headers, or the format, decide.
+
+    `hours` is how a file shows lengths of time: minutes in a CSV, h:mm in a workbook. `rows` says which of a
+    report's tables a CSV has; a workbook has all.
+    """
+
+    form: Format | None
+    lang: Language | None = None
+    hours: Hours | None = None
+    rows: Rows = "data"
+    bom: bool = False
 
 
 def requested_format(request: Request, form: Format | None) -> Format:
@@ -59,24 +72,38 @@ def requested_format(request: Request, form: Format | None) -> Format:
 
 
 def reply(
-    directory: Directory, bucket: Bucket, report: Report[P], form: Format, *, bom: bool, now: datetime
+    directory: Directory,
+    bucket: Bucket,
+    report: Report[P],
+    request: Request,
+    wanted: Wanted,
+    *,
+    now: datetime,
 ) -> P | Reply:
     """Return a report in the requested format: its JSON page, a file, or a 303 to the file.
 
     Raises ExportTooLarge, and whatever making the report raises.
     """
+    form = requested_format(request, wanted.form)
     if form == "json":
         return report.page()
-    if report.person_days > PERSON_DAYS:
-        raise ExportTooLarge(report.person_days, PERSON_DAYS)
-    filename = f"{report.name}.{form}"
+    if report.person_days > timesheets.PERSON_DAYS:
+        raise ExportTooLarge(report.person_days, timesheets.PERSON_DAYS)
+    hours = wanted.hours or ("hm" if form == "xlsx" else "minutes")
+    tables = report.tables(Words("vi" if (wanted.lang or request.language) == "vi" else "en", hours))
     if form == "xlsx":
-        content = xlsx(report.table(), title=report.name[:31])
+        filename = f"{report.name}.xlsx"
+        content = xlsx(tables.values(), hours=hours)
         return reply_with_link(directory, bucket, content, XLSX_TYPE, filename, now)
-    content = b"".join(csv_chunks(report.table(), bom=bom))
+    filename = f"{report.name}.csv" if wanted.rows == "data" else f"{report.name}-{wanted.rows}.csv"
+    content = b"".join(csv_chunks(tables[wanted.rows], hours=hours, bom=wanted.bom))
     if len(content) > INLINE_BYTES:
         return reply_with_link(directory, bucket, content, CSV_TYPE, filename, now)
-    headers = {"Content-Type": CSV_TYPE, "Content-Disposition": f'attachment; filename="{filename}"'}
+    headers = {
+        "Content-Type": CSV_TYPE,
+        "Content-Disposition": f'attachment; filename="{filename}"',
+        "Vary": "Accept, Accept-Language",
+    }
     return Reply(200, content.decode(), headers)
 
 

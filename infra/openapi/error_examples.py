@@ -12,7 +12,7 @@ from chalicelib.domain.face import MAX_FACES
 from chalicelib.domain.photo_advice import photo_advice
 from chalicelib.domain.token import SCOPES, Caller
 from chalicelib.services.imports import COLUMNS, ROWS
-from chalicelib.web.exports import PERSON_DAYS
+from chalicelib.services.timesheets import PERSON_DAYS
 from infra.openapi.examples import (
     CLASS,
     CLOSED,

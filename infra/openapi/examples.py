@@ -33,6 +33,7 @@ from chalicelib.domain.settings import CalendarVersion, default_settings
 from chalicelib.domain.site import Site
 from chalicelib.domain.timeline import Stint, always
 from chalicelib.domain.token import Role
+from chalicelib.domain.totals import GroupTotals, Tally
 from chalicelib.domain.types import Page, SignedLink
 from chalicelib.domain.workday import Member, TimeEvent
 from chalicelib.lab import shapes
@@ -45,7 +46,7 @@ from chalicelib.services.punching import PUNCHED, NewPunch, PunchReceipt
 from chalicelib.services.recognition import Candidate, Identification, Verification
 from chalicelib.services.retention import RetentionPlan
 from chalicelib.services.subject_access import ActionData, FaceData, LivenessSessionData, LockData, PersonData
-from chalicelib.services.timesheets import MonthlySheet, RosterPage
+from chalicelib.services.timesheets import MonthlySheet, RosterPage, TimesheetPage
 from chalicelib.services.tokens import CreatedToken, NewToken, Revocation, TokenView
 from chalicelib.services.uploads import Upload
 from chalicelib.services.whoami import GroupSize, Me, SiteToday
@@ -114,19 +115,12 @@ _EVENTS = {
 }
 _LEAVE = Leave(CLASS[2].person_id, MONDAY, TUESDAY, "sick")
 _ROSTER = reports.roster(_SCHEDULE, CLASS, MONDAY, _EVENTS, leaves={CLASS[2].person_id: [_LEAVE]}, now=NOW)
-_TIMESHEET = reports.timesheet(
-    _SCHEDULE, _ANH, MONDAY - timedelta(days=1), MONDAY, {MONDAY: _EVENTS[PERSON]}, now=NOW
+_TIMESHEET = reports.Sheets(_SCHEDULE, MONDAY - timedelta(days=1), MONDAY, now=NOW).timesheet(
+    _ANH, {MONDAY: _EVENTS[PERSON]}
 )
-_MONTH = [date(2026, 11, day) for day in range(1, 31)]
-_SHEET = reports.monthly_sheet(
-    _SCHEDULE,
-    [replace(_ANH, stints=(Stint(MONDAY),))],
-    _MONTH[0],
-    _MONTH[-1],
-    {PERSON: {MONDAY: _EVENTS[PERSON]}},
-    leaves={},
-    now=NOW,
-)
+_MONTH = reports.Sheets(_SCHEDULE, date(2026, 11, 1), date(2026, 11, 30), now=NOW)
+_TALLY = Tally()
+_ROW = _MONTH.row(replace(_ANH, stints=(Stint(MONDAY),)), {MONDAY: _EVENTS[PERSON]}, tally=_TALLY)
 
 
 # --- people and punches -------------------------------------------------------------------------
@@ -321,7 +315,17 @@ _EXAMPLES: tuple[Struct, ...] = (
     _PUNCH_VIEW,
     RosterPage(MONDAY, _ROSTER.counts, _ROSTER.items, None),
     _TIMESHEET,
-    MonthlySheet("2026-11", _MONTH, list(_SHEET), None),
+    TimesheetPage([_TIMESHEET], [GroupTotals("12A1", 1, _TIMESHEET.totals)], _TIMESHEET.totals, None),
+    MonthlySheet(
+        month="2026-11",
+        days=_MONTH.dates,
+        legend=reports.legend(_MONTH.leave_kinds),
+        closed_through=None,
+        items=[_ROW],
+        groups=_TALLY.groups(),
+        totals=_TALLY.total(),
+        next_cursor=None,
+    ),
     PersonData(
         person=_PERSON,
         consents=[_CONSENT],
@@ -525,6 +529,8 @@ PARAMETERS: dict[str, Any] = {
     "format": "csv",
     "from": MONDAY,
     "group": "12A1",
+    "hours": "hm",
+    "lang": "vi",
     "leave_id": LEAVE,
     "limit": 50,
     "mode": "good",
@@ -532,6 +538,7 @@ PARAMETERS: dict[str, Any] = {
     "person_id": PERSON,
     "preview": "true",
     "q": "anh",
+    "rows": "totals",
     "session_id": SESSION,
     "state": "late",
     "status": "active",

@@ -7,7 +7,8 @@ import pytest
 
 from chalicelib.domain import spreadsheets
 from chalicelib.domain.spreadsheets import Cell, Row, csv_chunks, xlsx
-from tests.support.workbooks import cells
+from tests.support.workbooks import table as laid_out
+from tests.support.workbooks import tabs
 
 HEADER: Row = ("Name", "Code", "Minutes", "Share")
 MANY = 5003
@@ -40,7 +41,7 @@ def csv_cells(content: bytes) -> list[list[str]]:
 )
 def test_a_csv_in_chunks_has_every_row_once_and_in_order(count: int) -> None:
     rows = table(count)
-    chunks = list(csv_chunks(rows))
+    chunks = list(csv_chunks(laid_out(rows)))
     found = csv_cells(b"".join(chunks))
     assert len(found) == len(rows), f"{len(rows)} rows came out as {len(found)}"
     for number, (wanted, row) in enumerate(zip(rows, found, strict=True), 1):
@@ -50,25 +51,29 @@ def test_a_csv_in_chunks_has_every_row_once_and_in_order(count: int) -> None:
 
 
 def test_the_byte_order_mark_stands_once_at_the_beginning() -> None:
-    content = b"".join(csv_chunks(table(MANY), bom=True))
+    content = b"".join(csv_chunks(laid_out(table(MANY)), bom=True))
     assert content.startswith(b"\xef\xbb\xbf")
     assert content.count(b"\xef\xbb\xbf") == 1
-    assert content[3:] == b"".join(csv_chunks(table(MANY)))
+    assert content[3:] == b"".join(csv_chunks(laid_out(table(MANY))))
 
 
 def test_a_workbook_has_every_cell_in_its_place() -> None:
     rows = table(MANY)
-    found = cells(xlsx(rows, title="2026-11"))
-    wanted = {
-        (number, column): shown(cell)
-        for number, row in enumerate(rows, 1)
-        for column, cell in enumerate(row, 1)
-    }
-    assert len(found) == len(wanted), f"{len(wanted)} cells came out as {len(found)}"
-    differing = {place for place, cell in wanted.items() if found.get(place) != cell}
-    assert not differing
+    title, *found = tabs(xlsx([laid_out(rows)]))["t"].rows
+    assert title == ["Title", None, None, None]
+    assert found == [list(row) for row in rows]
 
 
 def test_a_workbook_leaves_an_empty_cell_empty_and_moves_nothing_to_the_left() -> None:
-    found = cells(xlsx([("a", None, "c"), (None, "", 3)], title="t"))
-    assert found == {(1, 1): "a", (1, 3): "c", (2, 3): "3"}
+    found = tabs(xlsx([laid_out([("a", "b", "c"), (None, "", 3)])]))["t"]
+    assert found.rows[1:] == [["a", "b", "c"], [None, None, 3]]
+
+
+def test_the_tabs_of_a_workbook_are_all_whole() -> None:
+    tables = [laid_out(table(count), name=f"Tab {count}") for count in (3, MANY, 0)]
+    found = tabs(xlsx(tables))
+    assert {name: len(tab.rows) - 2 for name, tab in found.items()} == {
+        "Tab 3": 3,
+        f"Tab {MANY}": MANY,
+        "Tab 0": 0,
+    }

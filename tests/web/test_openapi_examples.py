@@ -17,9 +17,10 @@ from chalicelib.domain.ids import punch_instant
 from chalicelib.domain.photo import photo
 from chalicelib.domain.photo_advice import BY_REASON
 from chalicelib.domain.reports import RosterCounts, RosterRow, Timesheet
-from chalicelib.domain.settings import Settings
+from chalicelib.domain.settings import LEAVE_KINDS, Settings
+from chalicelib.domain.totals import added, totals
 from chalicelib.services.imports import ImportResult
-from chalicelib.services.timesheets import MonthlySheet
+from chalicelib.services.timesheets import MonthlySheet, TimesheetPage
 from chalicelib.web.bodies import PhotoJson
 from chalicelib.web.endpoint import Endpoint, declared_routes
 from infra.openapi import document, examples
@@ -135,11 +136,16 @@ def test_totals_are_those_of_the_days() -> None:
     sheets = every(Timesheet)
     assert sheets
     for sheet in sheets:
-        assert sheet.totals == reports.totals(sheet.days)
+        assert sheet.totals == totals(
+            sheet.days, sheet.credits, reports.letters(LEAVE_KINDS), examples.NOW.date()
+        )
         assert [day.date for day in sheet.days] == date_range(sheet.since, sheet.until)
     for month in every(MonthlySheet):
         assert all(len(row.marks) == len(month.days) for row in month.items)
         assert {day.isoformat()[:7] for day in month.days} == {month.month}
+    for page in (*every(MonthlySheet), *every(TimesheetPage)):
+        assert page.totals == added([row.totals for row in page.items])
+        assert page.totals == added([one.totals for one in page.groups or ()])
 
 
 def test_a_punchs_id_tells_its_instant() -> None:
