@@ -194,7 +194,7 @@ class Gateway:
             return Response(status, list(headers.items()), _compact({"message": message}))
         body = answer.body.replace("$context.requestId", str(uuid.uuid4()))
         body = body.replace("$context.error.messageString", json.dumps(message))
-        return Response(answer.status or status, list((headers | answer.headers).items()), body.encode())
+        return Response(answer.status or status, [*headers.items(), *answer.headers.items()], body.encode())
 
 
 def _compact(value: dict[str, str]) -> bytes:

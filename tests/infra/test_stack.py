@@ -1,5 +1,6 @@
 """What CloudFormation may answer and moto never does: refusals, stacks that failed, work in progress."""
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -170,7 +171,7 @@ def test_a_queue_that_was_just_deleted_is_waited_for(
     stage: Stage, script: Script, template: Template, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(stack.time, "sleep", waited.append)
+    monkeypatch.setattr(time, "sleep", waited.append)
     reason = (
         "You must wait 60 seconds after deleting a queue before you can create another with the same name."
     )

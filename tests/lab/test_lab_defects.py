@@ -21,6 +21,7 @@ from chalicelib.domain.errors import SessionNotFound
 from chalicelib.domain.person import NewConsent, Person
 from chalicelib.domain.photo import Photo
 from chalicelib.domain.schedule import Calendar, Schedule
+from chalicelib.domain.timeline import always
 from chalicelib.services import enrolment, people
 from local.aws.embedded import Embedded
 from tests.conftest import CONSENT, SERVICE, Clock, Finish, Http, Lab, Scan, unknown_session
@@ -311,7 +312,7 @@ def test_S17_dangerous_routes_of_the_lab_do_not_exist(http: Http, boto: Boto, pa
 
 
 def test_D1_D2_early_morning_in_ho_chi_minh_city_is_that_day() -> None:
-    schedule = Schedule(Calendar(zone="Asia/Ho_Chi_Minh"))
+    schedule = Schedule(always(Calendar(zone="Asia/Ho_Chi_Minh")))
     at = datetime(2025, 8, 11, 6, 55, tzinfo=ZoneInfo("Asia/Ho_Chi_Minh"))
     assert at.astimezone(UTC).date().isoformat() == "2025-08-10"
     assert schedule.work_day(at.astimezone(UTC)).isoformat() == "2025-08-11"

@@ -40,7 +40,8 @@ def bodies() -> Iterator[tuple[str, tuple[Any, ...], Any]]:
     """Give each JSON example of the document with the types that it may have by the code."""
     for path, method, entry in declared_routes(app):
         operation = DOCUMENT["paths"][path][method.lower()]
-        endpoint: Endpoint = entry.view_function.endpoint
+        view: Any = entry.view_function
+        endpoint: Endpoint = view.endpoint
         hints = typing.get_type_hints(entry.view_function, include_extras=True)
         asked = operation.get("requestBody", {}).get("content", {}).get("application/json")
         if asked:
