@@ -95,9 +95,11 @@ def _within(quotas: Quotas, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def configure(stage: Stage, api: str, quotas: Quotas) -> None:
-    """Set throttling, tracing, access logs and the headers of API Gateway's own errors."""
-    client = stage.client("apigateway")
-    for kind, response in template.rest_api()["GatewayResponses"].items():
+    """Set throttling, tracing, access logs, compression, and API Gateway's own errors."""
+    client, wanted = stage.client("apigateway"), template.rest_api()
+    compression = {"path": "/minimumCompressionSize", "value": str(wanted["MinimumCompressionSize"])}
+    client.update_rest_api(restApiId=api, patchOperations=[{"op": "replace", **compression}])
+    for kind, response in wanted["GatewayResponses"].items():
         headers = {
             f"gatewayresponse.header.{name}": value
             for name, value in response["ResponseParameters"]["Headers"].items()
@@ -110,9 +112,9 @@ def configure(stage: Stage, api: str, quotas: Quotas) -> None:
             responseTemplates=response["ResponseTemplates"],
             **status,
         )
-    # Gateway responses take effect with a deployment, and Chalice's was made without them.
+    # Compression and gateway responses take effect with a deployment, and Chalice's was made without them.
     client.create_deployment(restApiId=api, stageName=stage.name, description="gateway responses")
     access_logs = stage.arn("logs", f"log-group:/{APP}/{stage.name}/access")
-    operations = patches(_within(quotas, template.rest_api()), access_logs)
+    operations = patches(_within(quotas, wanted), access_logs)
     client.update_stage(restApiId=api, stageName=stage.name, patchOperations=operations)
     say(f"  {len(operations)} settings of API {api}")

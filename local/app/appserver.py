@@ -1,6 +1,7 @@
 """Serves app.py as API Gateway and Lambda would, through Chalice's own local gateway."""
 
 import base64
+import gzip
 import json
 import os
 import threading
@@ -153,7 +154,17 @@ class AppServer:
             return gateway_response("DEFAULT_5XX", 502)
         if response.status == 405:  # Chalice's; API Gateway has no method of that name
             return gateway_response(NO_ROUTE)
+        return _compressed(response, headers.get("accept-encoding", ""))
+
+
+def _compressed(response: Response, accepted: str) -> Response:
+    """Compress a response as API Gateway does, if the caller takes gzip and it is large enough."""
+    takes = {coding.partition(";")[0].strip().lower() for coding in accepted.split(",")}
+    if "gzip" not in takes or len(response.body) < _rest_api()["MinimumCompressionSize"]:
         return response
+    kept = [(name, value) for name, value in response.headers if name.lower() != "content-length"]
+    body = gzip.compress(response.body, compresslevel=6, mtime=0)
+    return Response(response.status, [*kept, ("Content-Encoding", "gzip")], body)
 
 
 def _target(target: str) -> str:
@@ -193,7 +204,7 @@ def gateway_response(kind: str, status: int = 500, message: str = "") -> Respons
 
     `status` is for kinds that have none of their own.
     """
-    wanted = _gateway_responses()[kind]
+    wanted = _rest_api()["GatewayResponses"][kind]
     quoted = {name: text.strip("'") for name, text in wanted["ResponseParameters"]["Headers"].items()}
     request_id = str(uuid.uuid4())
     body = wanted["ResponseTemplates"]["application/json"]
@@ -211,6 +222,6 @@ def error_response(status: int, message: str) -> Response:
 
 
 @cache
-def _gateway_responses() -> dict[str, Any]:
-    responses: dict[str, Any] = read(GATEWAY)["Resources"]["RestAPI"]["Properties"]["GatewayResponses"]
-    return responses
+def _rest_api() -> dict[str, Any]:
+    properties: dict[str, Any] = read(GATEWAY)["Resources"]["RestAPI"]["Properties"]
+    return properties
