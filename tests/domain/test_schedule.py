@@ -172,7 +172,7 @@ def test_where_one_shift_replaces_another_both_have_their_hours(
 
 def test_a_rotation_changes_shift_as_a_dated_change_does() -> None:
     schedule = Schedule(always(calendar()))
-    three = always("three")
+    three: Timeline[str | None] = always("three")
     for monday, first, then in ((0, "early", "late"), (7, "late", "night"), (14, "night", "early")):
         change = MONDAY + timedelta(days=monday + 7)
         for minutes in range(0, 2 * 1440, 15):

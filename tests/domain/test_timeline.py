@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -16,8 +15,6 @@ from chalicelib.domain.timeline import (
     always,
     employed,
     employed_within,
-    left,
-    returned,
     value_on,
     values_within,
     with_value,
@@ -170,42 +167,3 @@ def test_a_range_may_begin_before_a_stint_and_end_after_it() -> None:
 @given(DATES, st.none() | DATES, st.none() | DATES)
 def test_nobody_is_due_outside_their_dates(on: date, since: date | None, until: date | None) -> None:
     assert employed((Stint(since, until),), on) == ((since or date.min) <= on <= (until or date.max))
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        pytest.param((Stint(),), (Stint(None, FEB),), id="the date is the last"),
-        pytest.param((Stint(JAN, MAR),), (Stint(JAN, FEB),), id="sooner than planned"),
-        pytest.param((FIRST,), (FIRST,), id="who has left stays so"),
-        pytest.param((Stint(JAN, JAN),), (Stint(JAN, JAN),), id="nor is a stint made longer"),
-        pytest.param((FIRST, AGAIN), (FIRST,), id="a planned return does not take place"),
-    ],
-)
-def test_leaving(before: tuple[Stint, ...], after: tuple[Stint, ...]) -> None:
-    assert left(before, FEB) == after
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        pytest.param((), (Stint(MAR),), id="for the first time"),
-        pytest.param((FIRST,), (FIRST, Stint(MAR)), id="again, and the first stint is kept"),
-        pytest.param((Stint(JAN, MAR - DAY),), (Stint(JAN),), id="without a day between"),
-        pytest.param((Stint(JAN, APR),), (Stint(JAN),), id="who has not left yet stays"),
-        pytest.param((Stint(JAN),), (Stint(JAN),), id="nor does who stays begin again"),
-    ],
-)
-def test_coming_back(before: tuple[Stint, ...], after: tuple[Stint, ...]) -> None:
-    assert returned(before, MAR) == after
-
-
-@given(st.lists(DATES, min_size=1, max_size=6, unique=True))
-def test_leaving_and_coming_back_keep_the_stints_in_order(dates: list[date]) -> None:
-    stints: tuple[Stint, ...] = (Stint(),)
-    for n, on in enumerate(sorted(dates)):
-        stints = returned(stints, on) if n % 2 else left(stints, on)
-    for one, other in pairwise(stints):
-        assert one.until is not None
-        assert other.since is not None
-        assert one.until < other.since
