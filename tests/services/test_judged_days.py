@@ -1,4 +1,4 @@
-"""What payroll reads of shifts with sessions, breaks, overtime and rotations, and of what changed, by HTTP."""
+"""What payroll reads of sessions, breaks, overtime, rotations and half days, by HTTP."""
 
 from typing import Any
 
@@ -174,7 +174,7 @@ def test_the_last_night_of_a_rotation_ends_on_the_first_day_of_the_next_week(htt
 
 
 def test_a_change_of_shift_judges_no_day_before_it(http: Http) -> None:
-    """Fault 1: five days of June went from 9600 expected minutes to 9000, and their overtime from 0 to 300."""
+    """Fault 1: five days of June went from 9600 expected minutes to 9000, with 300 of overtime."""
     set_calendar(http, shifts=SHIFTS)
     person = add_person(http, shift="plain")
     days = ["2026-06-01", "2026-06-02", "2026-06-03", "2026-06-04", "2026-06-05"]
