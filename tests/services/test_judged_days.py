@@ -255,7 +255,7 @@ def test_half_days(
 )
 def test_a_shift_that_cannot_work_is_refused_with_the_reason(http: Http, shift: Json, reason: str) -> None:
     answer = change_settings(http, calendar=calendar(shifts={**SHIFTS, "x": shift}))
-    assert (answer.status_code, answer.json_body["Code"]) == (422, "InvalidSettings")
+    assert (answer.status_code, answer.json_body["Code"]) == (400, "InvalidSettings")
     assert reason in str(answer.json_body)
 
 
