@@ -60,16 +60,16 @@ def values_within(timeline: Sequence[Dated[V]], since: date, until: date) -> set
 def with_value(timeline: Sequence[Dated[V]], since: date | None, value: V, before: V) -> Timeline[V]:
     """Let a value hold from a date until the next change after it; `before` held while there was none.
 
-    Changes of other dates stand as they are. A change to what holds on the day before anyway is left out, so
-    that a change is undone by the value that stood before it.
+    A change is kept even if it says what holds anyway: it ends what is entered later for an earlier date, so
+    that the same changes give the same timeline in whatever order they are made.
     """
     first, *rest = timeline or (Dated(before),)
-    if since is None:
-        return (Dated(value), *rest)
-    earlier = [Dated(first.value), *(one for one in rest if _since(one) < since)]
-    later = [one for one in rest if _since(one) > since]
-    changed = [] if earlier[-1].value == value else [Dated(value, since)]
-    return (*earlier, *changed, *later)
+    known = {
+        None: Dated(first.value),
+        **{one.effective_from: one for one in rest},
+        since: Dated(value, since),
+    }
+    return tuple(sorted(known.values(), key=_since))
 
 
 def first_difference(one: Sequence[Dated[V]], other: Sequence[Dated[V]], default: V) -> date | None:

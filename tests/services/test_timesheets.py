@@ -26,6 +26,7 @@ from tests.support.builders import (
     change_settings,
     day_of,
     set_calendar,
+    set_holiday,
     sheet_of,
     stamp,
     stamped,
@@ -250,7 +251,8 @@ class Case:
     ],
 )
 def test_a_day_is_judged_as_worked_out_by_hand(http: Http, case: Case) -> None:
-    set_calendar(http, zone=case.zone, holidays=[{"date": "2026-09-02", "name": "Quốc khánh"}])
+    set_calendar(http, zone=case.zone)
+    set_holiday(http, "2026-09-02")
     person = add_person(http, shift=case.shift)
     for at in case.punches:
         stamped(http, person, at)
@@ -327,9 +329,9 @@ def test_who_is_inactive_is_not_absent_but_what_they_did_stays(http: Http) -> No
     set_calendar(http)
     person = add_person(http)
     stamped(http, person, "2026-08-11T08:00:00+07:00")
-    http.call("PATCH", f"/v1/people/{person}", {"status": "inactive"})
+    http.call("PATCH", f"/v1/people/{person}", {"status": "inactive", "effective_from": "2026-08-10"})
     states = [day["state"] for day in sheet_of(http, person, "2026-08-10", "2026-08-12")["days"]]
-    assert states == ["inactive", "present", "inactive"]
+    assert states == ["absent", "present", "inactive"]  # the date on which they left is their last
     on_day, day_after = (http.get("/v1/attendance", date_=f"2026-08-{day}").json_body for day in (11, 12))
     assert [row["person_id"] for row in on_day["items"]] == [person]
     assert (day_after["items"], day_after["counts"]["total"]) == ([], 0)

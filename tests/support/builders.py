@@ -43,6 +43,19 @@ def set_calendar(http: Http, effective_from: str = "2020-01-01", **wanted: Any) 
     assert answer.status_code == 200, answer.json_body
 
 
+def set_holiday(http: Http, on: str, name: str = "Quốc khánh", **fields: Any) -> None:
+    """Make a date, or a half of it, a holiday."""
+    answer = http.call("PUT", f"/v1/holidays/{on}", {"name": name, **fields})
+    assert answer.status_code in (200, 201), answer.json_body
+
+
+def take_leave(http: Http, person_id: str, since: str, until: str | None = None, **fields: Any) -> None:
+    """Give a person leave."""
+    body = {"since": since, "until": until or since, "kind": "annual", **fields}
+    answer = http.post(f"/v1/people/{person_id}/leaves", body)
+    assert answer.status_code == 201, answer.json_body
+
+
 def add_person(http: Http, name: str = "Nguyễn Văn Ánh", **fields: Any) -> str:
     """Add a person, due since 2020; gives the id."""
     answer = http.post("/v1/people", {"name": name, "since": "2020-01-01", "consent": CONSENT, **fields})
