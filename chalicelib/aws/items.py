@@ -252,13 +252,18 @@ def holiday(holiday: Holiday) -> Item:
     return key(*holiday_key(holiday.date)) | to_builtins(holiday)
 
 
+def read_holiday(item: Item) -> Holiday:
+    """Convert an item to a holiday."""
+    return Holiday(date.fromisoformat(item["date"]), item["name"], item.get("half"))
+
+
 def read_site(items: Iterable[Item], defaults: Settings) -> Site:
     """Convert the items of a site."""
     found = {item["sk"]: item for item in items}
     closed = found.get(CLOSED[1])
     return Site(
         settings=read_settings(found.get(SETTINGS[1]), defaults),
-        holidays=tuple(struct(item, Holiday) for sk, item in found.items() if sk.startswith("HOLIDAY#")),
+        holidays=tuple(read_holiday(item) for sk, item in found.items() if sk.startswith("HOLIDAY#")),
         closed_through=date.fromisoformat(closed["through"]) if closed else None,
     )
 
