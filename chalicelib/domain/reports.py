@@ -308,7 +308,7 @@ def legend(leave_kinds: Iterable[LeaveKind]) -> list[LegendEntry]:
         LegendEntry(STATE_LETTERS["holiday"], "holiday"),
         LegendEntry(STATE_LETTERS["day_off"], "day_off"),
         LegendEntry("/", "halves"),
-        LegendEntry("+", "extra"),
+        LegendEntry("*", "extra"),
         LegendEntry("?", "punch_missing"),
         LegendEntry("", "empty"),
     ]

@@ -218,7 +218,7 @@ def mark(parts: Parts, state: State, is_open: bool, kinds: LeaveKinds) -> str:
     first, second = (_part_letter(part, letter, kinds) for part in parts)
     shown = first if first == second else f"{first}/{second}"
     if _DUE not in parts and state in ("present", "left"):
-        shown = f"{shown or letter}+"
+        shown = f"{shown or letter}*"
     return shown + "?" * is_open
 
 

@@ -248,7 +248,7 @@ def test_a_monthly_sheet_as_a_table() -> None:
         ("F", "public holiday"),
         ("O", "day off"),
         ("/", "between two letters: first and second half of the day"),
-        ("+", "after a letter: worked although nothing was due"),
+        ("*", "after a letter: worked although nothing was due"),
         ("?", "after a letter: a punch is missing"),
         ("", "empty: not due yet, or not on the list"),
     ]

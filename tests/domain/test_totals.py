@@ -174,7 +174,7 @@ AFTERNOON, MORNING = ("13:00", "17:00"), ("08:00", "12:00")
             WHOLE_HOLIDAY, (), [leave(WHOLE_HOLIDAY)], {"holidays": 1}, "F", id="leave on a holiday"
         ),
         pytest.param(
-            WHOLE_HOLIDAY, DAY, [], {"holidays": 1, "extra_days": 1}, "F+", id="worked on a holiday"
+            WHOLE_HOLIDAY, DAY, [], {"holidays": 1, "extra_days": 1}, "F*", id="worked on a holiday"
         ),
         pytest.param(
             HALF_HOLIDAY,
@@ -212,13 +212,13 @@ AFTERNOON, MORNING = ("13:00", "17:00"), ("08:00", "12:00")
             id="half a holiday, leave the same half",
         ),
         pytest.param(SATURDAY, (), [], {"days_off": 1}, "O", id="day off"),
-        pytest.param(SATURDAY, DAY, [], {"days_off": 1, "extra_days": 1}, "O+", id="worked on a day off"),
+        pytest.param(SATURDAY, DAY, [], {"days_off": 1, "extra_days": 1}, "O*", id="worked on a day off"),
         pytest.param(
             SATURDAY,
             ("08:00",),
             [leave(SATURDAY)],
             {"days_off": 1, "extra_days": 1, "open_days": 1},
-            "O+?",
+            "O*?",
             id="worked on a day off within a leave",
         ),
         pytest.param(
@@ -226,7 +226,7 @@ AFTERNOON, MORNING = ("13:00", "17:00"), ("08:00", "12:00")
             DAY,
             [leave(MONDAY)],
             {"leave_days": 1, "paid_leave_days": 1, "sick": 1, "extra_days": 1},
-            "S+",
+            "S*",
             id="worked on a day of leave",
         ),
     ],
@@ -290,7 +290,7 @@ def test_today_is_expected_even_before_it_begins_and_a_month_to_come_is_planned(
 
 def test_outside_the_employment_nothing_counts_but_what_was_punched() -> None:
     found, marks = sheet(MONDAY, DAY, until=date(2026, 11, 24), stints=(Stint(until=date(2026, 11, 1)),))
-    assert marks == ["P+", ""]
+    assert marks == ["P*", ""]
     assert counted(found.totals) == {"extra_days": 1}
     assert found.totals.worked_minutes == 480
 
@@ -422,7 +422,7 @@ def test_the_marks_say_what_the_totals_say(
         ]
     )
     row = made.row(member, events, leaves=leaves)
-    halves = [half for mark in row.marks if not mark.startswith("P+") for half in _halves(mark)]
+    halves = [half for mark in row.marks if not mark.startswith("P*") for half in _halves(mark)]
     own = {kind: letter for kind, (letter, _) in letters(KINDS).items()}
     shares = {letter: halves.count(letter) / 2 for letter in halves}
     sums = row.totals
@@ -436,13 +436,13 @@ def test_the_marks_say_what_the_totals_say(
         by_letter[letter] = by_letter.get(letter, 0) + share
     assert {letter: shares.get(letter, 0) for letter in by_letter} == by_letter
     assert sum(mark.endswith("?") for mark in row.marks) == sums.open_days
-    assert sum("+" in mark for mark in row.marks) == sums.extra_days
+    assert sum("*" in mark for mark in row.marks) == sums.extra_days
     known = {entry.mark for entry in legend(KINDS)}
     assert set(halves) <= known
-    assert {sign for mark in row.marks for sign in "/+?" if sign in mark} <= known
+    assert {sign for mark in row.marks for sign in "/*?" if sign in mark} <= known
 
 
 def _halves(mark: str) -> tuple[str, str]:
-    plain = mark.rstrip("?").rstrip("+")
+    plain = mark.rstrip("?").rstrip("*")
     first, slash, second = plain.partition("/")
     return first, second if slash else first
