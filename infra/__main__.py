@@ -13,7 +13,20 @@ from infra.stage import Failure
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line; `run` holds the command's function."""
-    from infra import deploy, down, pause, policies, rollback, smoke, stages, status, template, tokens, work
+    from infra import (
+        choices,
+        deploy,
+        down,
+        pause,
+        policies,
+        rollback,
+        smoke,
+        stages,
+        status,
+        template,
+        tokens,
+        work,
+    )
 
     parser = argparse.ArgumentParser(prog="python -m infra", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
@@ -36,15 +49,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     up = commands.add_parser(
         "up", parents=[stage, dry, locked], help="create a stage, or bring it up to date"
     )
-    up.add_argument("--origin", help="web origins that may call the API, divided by commas (default: any)")
-    up.add_argument("--alarm-email", help="address that receives alarms")
-    up.add_argument(
-        "--budget", type=int, help="US dollars a month; a mail warns of more, so it needs --alarm-email"
-    )
-    up.add_argument(
-        "--people", type=int, help="how many arrive in one rush: says which quotas to request for them"
-    )
-    up.add_argument("--log-days", type=int, help="how many days logs are kept (default: 30)")
+    choices.options(up)
     up.add_argument("--url", help="base URL of the API, if it has a domain of its own")
     up.add_argument("--token-file", type=Path, help="write the first admin token to this file, mode 0600")
     up.add_argument(

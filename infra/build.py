@@ -71,10 +71,17 @@ def folder(stage: Stage, settings: Mapping[str, str]) -> Path:
     return here
 
 
-def adapt(here: Path, stage: Stage, settings: Mapping[str, str], reserved: Mapping[str, int]) -> None:
-    """Give a folder what is chosen of a stage today: environment variables and reserved concurrency.
+def adapt(
+    here: Path,
+    stage: Stage,
+    settings: Mapping[str, str],
+    reserved: Mapping[str, int],
+    domain: Mapping[str, str] | None,
+) -> None:
+    """Give a folder what is chosen of a stage today: environment variables, reserved concurrency, domain.
 
-    `reserved` has a number of environments for functions by Chalice's names; the others have none.
+    `reserved` has a number of environments for functions by Chalice's names; the others have none. `domain`
+    is in Chalice's form.
     """
     path = here / ".chalice" / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
@@ -82,6 +89,8 @@ def adapt(here: Path, stage: Stage, settings: Mapping[str, str], reserved: Mappi
     own["environment_variables"] |= settings
     for function, number in reserved.items():
         own["lambda_functions"][function]["reserved_concurrency"] = number
+    if domain:
+        own["api_gateway_custom_domain"] = domain
     path.write_text(json.dumps(config, indent=2))
 
 

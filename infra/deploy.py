@@ -2,8 +2,6 @@
 
 import argparse
 import json
-import os
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -11,16 +9,17 @@ from typing import Any
 
 import boto3
 
-from chalicelib.config import ANY
 from infra import (
     bucket,
     build,
     capacity,
+    choices,
+    domain,
+    firewall,
     gateway,
     lock,
     pause,
     policies,
-    regions,
     release,
     schema,
     stack,
@@ -28,25 +27,19 @@ from infra import (
     table,
     template,
     tokens,
+    warmer,
 )
 from infra.progress import Steps, say, until
 from infra.smoke import smoke, stage_logs
-from infra.stage import Failure, NotConnected, Stage, find, region_of, variables
+from infra.stage import NotConnected, Stage, find, region_of
 
 RECORD_KEY = "deploy/deployed.json"
 """Key of Chalice's record of what it deployed. It is kept in the bucket, so any machine can continue."""
 
-_PARAMETERS = {
-    "origin": "AllowedOrigins",
-    "alarm_email": "AlarmEmail",
-    "budget": "MonthlyBudget",
-    "log_days": "LogDays",
-}
-
 SWITCH = (
     "Functions, routes and schedules (chalice deploy)",
-    "Throttling, tracing, access logs",
-    "Dead letters",
+    "Throttling, tracing, access logs, firewall",
+    "Dead letters, warmer",
 )
 """The steps of `switch`."""
 
@@ -64,7 +57,8 @@ _STEPS = (
 def up(options: argparse.Namespace) -> None:
     """Create a stage or bring it up to date, and print its URL. Raises Failure."""
     stages.check(options.stage)
-    given = _chosen(options)
+    stages.check_python()
+    given = choices.given(options)
     steps = Steps(_STEPS)
     steps.next()
     try:
@@ -78,15 +72,17 @@ def up(options: argparse.Namespace) -> None:
     kept = stack.parameters(stage, stage.prefix)
     if not kept:  # an existing stage has been allowed its Region
         stages.check_region(stage.region, options.without_liveness)
-    if lacking := regions.without_liveness(stage.region):
-        say(f"  warning: {lacking}")
-    if stage.protected and {**kept, **given}.get("AllowedOrigins", ANY) == ANY:
-        say("  warning: pages of any origin may use a token that they get hold of; --origin names yours")
-    _check_budget(given, kept)
+    for warning in choices.warnings({**kept, **given}, stage.region, protected=stage.protected):
+        say(f"  warning: {warning}")
+    given = choices.complete(given, kept)
+    if given.get("Domain"):
+        given["Certificate"] = domain.certificate(stage, given["Domain"])
     bucket.exists(stage)  # raises Failure if it is not ours
     capacity.tell(stage.region, capacity.ask(stage), options.people)
 
     steps.next()
+    if given.get("RequestsPerAddress") == "0" and not options.dry_run:
+        firewall.detach(stage)
     names = {"Stage": stage.name, "BucketSuffix": stage.bucket_suffix, "RoleSuffix": stage.role_suffix}
     stack.apply(stage, stage.prefix, template.of_stage(), names | given, dry_run=options.dry_run)
     if options.dry_run:
@@ -116,6 +112,7 @@ def _deploy(stage: Stage, options: argparse.Namespace, steps: Steps) -> None:
     steps.next()
     try_out(stage, options.url or api["rest_api_url"], token)
     release.mark_passed(stage, kept)
+    stage.client("cloudwatch").enable_alarm_actions(AlarmNames=[f"{stage.prefix}-sweep-silence"])
 
 
 def switch(stage: Stage, place: Path, steps: Steps) -> dict[str, Any]:
@@ -130,7 +127,9 @@ def switch(stage: Stage, place: Path, steps: Steps) -> dict[str, Any]:
         "ROLLCALL_ORIGIN": chosen["AllowedOrigins"],
         "ROLLCALL_STREAMING_ROLE": stage.role("streaming"),
     }
-    build.adapt(place, stage, settings, pause.reserved(stage, chosen))
+    if chosen["Lab"]:
+        settings["ROLLCALL_LAB"] = chosen["Lab"]
+    build.adapt(place, stage, settings, pause.reserved(stage, chosen), domain.configuration(chosen))
     build.chalice(place, ["deploy"], stage)
     deployed = json.loads(build.record(stage).read_text(encoding="utf-8"))["resources"]
     stage.client("s3").put_object(
@@ -143,59 +142,30 @@ def switch(stage: Stage, place: Path, steps: Steps) -> dict[str, Any]:
     steps.next()
     gateway.allow_logs(stage)
     gateway.configure(stage, api["rest_api_id"], capacity.ask(stage).quotas)
+    if chosen["RequestsPerAddress"] != "0":
+        firewall.attach(stage, api["rest_api_id"])
+    domain.tell(deployed)
 
     steps.next()
     for resource in deployed:
         if resource["resource_type"] == "lambda_function" and resource["name"] != policies.API_FUNCTION:
             _send_failures_to_queue(stage, resource["lambda_arn"])
+    warmer.switch(stage, on=chosen["Warmer"] == "on")
     return api
 
 
 def try_out(stage: Stage, url: str, token: str | None) -> None:
-    """Print the API's URL and run the smoke test. Raises Failure."""
+    """Print the stage's URL and run the smoke test. Raises Failure.
+
+    The test takes API Gateway's own URL, because DNS may not know a new domain yet.
+    """
     url = url.rstrip("/")
-    print(url, flush=True)
+    own = stack.parameters(stage, stage.prefix)["Domain"]
+    print(f"https://{own}" if own else url, flush=True)
     if "execute-api" in url and stage.client("lambda").meta.endpoint_url.startswith("http://"):
         say("  skipped: this AWS is an emulation, and nothing answers at the URL")
     else:
         smoke(url, token, f"; {stage_logs(stage)}")
-
-
-def _chosen(options: argparse.Namespace) -> dict[str, str]:
-    """Return the stack's parameters that this run chooses. Raises Failure for one that cannot be right."""
-    given = {
-        parameter: str(getattr(options, option))
-        for option, parameter in _PARAMETERS.items()
-        if getattr(options, option) is not None
-    }
-    origin = variables(options.stage).get("ROLLCALL_ORIGIN", ANY)
-    if origin != ANY:
-        if options.origin not in {None, origin}:
-            raise Failure(f"the origins of stage {options.stage} are set in .chalice/config.json: {origin}")
-        given["AllowedOrigins"] = origin
-    if "AllowedOrigins" in given:
-        given["AllowedOrigins"] = stages.check_origins(given["AllowedOrigins"])
-    if given.get("AlarmEmail") and not re.fullmatch(r"[^@\s]+@[^@\s]+", given["AlarmEmail"]):
-        raise Failure(f"{given['AlarmEmail']} is not a mail address")
-    if options.people is not None and options.people < 1:
-        raise Failure("--people is how many people arrive in one rush")
-    if options.budget is not None and options.budget < 0:
-        raise Failure("a budget is a number of US dollars, or 0 for none")
-    days = template.of_stage()["Parameters"]["LogDays"]["AllowedValues"]
-    if options.log_days is not None and options.log_days not in days:
-        raise Failure(f"--log-days is one of {', '.join(map(str, days))}")
-    if options.url is not None and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", options.url):
-        raise Failure(f"{options.url} is not a URL; one is https://attendance.example.com")
-    if options.token_file is not None and not os.access(options.token_file.absolute().parent, os.W_OK):
-        raise Failure(f"{options.token_file.parent} is not a folder in which a token file can be written")
-    return given
-
-
-def _check_budget(given: Mapping[str, str], kept: Mapping[str, str]) -> None:
-    """Check that a budget has somebody to write to. Raises Failure."""
-    wanted = {**kept, **given}
-    if wanted.get("MonthlyBudget", "0") != "0" and not wanted.get("AlarmEmail"):
-        raise Failure("--budget sends a mail, so it needs --alarm-email")
 
 
 def _plan_unconnected(
@@ -210,7 +180,7 @@ def _plan_unconnected(
     if region != "REGION":
         stages.check_region(region, options.without_liveness)
         capacity.tell(region, capacity.defaults(region), options.people)
-    _check_budget(given, {})
+    given = choices.complete(given, {})
     stage = Stage(options.stage, "ACCOUNT", region, "aws", boto3.session.Session())
     steps.next()
     say(f"  would create stack {stage.prefix} and bucket {stage.bucket}")

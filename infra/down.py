@@ -9,7 +9,7 @@ import os
 import sys
 from contextlib import nullcontext
 
-from infra import bucket, build, deploy, gateway, lock, stack, table
+from infra import backups, bucket, build, deploy, gateway, lock, stack, table
 from infra.progress import Steps, say
 from infra.stage import APP, Failure, Stage, find
 
@@ -60,6 +60,7 @@ def _remove(stage: Stage) -> None:
     steps.next()
     bucket.empty(stage)
     steps.next()
+    backups.delete(stage)
     table.unprotect(stage)  # a stack that was never completed deletes its table itself
     stack.delete(stage, stage.prefix)
     steps.next()
@@ -116,6 +117,8 @@ def contents(stage: Stage) -> list[str]:
         lines.append(f"data: about {described['ItemCount']} items in the table")
     if faces := face_count(stage):
         lines.append(f"data: {faces} faces in the collection")
+    if kept := backups.arns(stage):
+        lines.append(f"data: {len(kept)} monthly backups")
     return lines
 
 

@@ -1,6 +1,7 @@
 """API Gateway settings that Chalice does not cover: throttling, tracing, access logs, CORS of its errors."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from infra import stack, template
@@ -10,6 +11,8 @@ from infra.stage import APP, Stage
 from local.aws.resources import read
 
 ACCOUNT_STACK = f"{APP}-account"
+_WELCOME = "/aws/apigateway/welcome"
+"""The log group that API Gateway makes when it may write logs, with one line that nobody needs."""
 
 
 def apis(stage: Stage) -> list[str]:
@@ -63,6 +66,10 @@ def forbid_logs(stage: Stage) -> None:
     if client.get_account().get("cloudwatchRoleArn") == _logs_role(stage):
         client.update_account(patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": ""}])
     stack.delete(stage, ACCOUNT_STACK)
+    logs = stage.client("logs")
+    with suppress(logs.exceptions.ResourceNotFoundException):
+        logs.delete_log_group(logGroupName=_WELCOME)
+        say(f"  log group {_WELCOME}")
 
 
 def _logs_role(stage: Stage) -> str:

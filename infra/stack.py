@@ -47,9 +47,15 @@ def role_names(stage: Stage, name: str) -> list[str]:
 
 def show_new(template: Mapping[str, Any], given: Mapping[str, str]) -> None:
     """Print the resources that a new stack would have; the conditional ones need a parameter to be given."""
-    needs = {"HasEmail": "AlarmEmail", "HasBudget": "MonthlyBudget"}
+    needs = {
+        "HasBackup": "BackupDays",
+        "HasBudget": "MonthlyBudget",
+        "HasEmail": "AlarmEmail",
+        "HasFirewall": "RequestsPerAddress",
+        "HasVault": "KeepsVault",
+    }
     for name, resource in template["Resources"].items():
-        if "Condition" not in resource or given.get(needs[resource["Condition"]]):
+        if "Condition" not in resource or given.get(needs[resource["Condition"]], "0") not in {"", "0", "no"}:
             say(f"  add {name} ({resource['Type']})")
 
 

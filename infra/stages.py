@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from chalicelib.config import web_origins
 from infra import policies, regions
+from infra.package import PYTHON
 from infra.stage import APP, CONFIG, NAME, Failure, configuration, in_cloud, variables
 
 _SECRET = re.compile("secret|password|token|api_?key", re.IGNORECASE)
@@ -82,6 +83,19 @@ def check(name: str) -> None:
         if value and _SECRET.search(variable):
             raise Failure(f"{variable} in .chalice/config.json looks like a secret; keep it in SSM")
     policies.check(name)
+
+
+def check_python() -> None:
+    """Check that this Python is the runtime's. Raises Failure.
+
+    Chalice takes the runtime from the Python that runs it, and one runtime is tested.
+    """
+    wanted = str(configuration()["lambda_runtime"])
+    if wanted != f"python{PYTHON}":
+        raise Failure(
+            f"the functions run on {wanted} (lambda_runtime in .chalice/config.json), and Chalice would give "
+            f"them this Python, {PYTHON}: run `make clean`, then `make deploy PYTHON=/path/to/{wanted}`"
+        )
 
 
 def check_origins(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from infra import down, gateway, stack
+from infra import down, gateway, release, stack
 from infra.stage import Stage, find
 
 
@@ -21,6 +21,10 @@ def _health(stage: Stage) -> list[str]:
     lines = []
     if described := stack.describe(stage, stage.prefix):
         lines.append(f"stack: {described['StackStatus']}")
+    if own := stack.parameters(stage, stage.prefix).get("Domain"):
+        lines.append(f"domain: https://{own}")
+    if deployed := release.load(stage).deployed:
+        lines.append(f"release: {deployed}")
     for api in gateway.apis(stage):
         lines.append(f"URL: https://{api}.execute-api.{stage.region}.amazonaws.com/{stage.name}")
     faces = down.face_count(stage)

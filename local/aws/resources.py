@@ -16,6 +16,9 @@ Template = dict[str, Any]
 
 
 LEFT_OUT = {
+    "AWS::Backup::BackupPlan",
+    "AWS::Backup::BackupSelection",
+    "AWS::Backup::BackupVault",
     "AWS::Budgets::Budget",
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",
@@ -24,6 +27,7 @@ LEFT_OUT = {
     "AWS::SNS::Subscription",
     "AWS::SNS::Topic",
     "AWS::SQS::Queue",
+    "AWS::WAFv2::WebACL",
 }
 """Types of resources that only monitor or guard the stage. They are not created here."""
 
@@ -119,7 +123,7 @@ def make(
     resolver = Resolver(template, {"Stage": stage, "AllowedOrigins": origins}, account_id)
     for resource in template["Resources"].values():
         kind = resource["Type"]
-        if kind in LEFT_OUT:
+        if kind in LEFT_OUT or "Condition" in resource:  # conditions are options of a stage in the cloud
             continue
         if kind not in _MAKERS:
             raise TemplateError(f"{kind} cannot be made here")
@@ -176,7 +180,7 @@ def _lifecycle_rule(declared: dict[str, Any]) -> dict[str, Any]:
         "Filter": {"Prefix": declared.get("Prefix", "")},
     }
     if "ExpirationInDays" in declared:
-        rule["Expiration"] = {"Days": declared["ExpirationInDays"]}
+        rule["Expiration"] = {"Days": int(declared["ExpirationInDays"])}
     if "AbortIncompleteMultipartUpload" in declared:
         rule["AbortIncompleteMultipartUpload"] = declared["AbortIncompleteMultipartUpload"]
     return rule

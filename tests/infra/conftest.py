@@ -8,9 +8,9 @@ import pytest
 import requests
 
 from chalicelib import wiring
-from infra import build, progress, stack
+from infra import build, progress, stack, stages
 from infra.__main__ import main
-from infra.stage import ROOT, Stage, find
+from infra.stage import ROOT, Stage, configuration, find
 from tests.support.chalice_stand_in import Chalice
 from tests.support.patience import PATIENCE_S
 
@@ -49,6 +49,9 @@ def account(moto: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     monkeypatch.setattr(
         build, "source", lambda stage: ROOT
     )  # tests/infra/test_package.py builds the lean one
+    # The tests run on every Python that a laptop may have; a stage has one.
+    wanted = configuration()["lambda_runtime"].removeprefix("python")
+    monkeypatch.setattr(stages, "PYTHON", wanted)
     forget_gateways(monkeypatch)
     monkeypatch.setattr(progress, "POLL_S", 0)
     monkeypatch.setattr(stack, "POLL_S", 0)

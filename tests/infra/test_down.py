@@ -21,7 +21,8 @@ def fill(cloud: Stage) -> None:
     for number in range(3):
         s3.put_object(Bucket=BUCKET, Key="photos/one", Body=str(number).encode())
     s3.delete_object(Bucket=BUCKET, Key="photos/one")
-    cloud.client("logs").create_log_group(logGroupName="/aws/lambda/rollcall-dev-forgotten")
+    for name in ("/aws/lambda/rollcall-dev-forgotten", "/aws/apigateway/welcome"):
+        cloud.client("logs").create_log_group(logGroupName=name)
 
 
 def neighbours(cloud: Stage) -> None:

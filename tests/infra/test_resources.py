@@ -106,7 +106,9 @@ def test_only_lambda_may_assume_the_roles_of_the_functions() -> None:
     assert len(roles) > 1
     for name, role in roles.items():
         [trust] = listed(role["Properties"]["AssumeRolePolicyDocument"]["Statement"])
-        if name != "StreamingRole":
+        if name == "BackupRole":
+            assert trust["Principal"] == {"Service": "backup.amazonaws.com"}
+        elif name != "StreamingRole":
             assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}, f"{name} trusts somebody else"
 
 

@@ -58,6 +58,13 @@ class Chalice:
         made.append(
             {"name": "rest_api", "resource_type": "rest_api", "rest_api_id": api, "rest_api_url": url}
         )
+        if custom := config.get("api_gateway_custom_domain"):
+            zone = {
+                "hosted_zone_id": "Z1",
+                "alias_domain_name": f"d-1.execute-api.{stage.region}.amazonaws.com",
+            }
+            named = {"name": "api_gateway_custom_domain", "resource_type": "domain_name"}
+            made.append({**named, "domain_name": custom["domain_name"], **zone})
         noted.write_text(json.dumps({"resources": made, "schema_version": "2.0", "backend": "api"}))
 
     def _function(
@@ -114,6 +121,6 @@ class Chalice:
             self._may_die(resource["resource_type"])
             if resource["resource_type"] == "rest_api":
                 stage.client("apigateway").delete_rest_api(restApiId=resource["rest_api_id"])
-            else:
+            elif resource["resource_type"] == "lambda_function":
                 stage.client("lambda").delete_function(FunctionName=resource["lambda_arn"])
         noted.unlink()

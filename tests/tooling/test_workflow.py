@@ -30,6 +30,7 @@ def test_the_workflow_runs_what_developers_run_and_uploads_nothing() -> None:
 def test_the_workflow_tries_the_oldest_python_that_is_supported() -> None:
     [python] = re.findall(r'python-version: "(.+)"', (ROOT / ".github/workflows/ci.yml").read_text())
     assert f'python_version = "{python}"' in (ROOT / "pyproject.toml").read_text()
+    assert read(".chalice/config.json")["lambda_runtime"] == f"python{python}", "what is tested is deployed"
 
 
 def test_the_hooks_use_the_locked_tools_and_fetch_nothing() -> None:
