@@ -23,7 +23,7 @@ CALENDAR = "CALENDAR#"
 
 def is_outdated(item: Item) -> bool:
     """Say whether an item, whose kind has a schema, is of an earlier one."""
-    return item.get("schema", 1) < SCHEMA
+    return bool(item.get("schema", 1) < SCHEMA)
 
 
 def profile(item: Item) -> Item:

@@ -22,7 +22,7 @@ TODAY = NOW.date()
 
 
 def person(name: str, group: str | None) -> Person:
-    groups = always(group) if group else ()
+    groups: Timeline[str | None] = always(group) if group else ()
     return Person(person_id=name, name=name, code=name, groups=groups, created_at=NOW, updated_at=NOW)
 
 

@@ -153,9 +153,7 @@ def test_what_cannot_be_is_refused_with_the_reason(
     [
         pytest.param(ACTIVE, {"status": INACTIVE}, INACTIVE, id="at once"),
         pytest.param(ACTIVE, {"status": INACTIVE, "on": june(3)}, INACTIVE, id="in the past"),
-        pytest.param(
-            ACTIVE, {"status": INACTIVE, "on": june(30)}, ACTIVE, id="planned: still active"
-        ),
+        pytest.param(ACTIVE, {"status": INACTIVE, "on": june(30)}, ACTIVE, id="planned: still active"),
         pytest.param(INACTIVE, {"status": ACTIVE}, ACTIVE, id="back"),
         pytest.param(INACTIVE, {"since": june(20)}, ACTIVE, id="back, by another stint"),
         pytest.param(INACTIVE, {"since": date(2026, 3, 1)}, INACTIVE, id="only corrected"),

@@ -154,7 +154,8 @@ def test_people_who_change_meanwhile_are_updated_as_they_are_then(
 ) -> None:
     anh = add_person(http, "Ánh", code="HS-1", group="10A")
     binh = add_person(http, "Bình", code="HS-2", group="10A")
-    save, calls = Directory.save_people, []
+    save = Directory.save_people
+    calls: list[int] = []
 
     def late(self: Directory, changes: list[SavedPerson]) -> list[SavedPerson]:
         if not calls:
