@@ -35,14 +35,14 @@ def changed_employment(
 ) -> Employment:
     """Return the stints and the status of a person after a change.
 
-    `since` and `until` are those of the last stint, but a `since` after its end begins another one, which
-    makes the person active. Without `until`, becoming inactive ends the stint on the date `on`; a stint that
+    `since` and `until` are those of the last stint, but a `since` after the end of one that has begun begins
+    another one, which makes the person active. Without `until`, becoming inactive ends the stint on the date `on`; a stint that
     was only planned is removed. Becoming active begins another stint on that date, or continues the last one
     if it lasts until the day before. Earlier stints never change. Raises InvalidRequest.
 
     A person who is to become inactive on a later date than `today` is active until then.
     """
-    found = _begun(stints, change)
+    found = _begun(stints, change, today)
     leaves = change.status is Status.INACTIVE
     if leaves and change.until in (UNSET, None):
         found = _left(found, change.on, today)
@@ -66,15 +66,19 @@ def changed_employment(
     return Employment(found, after)
 
 
-def _begun(stints: Sequence[Stint], change: EmploymentChange) -> tuple[Stint, ...]:
-    """Apply `since`: it corrects the last stint, or begins another one after its end."""
+def _begun(stints: Sequence[Stint], change: EmploymentChange, today: date) -> tuple[Stint, ...]:
+    """Apply `since`: it corrects the last stint, or begins another one after its end.
+
+    A stint that has not begun is moved, wherever it was.
+    """
     since = change.since
     if since is UNSET:
         return tuple(stints)
     if not stints:
         return (Stint(since),)
     *earlier, last = stints
-    if since is not None and last.until is not None and since > last.until:
+    planned = last.since is not None and last.since > today
+    if since is not None and last.until is not None and since > last.until and not planned:
         return (*stints, Stint(since))
     if change.status is Status.ACTIVE and change.until is UNSET and last.until is not None:
         if since is not None and (last.since is None or since > last.since):

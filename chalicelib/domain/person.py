@@ -139,8 +139,11 @@ class Person(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def last_day(self) -> date | None:
-        """The last date on which they belong to the site; None if it has no end."""
-        return self.stints[-1].until if self.stints else None
+        """The last date on which they belong to the site; None if it has no end.
+
+        Of somebody who never did, it is the day on which they were added.
+        """
+        return self.stints[-1].until if self.stints else self.created_at.date()
 
     def group(self, on: date) -> str | None:
         """Return the group on a date."""

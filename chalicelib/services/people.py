@@ -137,7 +137,8 @@ def change(directory: Directory, person_id: str, body: PersonChange, *, now: dat
             after = replace(after, shifts=with_value(person.shifts, since, given["shift"], None))
         directory.change_person(person, after, since=past(after.first_difference(person), today))
         before, shown = PersonView.of(person, since), PersonView.of(after, since)
-        changed = [name for name in given if getattr(before, name, None) != getattr(shown, name, None)]
+        named = dict.fromkeys((*given, "until")) if "status" in given else given  # it may end a stint
+        changed = [name for name in named if getattr(before, name, None) != getattr(shown, name, None)]
         # Only the names: their values would stay in the audit log after the person was erased.
         record_changes(map(FieldChange, changed))
         return _with_warnings(directory, after, today) if "code" in given else PersonView.of(after, today)

@@ -61,7 +61,7 @@ PARAMETERS = {
     "date": "A date; that of a roster is today's work day by default.",
     "deep": "Also check the table, the bucket and the face collection; requires an admin token.",
     "dry_run": "Validate the file and report each row, without changing anything.",
-    "effective_from": "The first work day to which the new calendar applies; default: today's.",
+    "effective_from": "The first date on which the change holds, past or to come; default: today's work day.",
     "externalImageId": "The `ExternalImageId` of the person, as /list-collections returns it.",
     "face_id": "Id of a face.",
     "format": "Format of the response; takes precedence over `Accept`.",
@@ -71,7 +71,8 @@ PARAMETERS = {
     "lang": "Language of a CSV or XLSX; takes precedence over `Accept-Language`.",
     "leave_id": "Id of a leave.",
     "limit": "Maximum number of items per page.",
-    "mode": "`all` imports every row or none; `good` imports the valid rows.",
+    "mode": "`all` imports every row or none; `good` imports the valid rows; `upsert` imports every row or "
+    "none, and rows with a known code update their person.",
     "month": "Year and month, YYYY-MM.",
     "person_id": "Id of a person.",
     "preview": "Accepted and ignored.",

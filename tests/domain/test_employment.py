@@ -71,6 +71,12 @@ def changed(
             (ENDED, Stint(june(11), june(30))),
             id="all at once",
         ),
+        pytest.param(
+            (FIRST, Stint(june(20), june(30))),
+            {"since": date(2026, 7, 1), "until": date(2026, 7, 9)},
+            (FIRST, Stint(date(2026, 7, 1), date(2026, 7, 9))),
+            id="a planned stint is moved",
+        ),
         pytest.param((OPEN,), {"status": ACTIVE}, (OPEN,), id="active already"),
         pytest.param((ENDED,), {"since": june(5)}, (Stint(june(5), june(10)),), id="a corrected first date"),
         pytest.param(

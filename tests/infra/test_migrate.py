@@ -1,6 +1,5 @@
 """`python -m infra migrate`: a table that the version before schema 2 wrote, with what it answered."""
 
-import base64
 import contextlib
 import json
 from collections.abc import Callable
@@ -18,19 +17,12 @@ from infra.__main__ import main
 from local.aws.embedded import Embedded
 from tests.conftest import Clock, Http
 from tests.support.builders import change_settings, sheet_of, stamped
+from tests.support.old_table import BEFORE
 from tests.support.state import write_run_file
 
 Json = dict[str, Any]
 Boto = Callable[[str], Any]
 TABLE = "rollcall-local"
-
-
-def _bytes(value: Json) -> Any:
-    return base64.b64decode(value["__b64__"]) if value.keys() == {"__b64__"} else value
-
-
-DUMP = Path(__file__).parent / "table_before_schema_2.json"
-BEFORE = json.loads(DUMP.read_text(encoding="utf-8"), object_hook=_bytes)
 
 LEFT = "872ecd98978b21b92c4c5922"
 """Lê Chi, who became inactive on 15 June without an `until`: all her past was blank."""

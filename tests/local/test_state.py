@@ -14,6 +14,8 @@ import pytest
 from local.aws.keys import key_of_state
 from local.rekognition.models import Faces
 from tests.support.clips import ASTRONAUT
+from tests.support.old_table import BEFORE
+from tests.support.patience import PATIENCE_S
 from tests.support.service import FREE_PORTS, ROOT, Service, ask, form, refused, spawn
 
 
@@ -78,6 +80,25 @@ def test_a_damaged_table_is_one_line_with_the_command_that_starts_anew(tmp_path:
     )
     assert "is deleted" in done.stdout
     assert not (state / "aws.db").exists()
+
+
+def test_a_table_of_an_earlier_version_is_upgraded_at_the_start(tmp_path: Path) -> None:
+    first = Service(tmp_path)
+    dynamodb = first.client("dynamodb")
+    for item in BEFORE["items"]:
+        if item["pk"]["S"].startswith(("PERSON#", "SETTINGS")):
+            dynamodb.put_item(TableName="rollcall-local", Item=item)
+    first.end(signal.SIGTERM)
+
+    for expected in (True, False):
+        again = Service(tmp_path)
+        found = again.client("dynamodb").scan(TableName="rollcall-local")["Items"]
+        profiles = [item for item in found if item["sk"]["S"] == "PROFILE"]
+        again.process.send_signal(signal.SIGTERM)
+        said, _ = again.process.communicate(timeout=PATIENCE_S)
+        assert ("earlier version. Upgraded: settings and 5 people" in said) is expected
+        assert [item["schema"] for item in profiles] == [{"N": "2"}] * 5
+        assert not any(item["sk"]["S"].startswith("CALENDAR#") for item in found)
 
 
 @pytest.mark.parametrize("loss", ["damaged", "missing", "interrupted"])

@@ -256,6 +256,15 @@ def test_an_end_can_be_planned_and_taken_back(http: Http, june: Clock) -> None:
     assert day_of(http, person, "2026-07-01")["state"] == "expected"
 
 
+def test_the_audit_names_what_a_change_of_status_changed(http: Http, june: Clock) -> None:
+    person = add_person(http)
+    for on in ("2026-06-30", TODAY):
+        change(http, person, status="inactive", effective_from=on)
+    entries = http.get("/v1/audit").json_body["items"]
+    fields = [{one["field"] for one in entry["changes"]} for entry in entries if "PATCH" in entry["what"]]
+    assert sorted(fields, key=len) == [{"until"}, {"status", "until"}]
+
+
 def test_who_is_inactive_has_an_end(http: Http, june: Clock) -> None:
     person = add_person(http)
     change(http, person, status="inactive")

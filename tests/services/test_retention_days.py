@@ -72,6 +72,19 @@ def test_who_is_inactive_is_counted_from_the_day_they_became_it(
     assert retain("2098-03-08T12:00:00+07:00").faces == 1
 
 
+def test_who_never_came_is_counted_from_the_day_they_were_added(
+    http: Http, clock: Clock, leaver: str
+) -> None:
+    for change in ({"until": None}, {"since": "2098-04-01"}):
+        assert http.call("PATCH", f"/v1/people/{leaver}", change).status_code == 200
+    clock.now = datetime.fromisoformat("2098-03-12T03:00:00Z")
+    answer = http.call("PATCH", f"/v1/people/{leaver}", {"status": "inactive"})
+    assert (answer.json_body["since"], answer.json_body["until"]) == (None, None)
+    assert answer.json_body["history"]["stints"] == []
+    assert retain("2098-03-06T12:00:00+07:00").faces == 0
+    assert retain("2098-03-12T12:00:00+07:00").faces == 1
+
+
 def test_a_punch_is_kept_punches_days_and_no_longer(http: Http, leaver: str) -> None:
     assert change_settings(http, retention={"punches_days": 30}).status_code == 200
     for at in ("2098-02-01T08:00:00+07:00", "2098-02-02T03:00:00+07:00", "2098-02-02T08:00:00+07:00"):
