@@ -168,7 +168,6 @@ def trim(folder: Path) -> None:
                 shutil.rmtree(service)
         for examples in data.rglob("examples-1.json*"):
             examples.unlink()
-    shutil.rmtree(folder / "icalendar" / "tests", ignore_errors=True)
     # It lists the Regions of every AWS service; parsing it took most of the time to create the first client.
     endpoints = folder / "botocore" / "data" / "endpoints.json"
     content = json.loads(endpoints.read_text(encoding="utf-8"))
