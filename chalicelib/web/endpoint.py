@@ -23,7 +23,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import msgspec
-from chalice.app import Chalice, Response, RouteEntry
+from chalice.app import Chalice, Response
 from chalice.app import Request as ChaliceRequest
 
 from chalicelib.aws import metrics
@@ -271,7 +271,7 @@ class Endpoints:
         return response
 
 
-def declared_routes(app: Chalice) -> Iterator[tuple[str, str, RouteEntry]]:
+def declared_routes(app: Chalice) -> Iterator[tuple[str, str, Any]]:
     """Yield path, method and entry of what the views declare, which is all but the HEAD of a GET."""
     for path, methods in app.routes.items():
         for method, entry in methods.items():
