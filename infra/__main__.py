@@ -36,6 +36,17 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
         "--budget", type=int, help="US dollars a month; a mail warns of more, so it needs --alarm-email"
     )
     up.add_argument("--log-days", type=int, help="how many days logs are kept (default: 30)")
+    up.add_argument(
+        "--cmk",
+        action="store_const",
+        const=True,
+        help="encrypt table and bucket with a KMS key of the account's own; it cannot be taken back",
+    )
+    up.add_argument(
+        "--trail",
+        action=argparse.BooleanOptionalAction,
+        help="have CloudTrail record each access to items and objects",
+    )
     up.add_argument("--url", help="base URL of the API, if it has a domain of its own")
     up.add_argument("--token-file", type=Path, help="write the first admin token to this file, mode 0600")
     up.add_argument(

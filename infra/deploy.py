@@ -22,6 +22,8 @@ _PARAMETERS = {
     "alarm_email": "AlarmEmail",
     "budget": "MonthlyBudget",
     "log_days": "LogDays",
+    "cmk": "CustomerKey",
+    "trail": "DataEvents",
 }
 
 _STEPS = (
@@ -111,9 +113,9 @@ def up(options: argparse.Namespace) -> None:
 def _chosen(options: argparse.Namespace) -> dict[str, str]:
     """Return the stack's parameters that this run chooses. Raises Failure for one that cannot be right."""
     given = {
-        parameter: str(getattr(options, option))
+        parameter: str(value).lower() if isinstance(value, bool) else str(value)
         for option, parameter in _PARAMETERS.items()
-        if getattr(options, option) is not None
+        if (value := getattr(options, option)) is not None
     }
     origin = variables(options.stage).get("ROLLCALL_ORIGIN", "*")
     if origin != "*":

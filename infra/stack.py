@@ -45,9 +45,14 @@ def role_names(stage: Stage, name: str) -> list[str]:
 
 def show_new(template: Mapping[str, Any], given: Mapping[str, str]) -> None:
     """Print the resources that a new stack would have; the conditional ones need a parameter to be given."""
-    needs = {"HasEmail": "AlarmEmail", "HasBudget": "MonthlyBudget"}
+    needs = {
+        "HasEmail": "AlarmEmail",
+        "HasBudget": "MonthlyBudget",
+        "HasKey": "CustomerKey",
+        "HasTrail": "DataEvents",
+    }
     for name, resource in template["Resources"].items():
-        if "Condition" not in resource or given.get(needs[resource["Condition"]]):
+        if "Condition" not in resource or given.get(needs[resource["Condition"]], "false") != "false":
             say(f"  add {name} ({resource['Type']})")
 
 

@@ -83,6 +83,42 @@ def test_up_again_changes_nothing_and_keeps_what_was_chosen(
     assert kept["LogDays"] == "90"
 
 
+def test_a_key_of_the_accounts_own_encrypts_table_and_bucket_and_is_kept(
+    cloud: Stage, chalice: Chalice, infra: Infra
+) -> None:
+    infra("up")
+    assert [
+        one for one in cloud.client("kms").list_aliases()["Aliases"] if "rollcall" in one["AliasName"]
+    ] == []
+
+    assert infra("up", "--cmk") == 0
+    assert infra("up") == 0
+
+    kms = cloud.client("kms")
+    [alias] = [one for one in kms.list_aliases()["Aliases"] if one["AliasName"] == "alias/rollcall-dev"]
+    assert kms.get_key_rotation_status(KeyId=alias["TargetKeyId"])["KeyRotationEnabled"] is True
+    encryption = cloud.client("s3").get_bucket_encryption(Bucket=BUCKET)["ServerSideEncryptionConfiguration"]
+    assert encryption["Rules"][0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+    assert stack.parameters(cloud, "rollcall-dev")["CustomerKey"] == "true"
+
+
+def test_a_trail_is_kept_until_it_is_no_longer_wanted(cloud: Stage, chalice: Chalice, infra: Infra) -> None:
+    for words, wanted in (([], "false"), (["--trail"], "true"), ([], "true"), (["--no-trail"], "false")):
+        assert infra("up", *words) == 0
+        assert stack.parameters(cloud, "rollcall-dev")["DataEvents"] == wanted
+
+
+def test_the_plan_of_a_new_stage_has_a_key_and_a_trail_only_if_they_are_wanted(
+    cloud: Stage, capsys: pytest.CaptureFixture[str], infra: Infra
+) -> None:
+    assert infra("up", "--dry-run", "--no-trail") == 0
+    assert "AWS::KMS" not in (plain := capsys.readouterr().err)
+    assert "AWS::CloudTrail" not in plain
+    assert infra("up", "--dry-run", "--cmk", "--trail") == 0
+    assert "add Key (AWS::KMS::Key)" in (full := capsys.readouterr().err)
+    assert "add Trail (AWS::CloudTrail::Trail)" in full
+
+
 def test_up_goes_on_from_a_deploy_that_died(cloud: Stage, chalice: Chalice, infra: Infra) -> None:
     chalice.dies = "rule"
     with pytest.raises(PowerLost):

@@ -174,7 +174,7 @@ def test_the_resources_are_those_of_the_template(service: Service) -> None:
     prefixes = {
         rule["Filter"]["Prefix"]: rule["Expiration"]["Days"] for rule in rules if "Expiration" in rule
     }
-    assert prefixes == {"uploads/": 1, "liveness/": 30, "exports/": 1, "erasures/": 90}
+    assert prefixes == {"uploads/": 1, "liveness/": 30, "exports/": 1, "erasures/": 90, "trail/": 365}
     assert "rollcall-local" in service.client("rekognition").list_collections()["CollectionIds"]
     policy = iam.get_role_policy(RoleName="rollcall-local-streaming", PolicyName="start-liveness-stream")
     allowed = [s["Action"] for s in policy["PolicyDocument"]["Statement"]]
