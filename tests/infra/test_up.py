@@ -2,12 +2,14 @@
 
 import json
 import stat
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from chalicelib.services.tokens import token_digest
 from infra import build, deploy, down, gateway, stack, table
+from infra.__main__ import main
 from infra.stage import Failure, Stage, find
 from tests.infra.conftest import Infra, make_collection
 from tests.support.chalice_stand_in import Chalice, PowerLost
@@ -229,6 +231,38 @@ def test_a_chalice_that_fails_is_a_failure(cloud: Stage, capsys: pytest.CaptureF
     with pytest.raises(Failure, match=r"chalice package out. failed"):
         build.chalice(place, ["package", "out"], cloud)
     assert "no_such_module" in capsys.readouterr().err, "what Chalice said is shown"
+
+
+def admin_tokens_that_ring(stage: Stage) -> float:
+    """Return how many new admin tokens the alarm has been told of."""
+    now = datetime.now(UTC)
+    data = stage.client("cloudwatch").get_metric_statistics(
+        Namespace="Rollcall",
+        MetricName="AdminTokenCreated",
+        Dimensions=[{"Name": "Stage", "Value": stage.name}],
+        StartTime=now - timedelta(days=1),
+        EndTime=now + timedelta(days=1),
+        Period=60,
+        Statistics=["Sum"],
+    )
+    return sum(point["Sum"] for point in data["Datapoints"])
+
+
+def test_an_admin_token_made_on_the_command_line_rings_the_alarm_too(
+    cloud: Stage, chalice: Chalice, infra: Infra, tmp_path: Path
+) -> None:
+    infra("up")
+    assert admin_tokens_that_ring(cloud) == 0
+    for role in ("kiosk", "viewer", "manager", "admin"):
+        assert main(["token", "create", "--stage", "dev", "--role", role]) == 0
+    assert admin_tokens_that_ring(cloud) == 1
+
+
+def test_the_first_admin_token_rings_the_alarm_too(
+    cloud: Stage, chalice: Chalice, infra: Infra, tmp_path: Path
+) -> None:
+    infra("up", "--token-file", str(tmp_path / "token"))
+    assert admin_tokens_that_ring(cloud) == 1
 
 
 def test_the_token_is_shown_on_the_terminal_before_the_smoke_test_fails(
