@@ -23,6 +23,8 @@ _PARAMETERS = {
     "domain": "Domain",
     "requests_per_address": "RequestsPerAddress",
     "backup": "BackupDays",
+    "cmk": "CustomerKey",
+    "trail": "DataEvents",
 }
 _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}")
 _FEWEST_REQUESTS = 10  # the least that AWS WAF takes
@@ -70,14 +72,25 @@ def options(parser: argparse.ArgumentParser) -> None:
         metavar="DAYS",
         help="back the table up monthly and keep each backup so many days; 0 for no further ones",
     )
+    parser.add_argument(
+        "--cmk",
+        action="store_const",
+        const=True,
+        help="encrypt table and bucket with a KMS key of the account's own; it cannot be taken back",
+    )
+    parser.add_argument(
+        "--trail",
+        action=argparse.BooleanOptionalAction,
+        help="have CloudTrail record each access to items and objects",
+    )
 
 
 def given(chosen: argparse.Namespace) -> dict[str, str]:
     """Return the stack's parameters that this run chooses. Raises Failure for one that cannot be right."""
     found = {
-        parameter: str(getattr(chosen, option))
+        parameter: str(value).lower() if isinstance(value, bool) else str(value)
         for option, parameter in _PARAMETERS.items()
-        if getattr(chosen, option) is not None
+        if (value := getattr(chosen, option)) is not None
     }
     origin = variables(chosen.stage).get("ROLLCALL_ORIGIN", ANY)
     if origin != ANY:

@@ -45,6 +45,9 @@ def role_names(stage: Stage, name: str) -> list[str]:
     ]
 
 
+_UNSET = {"", "0", "no", "false"}
+
+
 def show_new(template: Mapping[str, Any], given: Mapping[str, str]) -> None:
     """Print the resources that a new stack would have; the conditional ones need a parameter to be given."""
     needs = {
@@ -52,10 +55,12 @@ def show_new(template: Mapping[str, Any], given: Mapping[str, str]) -> None:
         "HasBudget": "MonthlyBudget",
         "HasEmail": "AlarmEmail",
         "HasFirewall": "RequestsPerAddress",
+        "HasKey": "CustomerKey",
+        "HasTrail": "DataEvents",
         "HasVault": "KeepsVault",
     }
     for name, resource in template["Resources"].items():
-        if "Condition" not in resource or given.get(needs[resource["Condition"]], "0") not in {"", "0", "no"}:
+        if "Condition" not in resource or given.get(needs[resource["Condition"]], "") not in _UNSET:
             say(f"  add {name} ({resource['Type']})")
 
 

@@ -188,7 +188,7 @@ def http(aws: Embedded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Http]:
     from app import app  # only now: the environment is the embedded one's
 
     wiring.authenticator().clear_cache()
-    monkeypatch.setattr("chalicelib.web.endpoint.DEADLINE_S", 600.0)  # not the speed of the machine
+    monkeypatch.setattr("chalicelib.web.endpoint.DEADLINE_S", PATIENCE_S)  # not the speed of the machine
     environ = os.environ
     with chalice_client(app) as client:
         yield Http(client)

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-READY_S = 60
+from tests.support.patience import PATIENCE_S
 
 
 def main(program: str) -> int:
@@ -31,12 +31,12 @@ def main(program: str) -> int:
             return subprocess.run(command, check=False).returncode
         finally:
             server.send_signal(signal.SIGINT)
-            server.wait(10)
+            server.wait(PATIENCE_S)
 
 
 def _running(server: subprocess.Popen[bytes], run: Path) -> tuple[str, str]:
     """Give the URL and an admin's token of the server when it is up."""
-    for _ in range(READY_S * 10):
+    for _ in range(PATIENCE_S * 10):
         if run.exists():
             said = json.loads(run.read_text())
             return said["url"], said["tokens"]["admin"]

@@ -23,7 +23,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import msgspec
-from chalice.app import Chalice, CORSConfig, Response, RouteEntry
+from chalice.app import Chalice, CORSConfig, Response
 from chalice.app import Request as ChaliceRequest
 
 from chalicelib.aws import metrics
@@ -284,7 +284,7 @@ class Endpoints:
         return asked if asked in self._origins else self._origins[0]
 
 
-def declared_routes(app: Chalice) -> Iterator[tuple[str, str, RouteEntry]]:
+def declared_routes(app: Chalice) -> Iterator[tuple[str, str, Any]]:
     """Yield path, method and entry of what the views declare, which is all but the HEAD of a GET."""
     for path, methods in app.routes.items():
         for method, entry in methods.items():

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -20,8 +20,11 @@ LEFT_OUT = {
     "AWS::Backup::BackupSelection",
     "AWS::Backup::BackupVault",
     "AWS::Budgets::Budget",
+    "AWS::CloudTrail::Trail",
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",
+    "AWS::KMS::Alias",
+    "AWS::KMS::Key",
     "AWS::Logs::LogGroup",
     "AWS::S3::BucketPolicy",  # TLS only, which a loopback port has not
     "AWS::SNS::Subscription",
@@ -29,7 +32,11 @@ LEFT_OUT = {
     "AWS::SQS::Queue",
     "AWS::WAFv2::WebACL",
 }
-"""Types of resources that only monitor or guard the stage. They are not created here."""
+"""Types of resources that only monitor or guard the stage. They are not created here, nor are options."""
+
+
+_NO_VALUE: Final = object()
+"""Stands for a property that is left out."""
 
 
 class TemplateError(Exception):
@@ -61,7 +68,7 @@ def read(path: Path = TEMPLATE) -> Template:
 
 
 class Resolver:
-    """Replaces Ref, Fn::Sub and Fn::GetAtt by their values."""
+    """Replaces Ref, Fn::Sub and Fn::GetAtt by their values, and Fn::If by what holds without the option."""
 
     def __init__(self, template: Template, parameters: Mapping[str, str], account_id: str) -> None:
         declared = template.get("Parameters", {})
@@ -88,14 +95,19 @@ class Resolver:
         match value:
             case {"Fn::Split": [str(between), text]}:
                 return self.resolve(text).split(between)
+            case {"Ref": "AWS::NoValue"}:
+                return _NO_VALUE
             case {"Ref": str(name)} | {"Fn::GetAtt": str(name)}:
                 return self._value(name)
+            case {"Fn::If": [_, _, otherwise]}:
+                return self.resolve(otherwise)
             case {"Fn::Sub": str(text)}:
                 return re.sub(r"\$\{([^}]+)\}", lambda match: self._value(match[1]), text)
             case dict():
                 if unknown := next((name for name in value if name.startswith("Fn::")), None):
                     raise TemplateError(f"{unknown} is not understood here")
-                return {name: self.resolve(element) for name, element in value.items()}
+                resolved = {name: self.resolve(element) for name, element in value.items()}
+                return {name: element for name, element in resolved.items() if element is not _NO_VALUE}
             case list():
                 return [self.resolve(element) for element in value]
         return value

@@ -17,6 +17,7 @@ from tests.e2e.conftest import MakeSite
 from tests.e2e.contract import SCENARIOS, Site
 from tests.e2e.contract.site import Scenario
 from tests.e2e.emulator import Emulator
+from tests.support.patience import PATIENCE_S
 
 each_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
 
@@ -70,7 +71,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
     yield Site(written["url"], written["tokens"], finish)
     process.send_signal(signal.SIGINT)
-    process.wait(30)
+    process.wait(PATIENCE_S)
 
 
 @each_scenario

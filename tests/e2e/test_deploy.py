@@ -17,6 +17,7 @@ import requests
 
 from tests.e2e.package import ROOT
 from tests.e2e.template import ACCOUNT, REGION
+from tests.support.patience import PATIENCE_S
 
 Client = Callable[[str], Any]
 
@@ -255,7 +256,7 @@ def infra(cloud: dict[str, str], *words: str, says: str = "") -> str:
 def test_up_makes_a_stage_of_the_lean_package_and_down_leaves_nothing(
     cloud: dict[str, str], client: Client, tmp_path: Path
 ) -> None:
-    requests.post(f"{cloud['AWS_ENDPOINT_URL']}/moto-api/reset", timeout=30)
+    requests.post(f"{cloud['AWS_ENDPOINT_URL']}/moto-api/reset", timeout=PATIENCE_S)
     shutil.rmtree(ROOT / "out" / f"deploy-dev-{REGION}", ignore_errors=True)  # of other accounts
     client("rekognition").create_collection(CollectionId="rollcall-dev")  # moto's CloudFormation makes none
 

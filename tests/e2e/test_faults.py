@@ -4,7 +4,7 @@ import itertools
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from requests import Response
 
 from local.aws.embedded import Embedded
 from tests.e2e.conftest import MakeSite, variables
@@ -20,14 +19,10 @@ from tests.e2e.contract import Site
 from tests.e2e.contract.site import code
 from tests.e2e.emulator import Emulator
 from tests.e2e.faults import KINDS, Faults, Kind
-from tests.e2e.gateway import INTEGRATION_S
 from tests.e2e.package import Package
 from tests.support.photos import photo_of_b, photo_of_c, photos_of_a, shrunk
 
 KIOSKS = 6
-SLACK_S = 1.0
-"""What the way to the gateway and back may add on a busy machine."""
-
 AGAIN = {409, 500, 502, 503, 504}
 """After these a kiosk asks again."""
 
@@ -41,14 +36,6 @@ class Tally:
     punches: dict[str, str | None] = field(default_factory=dict)
     """By session: the id of its punch; None where a retry was only told that the session is used."""
     answers: Counter[str] = field(default_factory=Counter)
-    longest_s: float = 0.0
-
-    def timed(self, ask: Callable[[], Response]) -> Response:
-        """Ask for something, and note how long the answer took."""
-        began = time.monotonic()
-        answer = ask()
-        self.longest_s = max(self.longest_s, time.monotonic() - began)
-        return answer
 
 
 @pytest.fixture
@@ -87,7 +74,7 @@ def punch_until_settled(site: Site, photo: bytes, key: dict[str, str], tally: Ta
     session_id = begin(site, tally)
     site.finish(session_id, photo)
     for _ in range(TRIES):
-        answer = tally.timed(lambda: site.punch(session_id, key))
+        answer = site.punch(session_id, key)
         told = f"{answer.status_code} {answer.json().get('Code', '')}".strip()
         tally.answers[told] += 1
         if answer.status_code == 201:
@@ -104,7 +91,7 @@ def punch_until_settled(site: Site, photo: bytes, key: dict[str, str], tally: Ta
 
 def begin(site: Site, tally: Tally) -> str:
     for _ in range(TRIES):
-        answer = tally.timed(lambda: site.call("POST", "/v1/liveness-sessions", role="kiosk"))
+        answer = site.call("POST", "/v1/liveness-sessions", role="kiosk")
         if answer.status_code == 201:
             session_id: str = answer.json()["session_id"]
             return session_id
@@ -160,7 +147,7 @@ def lift_limits(client: Site) -> None:
         pytest.param(KINDS, 0.05, 1.0, id="all at once"),
     ],
 )
-def test_every_punch_is_answered_in_time_and_recorded_once(
+def test_every_punch_is_settled_and_recorded_once(
     kinds: Sequence[Kind],
     rate: float,
     share: float,
@@ -187,9 +174,8 @@ def test_every_punch_is_answered_in_time_and_recorded_once(
         list(pool.map(kiosk, range(KIOSKS)))
     faults.inject((), 0)
 
-    print(dict(tally.answers), f"{tally.longest_s:.1f} s", sum(faults.injected.values()), "faults")
+    print(dict(tally.answers), sum(faults.injected.values()), "faults")
     assert sum(faults.injected.values()) > count * rate
-    assert tally.longest_s < INTEGRATION_S + SLACK_S
     calm = site(failing.url)
     recorded = log(calm)
     by_session = Counter(sessions_of(recorded))

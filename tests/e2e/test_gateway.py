@@ -15,6 +15,7 @@ from local.aws.embedded import Embedded
 from tests.e2e.conftest import variables
 from tests.e2e.emulator import Emulator
 from tests.e2e.package import Package
+from tests.support.patience import PATIENCE_S
 
 PROBE = """
 import base64, json, os, time
@@ -69,7 +70,7 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 def get(probe: Emulator, path: str = "/a", **query: object) -> requests.Response:
     named = {name.rstrip("_"): str(value) for name, value in query.items()}
-    return requests.get(probe.url + path, params=named, timeout=35)
+    return requests.get(probe.url + path, params=named, timeout=PATIENCE_S)
 
 
 def test_a_function_that_takes_too_long_is_a_504_and_goes_on_until_its_own_end(probe: Emulator) -> None:
@@ -80,7 +81,7 @@ def test_a_function_that_takes_too_long_is_a_504_and_goes_on_until_its_own_end(p
 
 @pytest.mark.parametrize("how", ["exit", "raise", "malformed"])
 def test_a_function_that_fails_is_a_502_and_the_next_request_is_served(probe: Emulator, how: str) -> None:
-    answer = requests.get(f"{probe.url}/a?{how}=1", timeout=35)
+    answer = requests.get(f"{probe.url}/a?{how}=1", timeout=PATIENCE_S)
     assert (answer.status_code, answer.json()) == (502, {"message": "Internal server error"})
     assert get(probe).status_code == 200
 
@@ -103,14 +104,20 @@ def test_an_environment_serves_one_request_at_a_time(probe: Emulator) -> None:
 
 def test_bytes_stay_bytes_where_the_media_type_is_declared_binary(probe: Emulator) -> None:
     every_byte = bytes(range(256))
-    kept = requests.post(probe.url + "/a", every_byte, headers={"Content-Type": "image/png"}, timeout=35)
+    kept = requests.post(
+        probe.url + "/a", every_byte, headers={"Content-Type": "image/png"}, timeout=PATIENCE_S
+    )
     assert kept.json()["isBase64Encoded"] is True
-    damaged = requests.post(probe.url + "/a", every_byte, headers={"Content-Type": "image/gif"}, timeout=35)
+    damaged = requests.post(
+        probe.url + "/a", every_byte, headers={"Content-Type": "image/gif"}, timeout=PATIENCE_S
+    )
     assert damaged.json()["isBase64Encoded"] is False
     assert "\ufffd" in damaged.json()["body"]
-    wanted = requests.get(probe.url + "/a?binary=1", headers={"Accept": "image/png"}, timeout=35)
+    wanted = requests.get(probe.url + "/a?binary=1", headers={"Accept": "image/png"}, timeout=PATIENCE_S)
     assert wanted.content == every_byte
-    unwanted = requests.get(probe.url + "/a?binary=1", headers={"Accept": "text/html, image/png"}, timeout=35)
+    unwanted = requests.get(
+        probe.url + "/a?binary=1", headers={"Accept": "text/html, image/png"}, timeout=PATIENCE_S
+    )
     assert unwanted.text.startswith("AAEC")  # only the first of what is accepted counts
 
 
@@ -121,7 +128,7 @@ def test_the_event_says_what_was_asked(probe: Emulator) -> None:
     assert event["queryStringParameters"] == {"q": "x y"}
     assert event["requestContext"]["path"] == "/try/a/%C3%A1%20b"
     assert get(probe, "/a/c").json()["resource"] == "/a/c"  # what is spelt out goes before a parameter
-    repeated = requests.get(probe.url + "/a?q=1&q=2", timeout=35).json()
+    repeated = requests.get(probe.url + "/a?q=1&q=2", timeout=PATIENCE_S).json()
     assert repeated["queryStringParameters"] == {"q": "2"}
     assert repeated["multiValueQueryStringParameters"] == {"q": ["1", "2"]}
 
@@ -141,9 +148,9 @@ def test_the_gateway_keeps_some_headers_for_itself(probe: Emulator) -> None:
     ],
 )
 def test_what_is_not_there_is_a_403(probe: Emulator, path: str, message: str) -> None:
-    answer = requests.get(probe.url.removesuffix("/try") + path, timeout=35)
+    answer = requests.get(probe.url.removesuffix("/try") + path, timeout=PATIENCE_S)
     assert (answer.status_code, answer.json()) == (403, {"message": message})
-    assert requests.delete(probe.url + "/a", timeout=35).status_code == 403
+    assert requests.delete(probe.url + "/a", timeout=PATIENCE_S).status_code == 403
 
 
 # --- the app ------------------------------------------------------------------------------------
@@ -151,12 +158,14 @@ def test_what_is_not_there_is_a_403(probe: Emulator, path: str, message: str) ->
 
 def test_an_environment_that_dies_costs_one_request(package: Package, aws: Embedded, tmp_path: Path) -> None:
     with Emulator(package.sam, tmp_path, variables(aws), environments=1) as emulator:
-        assert requests.get(emulator.url + "/health", timeout=35).status_code == 200
+        assert requests.get(emulator.url + "/health", timeout=PATIENCE_S).status_code == 200
         emulator.pools["APIHandler"].kill()
-        assert requests.get(emulator.url + "/health", timeout=35).status_code == 200
+        assert requests.get(emulator.url + "/health", timeout=PATIENCE_S).status_code == 200
         with ThreadPoolExecutor(8) as pool:
             found = list(
-                pool.map(lambda _: requests.get(emulator.url + "/openapi.json", timeout=35), range(24))
+                pool.map(
+                    lambda _: requests.get(emulator.url + "/openapi.json", timeout=PATIENCE_S), range(24)
+                )
             )
         assert {answer.status_code for answer in found} == {200}
         assert emulator.pools["APIHandler"].started == 2

@@ -16,6 +16,8 @@ STREAMING: Final[dict[str, Any]] = RESOURCES["StreamingRole"]["Properties"]
 KEPT: Final = {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::Rekognition::Collection"}
 """What holds people's data."""
 
+FUNCTION_ROLES: Final = {"ApiHandlerRole", "RetentionRole", "SweepRole"}
+
 
 def only(kind: str) -> dict[str, Any]:
     """Give the one resource of a type."""
@@ -58,11 +60,24 @@ def test_the_bucket_policy_refuses_whoever_does_not_use_tls() -> None:
     assert {"Fn::Sub": "${Bucket.Arn}/*"} in tls["Resource"], "reading an object without TLS is refused"
 
 
+def named_roles_of_this_account(statement: dict[str, Any]) -> bool:
+    """Return whether conditions narrow a statement to roles of this account that it names."""
+    condition = statement.get("Condition", {})
+    account = condition.get("StringEquals", {}).get("kms:CallerAccount")
+    roles = [one["Fn::Sub"] for one in listed(condition.get("ArnEquals", {}).get("aws:PrincipalArn", []))]
+    return (
+        account == {"Ref": "AWS::AccountId"} and bool(roles) and not any(set("*?") & {*one} for one in roles)
+    )
+
+
 def test_no_resource_lets_the_public_in() -> None:
     public = [
         (place, one)
         for place, one in statements(RESOURCES)
-        if one["Effect"] == "Allow" and "Principal" in one and '"*"' in json.dumps(one["Principal"])
+        if one["Effect"] == "Allow"
+        and "Principal" in one
+        and '"*"' in json.dumps(one["Principal"])
+        and not named_roles_of_this_account(one)
     ]
     assert not public, f"these statements let anybody in: {public}"
 
@@ -70,6 +85,8 @@ def test_no_resource_lets_the_public_in() -> None:
 def test_nobody_outside_the_account_is_let_in() -> None:
     for place, one in statements(RESOURCES):
         for principal in listed(one.get("Principal", {}).get("AWS", [])) if one["Effect"] == "Allow" else []:
+            if named_roles_of_this_account(one):
+                continue
             name = principal.get("Fn::Sub", "") if isinstance(principal, dict) else principal
             assert "::${AWS::AccountId}:" in name, f"{place} lets in {principal}, of another account"
 
@@ -144,6 +161,52 @@ def test_credentials_for_a_stream_end_within_the_hour() -> None:
     assert STREAMING["MaxSessionDuration"] <= 3600
 
 
+# --- the account's own key, and its trail ----------------------------------------------------------
+
+KEY: Final = {"Fn::If": ["HasKey", {"Fn::GetAtt": "Key.Arn"}, {"Ref": "AWS::NoValue"}]}
+
+
+def test_the_key_encrypts_table_and_bucket_where_it_is_wanted() -> None:
+    assert properties("AWS::DynamoDB::Table")["SSESpecification"]["KMSMasterKeyId"] == KEY
+    [rule] = properties("AWS::S3::Bucket")["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"] == KEY
+    assert only("AWS::KMS::Key")["Condition"] == "HasKey"
+
+
+def test_the_key_rotates_and_goes_a_month_after_the_stage_at_the_earliest() -> None:
+    key = properties("AWS::KMS::Key")
+    assert key["EnableKeyRotation"] is True
+    assert key["PendingWindowInDays"] == 30
+
+
+def test_only_the_functions_may_use_the_key_by_its_policy_alone_and_nobody_past_table_and_bucket() -> None:
+    functions = [RESOURCES[name]["Properties"] for name in FUNCTION_ROLES]
+    roles = {one["RoleName"]["Fn::Sub"] for one in functions}
+    for statement in properties("AWS::KMS::Key")["KeyPolicy"]["Statement"]:
+        uses = {"kms:Decrypt", "kms:Encrypt", "kms:CreateGrant"} & set(listed(statement["Action"]))
+        if not uses:
+            continue
+        services = statement["Condition"]["StringEquals"]["kms:ViaService"]
+        assert [one["Fn::Sub"].partition(".")[0] for one in services] == ["dynamodb", "s3"]
+        if statement["Principal"] == {"AWS": "*"}:
+            named = statement["Condition"]["ArnEquals"]["aws:PrincipalArn"]
+            assert {one["Fn::Sub"].rpartition("/")[2] for one in named} == roles
+            assert "kms:CreateGrant" not in uses
+
+
+def test_the_trail_records_items_and_objects_and_not_itself() -> None:
+    trail = properties("AWS::CloudTrail::Trail")
+    assert only("AWS::CloudTrail::Trail")["Condition"] == "HasTrail"
+    assert trail["EnableLogFileValidation"] is True
+    objects, items = [
+        {field["Field"]: field for field in selector["FieldSelectors"]}
+        for selector in trail["AdvancedEventSelectors"]
+    ]
+    assert objects["resources.type"]["Equals"] == ["AWS::S3::Object"]
+    assert objects["resources.ARN"]["NotStartsWith"] == [{"Fn::Sub": "${Bucket.Arn}/trail/"}]
+    assert items["resources.type"]["Equals"] == ["AWS::DynamoDB::Table"]
+
+
 # --- kept, encrypted, let go ----------------------------------------------------------------------
 
 
@@ -162,7 +225,8 @@ def test_the_table_can_be_put_back_to_any_second_of_the_last_weeks() -> None:
 def test_everything_at_rest_is_encrypted() -> None:
     assert properties("AWS::DynamoDB::Table")["SSESpecification"]["SSEEnabled"] is True
     [rule] = properties("AWS::S3::Bucket")["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] in ("AES256", "aws:kms", "aws:kms:dsse")
+    algorithm = rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"]
+    assert algorithm == {"Fn::If": ["HasKey", "aws:kms", "AES256"]}
     queues = [one["Properties"] for one in RESOURCES.values() if one["Type"] == "AWS::SQS::Queue"]
     assert queues
     assert all(queue.get("SqsManagedSseEnabled") or queue.get("KmsMasterKeyId") for queue in queues)

@@ -2,12 +2,14 @@
 
 import json
 import stat
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from chalicelib.services.tokens import token_digest
 from infra import build, deploy, down, gateway, stack, table
+from infra.__main__ import main
 from infra.stage import Failure, Stage, find
 from tests.infra.conftest import Infra, make_collection
 from tests.support.chalice_stand_in import Chalice, PowerLost
@@ -85,6 +87,42 @@ def test_up_again_changes_nothing_and_keeps_what_was_chosen(
     kept = stack.parameters(cloud, "rollcall-dev")
     assert kept["AllowedOrigins"] == "https://hr.example.com"
     assert kept["LogDays"] == "90"
+
+
+def test_a_key_of_the_accounts_own_encrypts_table_and_bucket_and_is_kept(
+    cloud: Stage, chalice: Chalice, infra: Infra
+) -> None:
+    infra("up")
+    assert [
+        one for one in cloud.client("kms").list_aliases()["Aliases"] if "rollcall" in one["AliasName"]
+    ] == []
+
+    assert infra("up", "--cmk") == 0
+    assert infra("up") == 0
+
+    kms = cloud.client("kms")
+    [alias] = [one for one in kms.list_aliases()["Aliases"] if one["AliasName"] == "alias/rollcall-dev"]
+    assert kms.get_key_rotation_status(KeyId=alias["TargetKeyId"])["KeyRotationEnabled"] is True
+    encryption = cloud.client("s3").get_bucket_encryption(Bucket=BUCKET)["ServerSideEncryptionConfiguration"]
+    assert encryption["Rules"][0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+    assert stack.parameters(cloud, "rollcall-dev")["CustomerKey"] == "true"
+
+
+def test_a_trail_is_kept_until_it_is_no_longer_wanted(cloud: Stage, chalice: Chalice, infra: Infra) -> None:
+    for words, wanted in (([], "false"), (["--trail"], "true"), ([], "true"), (["--no-trail"], "false")):
+        assert infra("up", *words) == 0
+        assert stack.parameters(cloud, "rollcall-dev")["DataEvents"] == wanted
+
+
+def test_the_plan_of_a_new_stage_has_a_key_and_a_trail_only_if_they_are_wanted(
+    cloud: Stage, capsys: pytest.CaptureFixture[str], infra: Infra
+) -> None:
+    assert infra("up", "--dry-run", "--no-trail") == 0
+    assert "AWS::KMS" not in (plain := capsys.readouterr().err)
+    assert "AWS::CloudTrail" not in plain
+    assert infra("up", "--dry-run", "--cmk", "--trail") == 0
+    assert "add Key (AWS::KMS::Key)" in (full := capsys.readouterr().err)
+    assert "add Trail (AWS::CloudTrail::Trail)" in full
 
 
 def test_up_goes_on_from_a_deploy_that_died(cloud: Stage, chalice: Chalice, infra: Infra) -> None:
@@ -197,6 +235,38 @@ def test_a_chalice_that_fails_is_a_failure(cloud: Stage, capsys: pytest.CaptureF
     with pytest.raises(Failure, match=r"chalice package out. failed"):
         build.chalice(place, ["package", "out"], cloud)
     assert "no_such_module" in capsys.readouterr().err, "what Chalice said is shown"
+
+
+def admin_tokens_that_ring(stage: Stage) -> float:
+    """Return how many new admin tokens the alarm has been told of."""
+    now = datetime.now(UTC)
+    data = stage.client("cloudwatch").get_metric_statistics(
+        Namespace="Rollcall",
+        MetricName="AdminTokenCreated",
+        Dimensions=[{"Name": "Stage", "Value": stage.name}],
+        StartTime=now - timedelta(days=1),
+        EndTime=now + timedelta(days=1),
+        Period=60,
+        Statistics=["Sum"],
+    )
+    return sum(point["Sum"] for point in data["Datapoints"])
+
+
+def test_an_admin_token_made_on_the_command_line_rings_the_alarm_too(
+    cloud: Stage, chalice: Chalice, infra: Infra, tmp_path: Path
+) -> None:
+    infra("up")
+    assert admin_tokens_that_ring(cloud) == 0
+    for role in ("kiosk", "viewer", "manager", "admin"):
+        assert main(["token", "create", "--stage", "dev", "--role", role]) == 0
+    assert admin_tokens_that_ring(cloud) == 1
+
+
+def test_the_first_admin_token_rings_the_alarm_too(
+    cloud: Stage, chalice: Chalice, infra: Infra, tmp_path: Path
+) -> None:
+    infra("up", "--token-file", str(tmp_path / "token"))
+    assert admin_tokens_that_ring(cloud) == 1
 
 
 def test_the_token_is_shown_on_the_terminal_before_the_smoke_test_fails(

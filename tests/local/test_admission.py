@@ -12,6 +12,7 @@ import pytest
 
 from local.admission import Admission
 from local.liveness import certificate, signing
+from tests.support.patience import PATIENCE_S
 from tests.support.service import Service
 
 PORTS = ["url", "aws_url", "stream_url", "stream_tls_url"]
@@ -140,7 +141,7 @@ def service(state: Path) -> Iterator[Service]:
     running = Service(state)
     yield running
     running.process.terminate()
-    running.process.communicate(timeout=60)
+    running.process.communicate(timeout=PATIENCE_S)
 
 
 def ask(service: Service, state: Path, port: str, *headers: str, method: str = "GET") -> str:
@@ -154,7 +155,9 @@ def ask(service: Service, state: Path, port: str, *headers: str, method: str = "
     else:
         lines += ["Connection: close"]
     with contextlib.ExitStack() as stack:
-        connection = stack.enter_context(socket.create_connection((parts.hostname, parts.port), timeout=60))
+        connection = stack.enter_context(
+            socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE_S)
+        )
         if parts.scheme == "wss":
             trusted = ssl.create_default_context(cafile=state / certificate.NAME)
             connection = stack.enter_context(trusted.wrap_socket(connection, server_hostname=parts.hostname))

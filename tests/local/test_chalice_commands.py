@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from tests.support.clips import ASTRONAUT
+from tests.support.patience import PATIENCE_S
 from tests.support.service import FREE_PORTS, ROOT, ask, form
 
 CHALICE = str(Path(sys.executable).with_name("chalice"))
@@ -129,13 +130,13 @@ class Process:
         return self._log.read_text(encoding="utf-8")
 
     def wait_for(self, text: str) -> None:
-        until = time.monotonic() + 120
+        until = time.monotonic() + PATIENCE_S
         while text not in self.log:
             assert time.monotonic() < until, self.log
             time.sleep(0.05)
 
     def ask(self, path: str, method: str = "GET", *arguments: Any) -> tuple[int, Any]:
-        until = time.monotonic() + 120
+        until = time.monotonic() + PATIENCE_S
         while True:
             try:
                 status, _, body = ask(self.url + path, method, *arguments)
@@ -148,7 +149,7 @@ class Process:
     def end(self) -> None:
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGTERM)
-            self._process.wait(60)
+            self._process.wait(PATIENCE_S)
 
 
 @pytest.fixture
@@ -236,7 +237,7 @@ def test_chalice_local_serves_everything_and_says_what_is_missing(tmp_path: Path
     source.write_text(
         source.read_text() + '\n\n@app.route("/added")\ndef added() -> str:\n    return "by autoreload"\n'
     )
-    until = time.monotonic() + 120
+    until = time.monotonic() + PATIENCE_S
     while app.ask("/health")[0] == 200:
         with_new_route = ask(app.url + "/added") if "Restarting" in app.log else (403, {}, b"")
         if with_new_route[0] == 200:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from local.httpserver import Request, Response, Server
+from tests.support.patience import PATIENCE_S
 
 LIMIT = 100_000
 CHUNKED = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
@@ -40,11 +41,13 @@ def server() -> Iterator[Server]:
 
 def connect(server: Server) -> socket.socket:
     host, _, port = server.url.removeprefix("http://").partition(":")
-    return socket.create_connection((host, int(port)), timeout=20)
+    return socket.create_connection((host, int(port)), timeout=PATIENCE_S)
 
 
 def client(server: Server) -> "contextlib.closing[http.client.HTTPConnection]":
-    return contextlib.closing(http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=20))
+    return contextlib.closing(
+        http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=PATIENCE_S)
+    )
 
 
 def send(server: Server, *parts: bytes) -> list[tuple[int, bytes]]:
@@ -67,6 +70,23 @@ def send(server: Server, *parts: bytes) -> list[tuple[int, bytes]]:
         found.append((int(head.split(b" ")[1]), received[:length]))
         received = received[length:]
     return found
+
+
+def test_many_requests_of_one_connection_do_not_stall(server: Server) -> None:
+    with client(server) as connection:
+        connection.connect()
+        own = connection.sock.getsockname()
+        for number in range(30):
+            connection.request("GET", f"/{number}")
+            assert connection.getresponse().read().split()[1] == f"/{number}".encode()
+            assert connection.sock.getsockname() == own
+        [accepted] = [
+            channel.socket
+            for channel in list(server._sockets.values())
+            if getattr(channel, "addr", None) == own
+        ]
+        # With Nagle's algorithm each response would wait for a delayed acknowledgement, 40 ms long.
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +228,7 @@ def test_slow_requests_do_not_hold_up_others() -> None:
     together = threading.Barrier(12)
 
     def wait(request: Request) -> Response:
-        together.wait(30)
+        together.wait(PATIENCE_S)
         return Response(200, [], b"met")
 
     server = Server("127.0.0.1", 0, wait, error, limit=LIMIT)

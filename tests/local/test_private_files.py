@@ -12,6 +12,7 @@ import pytest
 from local import database
 from local.aws.embedded import Embedded
 from tests.conftest import CONSENT
+from tests.support.patience import PATIENCE_S
 from tests.support.photos import photo_of_c
 from tests.support.service import FREE_PORTS, Service, ask, spawn
 
@@ -26,7 +27,7 @@ def stored(folder: Path) -> bytes:
 
 def stop(service: Service) -> None:
     service.process.terminate()
-    service.process.communicate(timeout=60)
+    service.process.communicate(timeout=PATIENCE_S)
 
 
 def test_a_state_folder_is_its_users_alone_whatever_the_umask(tmp_path: Path) -> None:
@@ -64,7 +65,7 @@ def test_a_folder_with_other_files_keeps_its_permissions(tmp_path: Path) -> None
     tmp_path.chmod(0o755)
     (tmp_path / "mine").write_text("x")
     process = spawn(tmp_path, *FREE_PORTS, ROLLCALL_MODELS=str(tmp_path))  # which stops for want of models
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE_S)
     assert (tmp_path / "lock").exists()
     assert modes(tmp_path)[tmp_path.name] == "0o755"
 

@@ -1,6 +1,5 @@
 """`python -m local` as its user meets it: a process, its ports, its files."""
 
-import http.client
 import json
 import signal
 import socket
@@ -14,6 +13,7 @@ import pytest
 from botocore.config import Config
 
 from local.aws.embedded import Embedded
+from tests.support.patience import PATIENCE_S
 from tests.support.service import FREE_PORTS, Service, ask, form, refused
 
 TABLE = BUCKET = "rollcall-local"
@@ -53,7 +53,7 @@ def test_a_restart_keeps_what_was_answered_however_the_process_ended(tmp_path: P
     s3.copy_object(Bucket=BUCKET, Key="copy", CopySource={"Bucket": BUCKET, "Key": "old"})
     s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": "old"}]})
     faces.create_collection(CollectionId="another")
-    code, _, _ = first.end(signal.SIGKILL)
+    code, _ = first.end(signal.SIGKILL)
     assert code == -signal.SIGKILL
 
     second = Service(tmp_path)
@@ -72,9 +72,7 @@ def test_a_restart_keeps_what_was_answered_however_the_process_ended(tmp_path: P
         UpdateExpression="SET n = n + :n",
         ExpressionAttributeValues={":n": {"N": "2"}},
     )
-    code, seconds, errors = second.end(signal.SIGINT)
-    assert (code, errors) == (0, "")
-    assert seconds < 5  # 0.2 where nothing else runs; without a handler it never ends
+    assert second.end(signal.SIGINT) == (0, "")
     assert not (tmp_path / "run.json").exists()
 
     third = Service(tmp_path)
@@ -98,22 +96,9 @@ def test_the_app_answers_and_needs_no_credentials_of_the_user(service: Service) 
     assert "access-control-allow-origin" not in headers
 
 
-def test_keep_alive_requests_do_not_stall(service: Service) -> None:
-    parts = urlsplit(service.run["url"])
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
-    took = []
-    for _ in range(30):
-        began = time.perf_counter()
-        connection.request("GET", "/health")
-        connection.getresponse().read()
-        took.append(time.perf_counter() - began)
-    connection.close()
-    assert min(took[1:]) < 0.030  # a delayed acknowledgement costs each of them 0.040
-
-
 def _raw(url: str, data: bytes) -> bytes:
     parts = urlsplit(url)
-    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10) as connection:
+    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=PATIENCE_S) as connection:
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
         received = b""
@@ -189,7 +174,7 @@ def test_the_resources_are_those_of_the_template(service: Service) -> None:
     prefixes = {
         rule["Filter"]["Prefix"]: rule["Expiration"]["Days"] for rule in rules if "Expiration" in rule
     }
-    assert prefixes == {"uploads/": 1, "liveness/": 30, "exports/": 1, "erasures/": 90}
+    assert prefixes == {"uploads/": 1, "liveness/": 30, "exports/": 1, "erasures/": 90, "trail/": 365}
     assert "rollcall-local" in service.client("rekognition").list_collections()["CollectionIds"]
     policy = iam.get_role_policy(RoleName="rollcall-local-streaming", PolicyName="start-liveness-stream")
     allowed = [s["Action"] for s in policy["PolicyDocument"]["Statement"]]

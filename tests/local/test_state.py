@@ -21,7 +21,7 @@ from tests.support.service import FREE_PORTS, ROOT, Service, ask, form, refused,
 
 def reset(folder: Path) -> str:
     process = spawn(folder, "--reset")
-    said, errors = process.communicate(timeout=60)
+    said, errors = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, errors) == (0, "")
     return said
 
@@ -121,7 +121,7 @@ def test_faces_that_are_lost_come_back_from_their_photos(tmp_path: Path, loss: s
     second = Service(tmp_path)
     faces = second.client("rekognition").list_faces(CollectionId="rollcall-local")["Faces"]
     second.process.send_signal(signal.SIGTERM)
-    said, _ = second.process.communicate(timeout=30)
+    said, _ = second.process.communicate(timeout=PATIENCE_S)
     assert len(faces) == 1
     assert "indexed anew from their photos: 1" in said
     assert not (tmp_path / "faces.db-incomplete").exists()

@@ -17,7 +17,7 @@ from chalicelib.domain.person import Person
 from chalicelib.domain.timeline import Stint
 from chalicelib.domain.workday import events_by_day
 from chalicelib.services import corrections
-from tests.conftest import Finish, Http, unknown_session
+from tests.conftest import Clock, Finish, Http, unknown_session
 from tests.support.builders import add_person, change_settings, stamp, stamped
 from tests.support.faces import enrolled, lookalike
 from tests.support.photos import no_face_photo, photo_of_b, photos_of_a
@@ -197,7 +197,9 @@ def test_any_interleaving_of_punches_gives_the_day_that_a_rebuild_gives(
     assert len(list(attendance_store.punches(ann, since, until))) == 3 + 15
 
 
-def test_many_punches_of_one_person_at_once_are_one_punch(http: Http, finish: Finish, ann: str) -> None:
+def test_many_punches_of_one_person_at_once_are_one_punch(
+    http: Http, finish: Finish, clock: Clock, ann: str
+) -> None:
     sessions = [finish(create_session(http), photos_of_a()[1]) for _ in range(24)]
     with ThreadPoolExecutor(32) as pool:
         answers = list(pool.map(lambda one: punch(http, one), sessions))

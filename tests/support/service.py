@@ -49,14 +49,13 @@ class Service:
             **settings,
         )
 
-    def end(self, number: int) -> tuple[int, float, str]:
-        """Send a signal; gives the exit code, the seconds it took and what was written to stderr."""
-        began = time.monotonic()
+    def end(self, number: int) -> tuple[int, str]:
+        """Send a signal; gives the exit code and what was written to stderr."""
         self.process.send_signal(number)
         output, errors = self.process.communicate(timeout=PATIENCE_S)
         # `make run` shows its tokens once, at the start, to who runs it.
         leaks.check(output.partition("Ctrl-C stops it.")[2] + errors)
-        return self.process.returncode, time.monotonic() - began, errors
+        return self.process.returncode, errors
 
 
 def spawn(state: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -87,7 +86,7 @@ def ask(
 def refused(state: Path, *arguments: str, **environment: str) -> str:
     """Start a service that must not start; gives its complaint."""
     process = spawn(state, *arguments, **environment)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 2
     assert errors.startswith("error: ")
     assert errors.count("\n") == 1

@@ -15,12 +15,11 @@ from local.aws.sigv4 import Credentials
 from local.liveness import framing, signing
 from local.liveness.challenge import MOVEMENT, VERSIONS
 from local.liveness.sessions import Sessions
+from tests.support.patience import PATIENCE_S
 
 REGION: Final = "us-east-1"
 KEY: Final = "ASIAEXAMPLE"
 CREDENTIALS: Final = Credentials("secret", "session token")
-PATIENCE_S: Final = 120.0
-"""Only to end a test that hangs: a loaded machine may take long to judge a video."""
 
 
 def new(sessions: Sessions, kind: str = MOVEMENT, **settings: Any) -> str:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import requests
 
 from tests.e2e.contract.site import Scenario, Site, code
+from tests.support.patience import PATIENCE_S
 from tests.support.photos import photo_of_b, photos_of_a
 
 XLSX = b"PK\x03\x04"
@@ -84,7 +85,7 @@ def reports_a_day_made_by_hand(site: Site) -> None:
     for path in (f"/v1/attendance/{person_id}", "/v1/timesheets"):
         book = site.call("GET", path, from_="2026-03-01", to="2026-03-07", format_="xlsx")
         assert book.status_code == 303, book.text
-        assert requests.get(book.headers["Location"], timeout=35).content.startswith(XLSX)
+        assert requests.get(book.headers["Location"], timeout=PATIENCE_S).content.startswith(XLSX)
     month = site.call("GET", "/v1/timesheets/monthly", month="2026-03", format_="csv")
     assert month.status_code == 200
     assert "Phạm Thị Mến" in month.content.decode()

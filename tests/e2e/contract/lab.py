@@ -6,6 +6,7 @@ import requests
 
 from chalicelib.domain.photo import photo as as_kept
 from tests.e2e.contract.site import Scenario, Site
+from tests.support.patience import PATIENCE_S
 from tests.support.photos import no_face_photo, photos_of_a
 
 
@@ -30,7 +31,7 @@ def serves_the_labs_front_end(site: Site) -> None:
     person_id = handle.partition("_")[0]
     [kept] = site.get(f"/v1/people/{person_id}/faces")["items"]
     link = site.get(f"/v1/people/{person_id}/faces/{kept['face_id']}/photo")
-    assert requests.get(link["url"], timeout=35).content == as_kept(first).content
+    assert requests.get(link["url"], timeout=PATIENCE_S).content == as_kept(first).content
     gone = site.call("DELETE", "/delete-face", {"faceId": face["FaceId"], "s3Key": face["s3Key"]})
     assert (gone.status_code, gone.json()["success"]) == (200, True)
 

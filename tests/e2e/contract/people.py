@@ -6,6 +6,7 @@ import requests
 
 from chalicelib.domain.photo import photo
 from tests.e2e.contract.site import Json, Scenario, Site, code
+from tests.support.patience import PATIENCE_S
 from tests.support.photos import group_photo, no_face_photo, photo_of_b, photos_of_a
 
 CSV = "name,code\nTrần Thị Hoa,{0}-1\nLê Văn Đạt,{0}-2\n"
@@ -62,7 +63,7 @@ def enrols_a_photo_in_every_form(site: Site) -> None:
         upload["url"],
         data={**upload["fields"], "Content-Type": "image/jpeg"},
         files={"file": ("me.jpg", third)},
-        timeout=35,
+        timeout=PATIENCE_S,
     )
     assert posted.ok, posted.text
     site.make(f"/v1/people/{person_id}/faces", {"upload_id": upload["upload_id"]})
@@ -71,7 +72,7 @@ def enrols_a_photo_in_every_form(site: Site) -> None:
     for face, sent in zip(faces, (first, second, third), strict=True):
         link = site.get(f"/v1/people/{person_id}/faces/{face['face_id']}/photo")
         assert "X-Amz-Signature=" in link["url"]
-        kept = requests.get(link["url"], timeout=35).content
+        kept = requests.get(link["url"], timeout=PATIENCE_S).content
         assert kept == photo(sent).content, "the photo is more or less than the picture that was sent"
     path = f"/v1/people/{person_id}/faces/{faces[0]['face_id']}"
     assert site.call("DELETE", path).status_code == 204

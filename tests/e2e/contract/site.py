@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, Protocol
 
 import requests
 
+from tests.support.patience import PATIENCE_S
+
 Json = dict[str, Any]
 Scenario = Callable[["Site"], None]
 
@@ -87,7 +89,13 @@ class Site:
             sent.setdefault("Authorization", f"Bearer {token}")
         given = {name.rstrip("_"): value for name, value in query.items()}
         answer = self._http.request(
-            method, self.url + path, params=given, data=body, headers=sent, allow_redirects=False, timeout=35
+            method,
+            self.url + path,
+            params=given,
+            data=body,
+            headers=sent,
+            allow_redirects=False,
+            timeout=PATIENCE_S,
         )
         exchange = recorded(f"{method} {path}", answer)
         unmarked = [text.replace(self.mark, "<mark>") for text in (exchange.request, exchange.body)]
@@ -145,7 +153,7 @@ class Site:
         self.exchanges.clear()
 
     def _asks_consent(self) -> bool:
-        document = self._http.get(f"{self.url}/openapi.json", timeout=35).json()
+        document = self._http.get(f"{self.url}/openapi.json", timeout=PATIENCE_S).json()
         return "consent" in document["components"]["schemas"]["NewPerson"]["properties"]
 
 

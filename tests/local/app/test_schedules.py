@@ -7,6 +7,7 @@ import pytest
 from chalice.app import Chalice
 
 from local.app.schedules import Schedules, Unsupported, following
+from tests.support.patience import PATIENCE_S
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,6 @@ def test_a_schedule_fires_soon_after_the_start_and_survives_its_own_errors(
 
     schedules = Schedules(app)
     schedules.start()
-    assert fired.wait(5)
+    assert fired.wait(PATIENCE_S)
     schedules.stop()
     assert "schedule clean (rate(1 hour)): ValueError: no broom" in capsys.readouterr().err

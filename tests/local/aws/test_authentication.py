@@ -17,6 +17,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from local.aws.embedded import REGION, Embedded
+from tests.support.patience import PATIENCE_S
 from tests.support.service import ask, form
 
 TABLE = BUCKET = "rollcall-local"
@@ -222,7 +223,7 @@ def signed(
 
 
 def post(aws: Embedded, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection(urlsplit(aws.aws_url).netloc, timeout=60)
+    connection = http.client.HTTPConnection(urlsplit(aws.aws_url).netloc, timeout=PATIENCE_S)
     try:
         connection.request("POST", "/", body, headers)
         answer = connection.getresponse()

@@ -13,6 +13,7 @@ from moto.core.exceptions import JsonRESTError
 from moto.dynamodb.models import DynamoDBBackend
 
 from local.aws.dynamodb.service import Change, Dynamo, _Handler
+from tests.support.patience import PATIENCE_S
 
 REGION = "us-east-1"
 TABLE = {
@@ -315,7 +316,7 @@ def test_threads_that_count_in_transactions_lose_nothing(dynamo: Dynamo) -> None
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE_S)
     assert not errors
     assert value_of(dynamo, "c", "one") == value_of(dynamo, "c", "two") == "120"
     query = {"KeyConditionExpression": "pk = :p", "Select": "COUNT"}
