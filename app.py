@@ -395,15 +395,15 @@ def erase_person(person_id: PersonId, attendance: AttendanceHandling = "pseudony
 @app.route("/v1/people/{person_id}/data", methods=["GET"])
 @endpoint(
     scope="manager",
-    responses={200: subject_access.PersonData, 303: SignedLink},
+    responses={200: (subject_access.PersonData, SignedLink), 303: SignedLink},
     raises=(errors.PersonNotFound,),
     audit=True,
 )
-def show_data(person_id: PersonId) -> subject_access.PersonData | Reply:
+def show_data(person_id: PersonId, link: bool = False) -> subject_access.PersonData | Reply:
     """Return all data held about a person, with links to the photos; 303 to a file if it is large."""
     gateways = directory(), personal_data(), audit_log(), signing_key(), bucket()
     data = subject_access.person_data(*gateways, person_id, now=now())
-    return exports.reply_json(directory(), bucket(), data, f"person-{person_id}.json", now=now())
+    return exports.reply_json(directory(), bucket(), data, f"person-{person_id}.json", link=link, now=now())
 
 
 @app.route("/v1/people/{person_id}/consent", methods=["PUT"])
@@ -673,7 +673,7 @@ def list_punches(
 @app.route("/v1/attendance", methods=["GET"])
 @endpoint(
     scope="viewer",
-    responses={200: (timesheets.RosterPage, "text/csv"), 303: SignedLink},
+    responses={200: (timesheets.RosterPage, SignedLink, "text/csv"), 303: SignedLink},
     raises=(errors.InvalidCursor, errors.ExportTooLarge),
     audit=True,
 )
@@ -689,13 +689,14 @@ def show_roster(
     lang: Language | None = None,
     hours: Hours | None = None,
     bom: bool = False,
+    link: bool = False,
 ) -> timesheets.RosterPage | Reply:
     """Return the roster of a date (default: today's work day) with counts, as JSON, CSV or XLSX."""
     chosen = timesheets.RosterFilter(group, state, q)
     report = timesheets.roster(
         directory(), attendance_store(), date_, chosen, limit=limit, after=cursor, now=now()
     )
-    wanted = exports.Wanted(format_, lang, hours, bom=bom)
+    wanted = exports.Wanted(format_, lang, hours, bom=bom, link=link)
     return exports.reply(directory(), bucket(), report, request, wanted, now=now())
 
 
@@ -717,7 +718,7 @@ def list_open_days(
 @app.route("/v1/attendance/{person_id}", methods=["GET"])
 @endpoint(
     scope="viewer",
-    responses={200: (Timesheet, "text/csv"), 303: SignedLink},
+    responses={200: (Timesheet, SignedLink, "text/csv"), 303: SignedLink},
     raises=(errors.PersonNotFound,),
     audit=True,
 )
@@ -731,17 +732,18 @@ def show_timesheet(
     hours: Hours | None = None,
     rows: Literal["data", "totals"] = "data",
     bom: bool = False,
+    link: bool = False,
 ) -> Timesheet | Reply:
     """Return a person's timesheet of up to 366 days, both ends included, as JSON, CSV or XLSX."""
     report = timesheets.of_person(directory(), attendance_store(), person_id, from_, to, now=now())
-    wanted = exports.Wanted(format_, lang, hours, rows, bom)
+    wanted = exports.Wanted(format_, lang, hours, rows, bom, link)
     return exports.reply(directory(), bucket(), report, request, wanted, now=now())
 
 
 @app.route("/v1/timesheets", methods=["GET"])
 @endpoint(
     scope="viewer",
-    responses={200: (timesheets.TimesheetPage, "text/csv"), 303: SignedLink},
+    responses={200: (timesheets.TimesheetPage, SignedLink, "text/csv"), 303: SignedLink},
     raises=(errors.InvalidCursor, errors.ExportTooLarge),
     audit=True,
 )
@@ -757,19 +759,20 @@ def list_timesheets(
     hours: Hours | None = None,
     rows: Literal["data", "totals"] = "data",
     bom: bool = False,
+    link: bool = False,
 ) -> timesheets.TimesheetPage | Reply:
     """List timesheets of all people or of a group, in order of name. Pages of long timesheets hold fewer."""
     report = timesheets.of_group(
         directory(), attendance_store(), from_, to, group, limit=limit, after=cursor, now=now()
     )
-    wanted = exports.Wanted(format_, lang, hours, rows, bom)
+    wanted = exports.Wanted(format_, lang, hours, rows, bom, link)
     return exports.reply(directory(), bucket(), report, request, wanted, now=now())
 
 
 @app.route("/v1/timesheets/monthly", methods=["GET"])
 @endpoint(
     scope="viewer",
-    responses={200: (timesheets.MonthlySheet, "text/csv"), 303: SignedLink},
+    responses={200: (timesheets.MonthlySheet, SignedLink, "text/csv"), 303: SignedLink},
     raises=(errors.InvalidCursor, errors.ExportTooLarge),
     audit=True,
 )
@@ -784,12 +787,13 @@ def show_month(
     hours: Hours | None = None,
     rows: Rows = "data",
     bom: bool = False,
+    link: bool = False,
 ) -> timesheets.MonthlySheet | Reply:
     """Return the monthly sheet: one row per person, one column per day, and totals; JSON, CSV or XLSX."""
     report = timesheets.of_month(
         directory(), attendance_store(), month, group, limit=limit, after=cursor, now=now()
     )
-    wanted = exports.Wanted(format_, lang, hours, rows, bom)
+    wanted = exports.Wanted(format_, lang, hours, rows, bom, link)
     return exports.reply(directory(), bucket(), report, request, wanted, now=now())
 
 

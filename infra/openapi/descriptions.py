@@ -70,6 +70,8 @@ PARAMETERS = {
     "hours": "How lengths of time are shown; default: minutes in a CSV, h:mm in an XLSX. JSON has minutes.",
     "lang": "Language of a CSV or XLSX; takes precedence over `Accept-Language`.",
     "leave_id": "Id of a leave.",
+    "link": "Send a link to the file (200) instead of the file itself or a redirect to it (303): the `fetch` "
+    "of a page cannot follow a redirect to another origin.",
     "limit": "Maximum number of items per page.",
     "mode": "`all` imports every row or none; `good` imports the valid rows; `upsert` imports every row or "
     "none, and rows with a known code update their person.",
