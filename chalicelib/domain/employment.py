@@ -38,9 +38,8 @@ def changed_employment(
     `since` and `until` are those of the last stint, but a `since` after the end of one that has begun begins
     another one, which makes the person active. Without `until`, becoming inactive ends the stint on the date
     `on`; a stint that was only planned is removed. Becoming active begins another stint on that date, or
-    continues the last one if it lasts until the day before. Earlier stints never change.
-
-    Raises InvalidRequest.
+    continues the last one if it lasts until the day before. Earlier stints never change. Raises
+    InvalidRequest.
 
     A person who is to become inactive on a later date than `today` is active until then.
     """

@@ -184,12 +184,35 @@ LOOKALIKE = "This code looks like the code of somebody else."
 """Said of two codes that differ only in characters such as O and 0, or Latin and Cyrillic A."""
 
 
-class History(Struct, frozen=True, kw_only=True):
-    """What held from which date on; null means since ever. Stints are first and last dates, oldest first."""
+class HistoryEntry(Struct, frozen=True):
+    """A group or shift, null for none, and the first date on which it held; null means since ever."""
 
-    groups: Timeline[str | None]
-    shifts: Timeline[str | None]
-    stints: tuple[Stint, ...]
+    value: str | None
+    effective_from: date | None
+
+
+class StintView(Struct, frozen=True):
+    """The first and last date of a stint, null for no limit."""
+
+    since: date | None
+    until: date | None
+
+
+class History(Struct, frozen=True, kw_only=True):
+    """The groups, shifts and stints of a person, past and planned, oldest first."""
+
+    groups: list[HistoryEntry]
+    shifts: list[HistoryEntry]
+    stints: list[StintView]
+
+    @classmethod
+    def of(cls, member: Member) -> "History":
+        """Make the history of a person."""
+        return cls(
+            groups=[HistoryEntry(one.value, one.effective_from) for one in member.groups],
+            shifts=[HistoryEntry(one.value, one.effective_from) for one in member.shifts],
+            stints=[StintView(one.since, one.until) for one in member.stints],
+        )
 
 
 class PersonView(Struct, frozen=True, kw_only=True):
@@ -230,7 +253,7 @@ class PersonView(Struct, frozen=True, kw_only=True):
             status=person.status,
             since=last.since,
             until=last.until,
-            history=History(groups=person.groups, shifts=person.shifts, stints=person.stints),
+            history=History.of(person.member()),
             faces=person.faces,
             consent=person.consent,
             created_at=person.created_at,

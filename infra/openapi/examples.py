@@ -145,7 +145,7 @@ _PERSON = PersonView(
     status=Status.ACTIVE,
     since=date(2026, 11, 16),
     until=None,
-    history=History(groups=_ANH.groups, shifts=_ANH.shifts, stints=_ANH.stints),
+    history=History.of(_ANH),
     faces=1,
     consent=_CONSENT,
     created_at=_CONSENT.recorded_at,

@@ -65,7 +65,7 @@ def test_a_new_shift_judges_no_day_before_it(http: Http, june: Clock) -> None:
     shown = change(http, person, shift="night")
     assert shown["shift"] == "night"
     assert shown["history"]["shifts"] == [
-        {"value": None},
+        {"value": None, "effective_from": None},
         {"value": "night", "effective_from": TODAY},
     ]
     assert sheet_of(http, person, WEEK[0], WEEK[-1]) == before
@@ -107,7 +107,7 @@ def test_a_planned_shift_takes_effect_by_itself_and_can_be_undone(http: Http, ju
     assert http.get(f"/v1/people/{person}").json_body["shift"] == "night"
     june.now = datetime.fromisoformat("2026-06-16T12:00:00+07:00")
     undone = change(http, person, shift="day", effective_from="2026-07-01")
-    assert undone["history"]["shifts"] == [{"value": "day"}]
+    assert undone["history"]["shifts"] == [{"value": "day", "effective_from": None}]
     assert day_of(http, person, "2026-07-01")["shift"] == "day"
 
 
@@ -116,7 +116,7 @@ def test_a_change_holds_until_the_next_that_is_planned(http: Http, june: Clock) 
     change(http, person, group="11A", effective_from="2026-09-01")
     shown = change(http, person, group="10B")
     assert shown["history"]["groups"] == [
-        {"value": "10A"},
+        {"value": "10A", "effective_from": None},
         {"value": "10B", "effective_from": TODAY},
         {"value": "11A", "effective_from": "2026-09-01"},
     ]
@@ -193,7 +193,10 @@ def test_a_token_of_a_class_sees_who_is_in_it_today_and_moves_nobody_out_of_it(
     assert own.get("/v1/people").json_body["items"] == []
     assert marks(own, group="10A") == {}
     new = limited(http, "11A")
-    assert new.get(f"/v1/people/{pupil}").json_body["history"]["groups"][0] == {"value": "10A"}
+    assert new.get(f"/v1/people/{pupil}").json_body["history"]["groups"][0] == {
+        "value": "10A",
+        "effective_from": None,
+    }
     assert marks(new, group="11A")["Ánh"][18:20] == ".O"
 
 
@@ -221,7 +224,7 @@ def test_a_leaver_who_comes_back_keeps_the_first_stint(http: Http, june: Clock) 
     assert (shown["status"], shown["since"], shown["until"]) == ("active", "2026-06-24", None)
     assert shown["history"]["stints"] == [
         {"since": "2026-06-01", "until": "2026-06-05"},
-        {"since": "2026-06-24"},
+        {"since": "2026-06-24", "until": None},
     ]
     june.now = datetime.fromisoformat("2026-06-26T20:00:00+07:00")
     assert marks(http)["Ánh"] == "AAAAA..................AAAOO.."
@@ -235,7 +238,7 @@ def test_a_since_after_the_end_begins_another_stint(http: Http, june: Clock) -> 
     shown = change(http, person, since="2026-06-08")
     assert shown["history"]["stints"] == [
         {"since": "2026-01-01", "until": "2026-03-31"},
-        {"since": "2026-06-08"},
+        {"since": "2026-06-08", "until": None},
     ]
     states = [day["state"] for day in sheet_of(http, person, "2026-06-05", "2026-06-09")["days"]]
     assert states == ["inactive", "inactive", "inactive", "absent", "absent"]
@@ -252,7 +255,7 @@ def test_an_end_can_be_planned_and_taken_back(http: Http, june: Clock) -> None:
         "expected",
         "inactive",
     ]
-    assert change(http, person, until=None)["history"]["stints"] == [{"since": "2026-01-01"}]
+    assert change(http, person, until=None)["history"]["stints"] == [{"since": "2026-01-01", "until": None}]
     assert day_of(http, person, "2026-07-01")["state"] == "expected"
 
 

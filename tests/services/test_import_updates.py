@@ -63,7 +63,10 @@ def test_rows_add_update_or_leave_people(http: Http) -> None:
     after = shown(http, anh)
     assert (after["name"], after["code"], after["email"]) == ("Ngọc Ánh", "HS-1", "a@example.com")
     assert (after["group"], after["shift"], after["since"]) == ("11A", "night", "2020-01-01")
-    assert after["history"]["groups"] == [{"value": "10A"}, {"value": "11A", "effective_from": TODAY}]
+    assert after["history"]["groups"] == [
+        {"value": "10A", "effective_from": None},
+        {"value": "11A", "effective_from": TODAY},
+    ]
     assert shown(http, binh) == before
     chi = shown(http, result["items"][2]["person_id"])
     assert (chi["name"], chi["since"]) == ("Chi", TODAY)
@@ -106,7 +109,7 @@ def test_a_since_is_that_of_the_last_stint_or_begins_another(http: Http) -> None
     assert after["status"] == "active"
     assert after["history"]["stints"] == [
         {"since": "2020-01-01", "until": "2026-05-31"},
-        {"since": "2026-06-08"},
+        {"since": "2026-06-08", "until": None},
     ]
     answer = send(http, "Ánh,HS-1,,,,2026-05-31\n")
     assert answer.status_code == 422
