@@ -126,6 +126,11 @@ SOUND: dict[str, Callable[[Site], Call]] = {
         {"person_id": site.anh, "at": "2026-11-23T08:00:00+07:00", "reason": f"{NAME} forgot"},
         {},
     ),
+    "POST /v1/punches/imports": lambda site: (
+        "/v1/punches/imports",
+        [{"person_id": site.anh, "at": "2026-11-23 08:00:00", "reason": f"{NAME} forgot"}],
+        {},
+    ),
     "PUT /v1/settings": lambda site: ("/v1/settings", site.http.get("/v1/settings").json_body, {}),
     "POST /v1/tokens": lambda site: ("/v1/tokens", {"role": "kiosk", "label": NAME}, {}),
     "DELETE /v1/tokens/{token_id}": lambda site: (f"/v1/tokens/{site.token()}", None, {}),
