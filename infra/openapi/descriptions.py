@@ -64,7 +64,7 @@ PARAMETERS = {
     "effective_from": "The first date on which the change holds, past or to come; default: today's work day.",
     "externalImageId": "The `ExternalImageId` of the person, as /list-collections returns it.",
     "face_id": "Id of a face.",
-    "format": "Format of the response; takes precedence over `Accept`.",
+    "format": "Format of the response, which takes precedence over `Accept`; or of the file that is sent.",
     "from": "First date, inclusive.",
     "group": "Only people of this group.",
     "hours": "How lengths of time are shown; default: minutes in a CSV, h:mm in an XLSX. JSON has minutes.",

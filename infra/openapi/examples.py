@@ -35,13 +35,15 @@ from chalicelib.domain.timeline import Stint, always
 from chalicelib.domain.token import Role
 from chalicelib.domain.totals import GroupTotals, Tally
 from chalicelib.domain.types import Page, SignedLink
-from chalicelib.domain.workday import Member, TimeEvent
+from chalicelib.domain.workday import Member, TimeEvent, TimesheetPunch
 from chalicelib.lab import shapes
 from chalicelib.services.corrections import ManualPunch, PunchView
 from chalicelib.services.erasure import ErasureReceipt
 from chalicelib.services.holidays import HolidayImportResult, HolidayRowResult, NewHoliday
 from chalicelib.services.imports import CellError, ImportResult, ImportRowResult
 from chalicelib.services.liveness_sessions import LIFE, CreatedLivenessSession, LivenessSessionView
+from chalicelib.services.open_days import OpenDay
+from chalicelib.services.punch_imports import PunchImportResult, PunchRowResult
 from chalicelib.services.punching import PUNCHED, NewPunch, PunchReceipt
 from chalicelib.services.recognition import Candidate, Identification, Verification
 from chalicelib.services.retention import RetentionPlan
@@ -51,7 +53,7 @@ from chalicelib.services.tokens import CreatedToken, NewToken, Revocation, Token
 from chalicelib.services.uploads import Upload
 from chalicelib.services.whoami import GroupSize, Me, SiteToday
 from chalicelib.web.audit import AuditView
-from chalicelib.web.bodies import PhotoJson
+from chalicelib.web.bodies import ImportedPunch, PhotoJson
 from chalicelib.web.health import Health
 
 ZONE = "Asia/Ho_Chi_Minh"
@@ -249,6 +251,24 @@ CLOSED = date(2026, 10, 31)
 _CLOSING = ClosingView(
     closed_through=CLOSED, at=NOW.astimezone(UTC), by=TOKEN, reopened_from=None, reason=None
 )
+PUNCH_IMPORT = PunchImportResult(
+    dry_run=False,
+    mode="good",
+    format="attlog",
+    rows_total=3,
+    created=1,
+    duplicates=1,
+    failed=1,
+    items=[
+        PunchRowResult(
+            row=1, status="created", person_id=PERSON, punch_id=PUNCH, at=_PUNCHED_AT, work_day=MONDAY
+        ),
+        PunchRowResult(
+            row=2, status="duplicate", person_id=PERSON, punch_id=PUNCH, at=_PUNCHED_AT, work_day=MONDAY
+        ),
+        PunchRowResult(row=3, status="invalid", problems=[CellError("code", "Nobody has this code.")]),
+    ],
+)
 _HEALTH = Health("ok", "prod", VERSION, "off", NOW.astimezone(UTC), None)
 
 _CREDENTIALS = StreamingCredentials(
@@ -313,6 +333,18 @@ _EXAMPLES: tuple[Struct, ...] = (
     _RECEIPT,
     ManualPunch(person_id=PERSON, at=_at("17:02:00"), direction="out", reason="The camera was out of order."),
     _PUNCH_VIEW,
+    ImportedPunch(code=_ANH.code, at="2026-11-23 17:02:00", direction="out", device="gate 2"),
+    PUNCH_IMPORT,
+    OpenDay(
+        date=MONDAY,
+        person_id=PERSON,
+        name=_ANH.name,
+        code=_ANH.code,
+        group="12A1",
+        shift="day",
+        missing="out",
+        punches=(TimesheetPunch(PUNCH, _PUNCHED_AT, "in", "face", counted=True),),
+    ),
     RosterPage(MONDAY, _ROSTER.counts, _ROSTER.items, None),
     _TIMESHEET,
     TimesheetPage([_TIMESHEET], [GroupTotals("12A1", 1, _TIMESHEET.totals)], _TIMESHEET.totals, None),
@@ -421,6 +453,7 @@ _EXAMPLES: tuple[Struct, ...] = (
 
 _AT_STATUS: dict[tuple[int, type], Struct] = {
     (200, PunchReceipt): replace(_RECEIPT, duplicate=True),
+    (200, PunchView): replace(_PUNCH_VIEW, duplicate=True),
     (202, ErasureReceipt): replace(_ERASURE, complete=False),
     (503, Health): replace(
         _HEALTH, status="failed", checks={"table": "ok", "bucket": "ok", "collection": "failed"}
@@ -504,6 +537,8 @@ def body(kind: Any, status: int | None = None) -> Any:
     """Return the example of a body's type, or that of a status, as JSON-like values."""
     if hasattr(kind, "__metadata__"):
         return body(kind.__origin__, status)
+    if typing.get_origin(kind) is list:
+        return [body(typing.get_args(kind)[0])]
     if typing.get_origin(kind) is Page:
         return {"items": [body(typing.get_args(kind)[0])], "next_cursor": None}
     example = _AT_STATUS.get((status or 0, kind), _BY_TYPE.get(kind))

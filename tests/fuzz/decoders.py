@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from contextlib import suppress
 from email.message import Message
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import msgspec
 
 from chalicelib.aws.signing_key import SigningKey
 from chalicelib.domain import photo as photos
+from chalicelib.domain import punch_files
 from chalicelib.domain.errors import RollcallError
 from chalicelib.domain.leave import NewLeave
 from chalicelib.domain.person import NewConsent, NewPerson, PersonChange
@@ -71,6 +72,14 @@ def csv(data: bytes) -> None:
         assert all(cell for row in rows for cell in row.cells.values())
 
 
+def punches(data: bytes) -> None:
+    """A file of punches, in the format that it has and in each that may be asked for."""
+    for asked in (None, *get_args(punch_files.Format)):
+        with suppress(RollcallError):
+            _, rows = punch_files.read(data, asked)
+            assert 0 < len(rows) <= punch_files.ROWS
+
+
 def json(data: bytes) -> None:
     """The first byte says what is expected; what is taken can be written again."""
     into = BODIES[data[0] % len(BODIES)] if data else str
@@ -120,5 +129,5 @@ def upload(data: bytes) -> None:
 
 DECODERS: dict[str, Callable[[bytes], None]] = {
     decoder.__name__: decoder
-    for decoder in (photo, multipart, registration, csv, json, cursor, headers, frame, upload)
+    for decoder in (photo, multipart, registration, csv, punches, json, cursor, headers, frame, upload)
 }

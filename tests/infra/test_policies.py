@@ -97,6 +97,8 @@ def drive(http: Http, finish: Finish) -> None:
     http.call("PATCH", f"/v1/people/{person}", {"name": "Nguyễn Thị Ánh"}, {"Idempotency-Key": "1" * 16})
     http.call("PATCH", f"/v1/people/{person}", {"name": ""}, {"Idempotency-Key": "2" * 16})
     http.post("/v1/imports", b"name,code\nB,B1\n", {"Content-Type": "text/csv"}, dry_run="false")
+    http.post("/v1/punches/imports", [{"code": "B1", "at": "2026-06-01 08:00"}])
+    http.get("/v1/attendance/open-days")
 
     face = enrol(http, person, first).json_body["face_id"]
     other = add_person(http, "C")

@@ -139,6 +139,11 @@ SOUND: dict[str, Callable[[Site], Call]] = {
         {"person_id": site.anh, "at": "2026-11-23T08:00:00+07:00", "reason": f"{NAME} forgot"},
         {},
     ),
+    "POST /v1/punches/imports": lambda site: (
+        "/v1/punches/imports",
+        [{"person_id": site.anh, "at": "2026-11-23 08:00:00", "reason": f"{NAME} forgot"}],
+        {},
+    ),
     "PUT /v1/settings": lambda site: ("/v1/settings", site.http.get("/v1/settings").json_body, {}),
     "PUT /v1/settings/versions/{begins}": lambda site: (
         "/v1/settings/versions/2026-06-15",

@@ -284,6 +284,13 @@ MATRIX: dict[str, Row] = {
         NOBODY,
         shows=True,
     ),
+    "POST /v1/punches/imports": Row(
+        send("/v1/punches/imports", lambda who: [{"code": who.code, "at": f"{DAY} 17:00:00"}]),
+        (200, None),
+        (422, "ImportRefused"),
+        (422, "ImportRefused"),
+        shows=True,
+    ),
     "GET /v1/punches": Row(
         get("/v1/punches?from={day}&to={day}&person_id={who.id}"),
         (200, None),
@@ -293,6 +300,9 @@ MATRIX: dict[str, Row] = {
     ),
     # Attendance
     "GET /v1/attendance": Row(get("/v1/attendance?date={day}"), (200, None), LEFT_OUT, LEFT_OUT, shows=True),
+    "GET /v1/attendance/open-days": Row(
+        get("/v1/attendance/open-days?from={day}&to={day}"), (200, None), LEFT_OUT, LEFT_OUT, shows=True
+    ),
     "GET /v1/attendance/{person_id}": Row(
         get("/v1/attendance/{who.id}?from={day}&to={day}"), (200, None), NOBODY, NOBODY, shows=True
     ),
@@ -574,6 +584,19 @@ def test_rows_of_other_groups_are_refused_one_by_one(site: Site) -> None:
     names = [person["name"] for person in site.http.get("/v1/people").json_body["items"]]
     assert "One" in names
     assert not {"Two", "Three"} & set(names)
+
+
+def test_punches_of_other_groups_are_refused_row_by_row(site: Site) -> None:
+    caller = limited(site.http, "manager", OWN)
+    people = [site.people[who] for who in (OWN, OTHER, NONE)]
+    rows = [{"code": who.code, "at": f"{DAY} 17:00:00"} for who in people]
+    rows += [{"person_id": who.id, "at": f"{DAY} 18:00:00"} for who in people]
+    answer = caller.post("/v1/punches/imports?mode=good", rows)
+    assert [item["status"] for item in answer.json_body["items"]] == ["created", "invalid", "invalid"] * 2
+    for outsider in people[1:]:
+        assert tells_of(answer, outsider) == set()
+    logged = site.http.get("/v1/punches", from_=DAY, to=DAY).json_body["items"]
+    assert {one["person_id"] for one in logged if one["source"] == "import"} == {people[0].id}
 
 
 def test_a_face_of_somebody_outside_is_not_enrolled_twice_and_they_are_not_named(site: Site) -> None:

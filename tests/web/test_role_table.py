@@ -70,9 +70,11 @@ LOWEST: Final[dict[str, str]] = {
     "POST /v1/punches": "kiosk",
     # attendance
     "POST /v1/punches/manual": "manager",
+    "POST /v1/punches/imports": "manager",
     "GET /v1/punches": "viewer",
     "GET /v1/leaves": "viewer",
     "GET /v1/attendance": "viewer",
+    "GET /v1/attendance/open-days": "viewer",
     "GET /v1/attendance/{person_id}": "viewer",
     "GET /v1/timesheets": "viewer",
     "GET /v1/timesheets/monthly": "viewer",

@@ -96,6 +96,28 @@ def reports_a_day_made_by_hand(site: Site) -> None:
     assert day["first_in"].startswith("2026-03-02T17:01:00")
 
 
+def imports_what_devices_write(site: Site) -> None:
+    name = f"{site.mark}-9"
+    person_id = site.make("/v1/people", {"name": "Phạm Văn Chín", "code": name})["person_id"]
+    lines = "".join(f"{name}\t2026-03-03 {time}\t1\t{way}\t1\t0\r\n" for time, way in TIMES)
+    for media in ("text/plain", "application/octet-stream"):
+        sent = site.call("POST", "/v1/punches/imports", lines.encode(), {"Content-Type": media})
+        assert (sent.status_code, sent.json()["format"]) == (200, "attlog"), sent.text
+        assert sent.json()["created"] == (2 if media == "text/plain" else 0)
+    header = "Person ID\tName\tTime\tAttendance Status\r\n"
+    table = header + f"'{name}\tPhạm Văn Chín\t2026-03-04 08:00:00\tCheck-in\r\n"
+    kind = {"Content-Type": "application/vnd.ms-excel"}
+    sent = site.call("POST", "/v1/punches/imports", table.encode("utf-16"), kind)
+    assert sent.status_code == 200, sent.text
+    assert (sent.json()["format"], sent.json()["created"]) == ("hikvision", 1)
+    missing = site.get("/v1/attendance/open-days", from_="2026-03-03", to="2026-03-04")["items"]
+    mine = [day for day in missing if day["person_id"] == person_id]
+    assert [(day["date"], day["missing"]) for day in mine] == [("2026-03-04", "out")]
+
+
+TIMES = (("08:00:00", 0), ("17:00:00", 1))
+
+
 def excuses_people_on_leave(site: Site) -> None:
     person_id = site.person()
     leave = site.make(
@@ -128,6 +150,7 @@ SCENARIOS: list[Scenario] = [
     calls_a_second_punch_a_duplicate,
     refuses_what_is_not_alive_or_not_known,
     reports_a_day_made_by_hand,
+    imports_what_devices_write,
     excuses_people_on_leave,
     changes_settings_by_version,
 ]
