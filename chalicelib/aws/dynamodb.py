@@ -144,15 +144,15 @@ def require_without(pk: str, sk: str, attribute: str, *, must_exist: bool) -> Wr
     )
 
 
-def require_less(pk: str, sk: str, attribute: str, value: str) -> Write:
-    """Write nothing; fail the transaction if the item's `attribute` (a string) is `value` or greater."""
+def require_less(pk: str, sk: str, attribute: str, value: str | int) -> Write:
+    """Write nothing; fail the transaction if the item's `attribute` is `value` or greater."""
     return Write(
         "ConditionCheck",
         {
             "Key": to_attributes(key(pk, sk)),
             "ConditionExpression": "attribute_not_exists(#attribute) OR #attribute < :value",
             "ExpressionAttributeNames": {"#attribute": attribute},
-            "ExpressionAttributeValues": {":value": {"S": value}},
+            "ExpressionAttributeValues": {":value": _to_attribute(value)},
         },
     )
 

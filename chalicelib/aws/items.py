@@ -16,6 +16,7 @@
     closing     SETTINGS              CLOSED              the last closed date
     holiday     SETTINGS              HOLIDAY#<date>
     closings    CLOSINGS              <instant>#<id>      who closed or reopened days, and when
+    imports     IMPORTS               -                   those that are running, while no day is closed
     consent     PERSON#<id>           CONSENT#<instant>   given or withdrawn
     erasure     PERSON#<id>           PROFILE             in place of the person; listed under ERASURES
     token       TOKEN#<sha256>        -                   listed under TOKENS by id; expires, if it does
@@ -41,7 +42,7 @@ from msgspec import Struct
 from chalicelib.aws import upgrades
 from chalicelib.aws.dynamodb import Item, Write, key, require_without
 from chalicelib.domain.audit_entry import AuditEntry
-from chalicelib.domain.closing import Closing
+from chalicelib.domain.closing import Closing, RunningImports
 from chalicelib.domain.face import Face, FaceState
 from chalicelib.domain.ids import punch_instant
 from chalicelib.domain.leave import LeaveRecord
@@ -76,6 +77,7 @@ BEFORE_ID = "\t"
 SETTINGS = ("SETTINGS", "-")
 CLOSED = ("SETTINGS", "CLOSED")
 SECRET = ("SECRET", "-")
+IMPORTS = ("IMPORTS", "-")
 
 
 SESSION_KEPT = timedelta(days=1)
@@ -288,6 +290,11 @@ def read_holiday(item: Item) -> Holiday:
 def closed(through: date) -> Item:
     """Lay out the last closed date."""
     return key(*CLOSED) | {"through": through.isoformat()}
+
+
+def running_imports(running: RunningImports) -> Item:
+    """Convert the running imports."""
+    return key(*IMPORTS) | to_builtins(running)
 
 
 def closing(closing: Closing, closing_id: str) -> Item:

@@ -9,9 +9,18 @@ from itertools import islice
 
 from chalicelib.aws import items, upgrades
 from chalicelib.aws.closed_days import closed_through, write_open
-from chalicelib.aws.dynamodb import TRANSACTION, Table, delete, insert, put, replace, replace_if
+from chalicelib.aws.dynamodb import (
+    TRANSACTION,
+    Table,
+    delete,
+    insert,
+    put,
+    replace,
+    replace_if,
+    require_less,
+)
 from chalicelib.aws.items import SETTINGS, struct
-from chalicelib.domain.closing import Closing
+from chalicelib.domain.closing import Closing, RunningImport, RunningImports
 from chalicelib.domain.errors import Busy, PeriodClosed
 from chalicelib.domain.schedule import Holiday
 from chalicelib.domain.settings import Settings
@@ -69,12 +78,33 @@ class SiteStore:
         """Return all closings and reopenings, newest first."""
         return [struct(item, Closing) for item in self._table.query_all("CLOSINGS", descending=True)]
 
-    def close(self, before: date | None, closing: Closing, closing_id: str) -> None:
-        """Replace the last closed date `before`, and record who did; raises WriteConflict if it changed."""
+    def running_imports(self) -> RunningImports:
+        """Return the imports that have begun and not ended."""
+        item = self._table.get(*items.IMPORTS)
+        return struct(item, RunningImports) if item else RunningImports()
+
+    def save_running_imports(
+        self, before: RunningImports, imports: Iterable[RunningImport], since: date | None = None
+    ) -> None:
+        """Replace the running imports, to which one of days from `since` on may be added.
+
+        Raises PeriodClosed, or WriteConflict if they changed since they were read.
+        """
+        after = RunningImports(imports=tuple(imports), version=before.version + 1)
+        write_open(self._table, since, replace(items.running_imports(after), version=before.version))
+
+    def close(
+        self, before: date | None, closing: Closing, closing_id: str, *, during: RunningImports
+    ) -> None:
+        """Replace the last closed date `before`, and record who did.
+
+        Raises WriteConflict if it changed, or an import has begun or ended since they were read.
+        """
         item = items.closed(closing.closed_through)
         changed = (
             insert(item)
             if before is None
             else replace_if(item, attribute="through", value=before.isoformat())
         )
-        self._table.write(changed, insert(items.closing(closing, closing_id)))
+        unchanged = require_less(*items.IMPORTS, "version", during.version + 1)
+        self._table.write(changed, insert(items.closing(closing, closing_id)), unchanged)

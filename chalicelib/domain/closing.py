@@ -29,6 +29,24 @@ class Closing(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str | None = None
 
 
+class RunningImport(Struct, frozen=True):
+    """An import that changes earlier days in many transactions; it has ended at `until`, if it crashed."""
+
+    import_id: str
+    until: datetime
+
+
+class RunningImports(Struct, frozen=True, kw_only=True):
+    """The imports during which no day is closed; `version` increases with each beginning and end."""
+
+    imports: tuple[RunningImport, ...] = ()
+    version: int = 0
+
+    def at(self, now: datetime) -> tuple[RunningImport, ...]:
+        """Return those that may be running at an instant."""
+        return tuple(one for one in self.imports if one.until > now)
+
+
 class ClosingView(Struct, frozen=True, kw_only=True):
     """A closing or a reopening: what was `closed_through` after it, and who did it when.
 

@@ -1,16 +1,27 @@
 """Closing of the books: managers close past days, so that nothing changes them; admins reopen them."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 
 from msgspec import convert
 
+from chalicelib.aws.deadline import without_deadline
 from chalicelib.aws.directory import Directory
 from chalicelib.aws.metrics import record_changes
 from chalicelib.aws.site_store import SiteStore
 from chalicelib.domain.audit_entry import FieldChange
-from chalicelib.domain.closing import Closing, Closings, ClosingView, NewClosing, Reopening
+from chalicelib.domain.closing import (
+    Closing,
+    Closings,
+    ClosingView,
+    NewClosing,
+    Reopening,
+    RunningImport,
+    RunningImports,
+)
 from chalicelib.domain.dates import check_date
-from chalicelib.domain.errors import InvalidRequest, PeriodClosed, WholeSite
+from chalicelib.domain.errors import Busy, InvalidRequest, PeriodClosed, WholeSite
 from chalicelib.domain.ids import new_id
 from chalicelib.domain.text import clean
 from chalicelib.domain.token import Caller
@@ -21,12 +32,41 @@ SETTLED = timedelta(minutes=5)
 still being written is for a closed day."""
 
 
+IMPORT_LASTS = timedelta(minutes=1)
+"""When an import has ended even if it could not say so: a request runs for less than half of it."""
+
+
 def past(since: date | None, today: date) -> date | None:
     """Return the first date that a write changes if it is before today, and None otherwise.
 
     Gateways have such a write check that the date is not closed. Only dates before today can be.
     """
     return since if since is not None and since < today else None
+
+
+@contextmanager
+def importing(site_store: SiteStore, since: date | None, *, now: datetime) -> Iterator[None]:
+    """Run a block that changes days from `since` on in many transactions; None if none is before today.
+
+    They are too many to meet on the item that says what is closed. Instead, no day is closed meanwhile.
+    Raises PeriodClosed if `since` is closed.
+    """
+    if since is None:
+        yield
+        return
+    own = RunningImport(new_id(), now + IMPORT_LASTS)
+
+    def change(imports: Iterable[RunningImport], on: date | None = None) -> None:
+        running = site_store.running_imports()
+        others = [one for one in running.at(now) if one.import_id != own.import_id]
+        site_store.save_running_imports(running, [*others, *imports], on)
+
+    retry(lambda: change([own], since))
+    try:
+        yield
+    finally:
+        with without_deadline():
+            retry(lambda: change([]))
 
 
 def require_whole_site(caller: Caller) -> None:
@@ -47,7 +87,7 @@ def close(
     """Close all days up to a date.
 
     Raises InvalidRequest for a date that is not over since five minutes, PeriodClosed for one that is closed
-    already, WholeSite.
+    already, Busy during an import, WholeSite.
     """
     require_whole_site(caller)
     through = check_date(body.through)
@@ -57,10 +97,14 @@ def close(
         )
 
     def attempt() -> ClosingView:
+        during = site_store.running_imports()
+        if during.at(now):
+            raise Busy("An import is running, which may change these days; try again in a moment.")
         before = site_store.closed_through()
         if before and through <= before:
             raise PeriodClosed(before)
-        return _write(site_store, before, Closing(closed_through=through, at=now, by=caller.token_id))
+        closing = Closing(closed_through=through, at=now, by=caller.token_id)
+        return _write(site_store, before, closing, during)
 
     return retry(attempt)
 
@@ -71,6 +115,7 @@ def reopen(site_store: SiteStore, body: Reopening, *, caller: Caller, now: datet
     reason = clean(body.reason, what="reason", limit=500)
 
     def attempt() -> ClosingView:
+        during = site_store.running_imports()
         before = site_store.closed_through()
         if before is None or before < body.from_:
             raise InvalidRequest("`from` is not closed.")
@@ -81,13 +126,15 @@ def reopen(site_store: SiteStore, body: Reopening, *, caller: Caller, now: datet
             reopened_from=body.from_,
             reason=reason,
         )
-        return _write(site_store, before, closing)
+        return _write(site_store, before, closing, during)
 
     return retry(attempt)
 
 
-def _write(site_store: SiteStore, before: date | None, closing: Closing) -> ClosingView:
-    site_store.close(before, closing, new_id())
+def _write(
+    site_store: SiteStore, before: date | None, closing: Closing, during: RunningImports
+) -> ClosingView:
+    site_store.close(before, closing, new_id(), during=during)
     old, new = (f'"{on}"' if on else "null" for on in (before, closing.closed_through))
     record_changes([FieldChange("closed_through", old, new)])
     return convert(closing, ClosingView, from_attributes=True)

@@ -8,6 +8,10 @@ from typing import Any
 import pytest
 from chalice.test import HTTPResponse
 
+from chalicelib import wiring
+from chalicelib.domain.closing import Closing, RunningImport, RunningImports
+from chalicelib.domain.errors import PeriodClosed, WriteConflict
+from chalicelib.services import closings
 from tests.conftest import CONSENT, Clock, Finish, Http
 from tests.support.builders import (
     DAY,
@@ -274,6 +278,43 @@ def test_two_closings_at_once_are_one_after_the_other(http: Http) -> None:
     found = http.get("/v1/closings").json_body
     assert found["closed_through"] == "2026-05-06"
     assert len(found["history"]) == sum(answer.status_code == 201 for answer in answers)
+
+
+def test_no_day_is_closed_while_an_import_of_earlier_days_runs(http: Http, clock: Clock) -> None:
+    with (
+        closings.importing(wiring.site_store(), date(2026, 5, 20), now=clock.now),
+        closings.importing(wiring.site_store(), date(2026, 5, 10), now=clock.now),
+    ):
+        answer = close(http, "2026-05-31")
+        assert (answer.status_code, answer.json_body["Code"]) == (503, "Busy")
+        assert answer.headers["Retry-After"]
+    assert close(http, "2026-05-31").status_code == 201
+    with (
+        pytest.raises(PeriodClosed),
+        closings.importing(wiring.site_store(), date(2026, 5, 31), now=clock.now),
+    ):
+        pytest.fail("these days are closed")
+    with closings.importing(wiring.site_store(), date(2026, 6, 1), now=clock.now):
+        assert reopen(http, "2026-05-31").status_code == 201
+
+
+def test_an_import_that_crashed_is_over_after_a_minute(http: Http, clock: Clock) -> None:
+    crashed = RunningImport("crashed", clock.now + closings.IMPORT_LASTS)
+    wiring.site_store().save_running_imports(RunningImports(), [crashed])
+    assert close(http, "2026-05-31").status_code == 503
+    clock.forward(minutes=1)
+    with closings.importing(wiring.site_store(), date(2026, 5, 20), now=clock.now):
+        assert [one.import_id for one in wiring.site_store().running_imports().imports] != ["crashed"]
+    assert close(http, "2026-05-31").status_code == 201
+
+
+def test_an_import_that_begins_while_days_are_closed_is_not_overlooked(http: Http) -> None:
+    store = wiring.site_store()
+    during = store.running_imports()
+    with closings.importing(store, date(2026, 5, 20), now=wiring.now()):
+        closing = Closing(closed_through=date(2026, 5, 31), at=wiring.now(), by="x")
+        with pytest.raises(WriteConflict):
+            store.close(None, closing, "id", during=during)
 
 
 def test_only_a_manager_of_the_whole_site_closes_days(http: Http) -> None:
