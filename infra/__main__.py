@@ -18,6 +18,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
         deploy,
         down,
         pause,
+        pipeline,
         policies,
         rollback,
         smoke,
@@ -64,6 +65,13 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     )
     back.add_argument("--to", type=int, metavar="NUMBER", help="the release (default: the last good one)")
     back.set_defaults(run=rollback.rollback)
+
+    workflow = commands.add_parser(
+        "ci", parents=[stage, dry], help="let a GitHub workflow deploy a stage, by a role without a key"
+    )
+    workflow.add_argument("--repository", metavar="OWNER/NAME", help="the repository on GitHub")
+    workflow.add_argument("--remove", action="store_true", help="take the right away")
+    workflow.set_defaults(run=pipeline.ci)
 
     trial = commands.add_parser("smoke", help="test whether an API is up, knows its tokens and has its table")
     trial.add_argument("--url", required=True, help="base URL; ROLLCALL_TOKEN may hold an admin's token")

@@ -53,6 +53,7 @@ def show_new(template: Mapping[str, Any], given: Mapping[str, str]) -> None:
         "HasEmail": "AlarmEmail",
         "HasFirewall": "RequestsPerAddress",
         "HasVault": "KeepsVault",
+        "MakesProvider": "MakesProvider",
     }
     for name, resource in template["Resources"].items():
         if "Condition" not in resource or given.get(needs[resource["Condition"]], "0") not in {"", "0", "no"}:
