@@ -59,14 +59,9 @@ def granted(stage: str = "dev") -> list[policies.Grant]:
 class Noted(set[Call]):
     """The calls of all clients of the sessions that it listens to."""
 
-    def listen(self, session: Session | boto3.session.Session) -> None:
+    def listen(self, session: Session) -> None:
         """Note a session's calls from now on."""
-        events = (
-            session.events
-            if isinstance(session, boto3.session.Session)
-            else session.get_component("event_emitter")
-        )
-        events.register("before-sign", self._note)
+        session.get_component("event_emitter").register("before-sign", self._note)
 
     def _note(self, event_name: str, request: Any, **unused: Any) -> None:
         _, service, operation = event_name.split(".")
