@@ -127,7 +127,9 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     rebuild.set_defaults(run=work.rebuild_days)
 
     once = commands.add_parser(
-        "restore-day", parents=[stage, dry], help="bring a person's punches of a day back from a restored table"
+        "restore-day",
+        parents=[stage, dry],
+        help="bring a person's punches of a day back from a restored table",
     )
     once.add_argument("--from-table", required=True, metavar="TABLE", help="the restored copy")
     once.add_argument("--person", required=True, metavar="PERSON_ID")
