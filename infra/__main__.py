@@ -17,8 +17,11 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
         choices,
         deploy,
         down,
+        export,
         pause,
+        pipeline,
         policies,
+        restore,
         rollback,
         smoke,
         stages,
@@ -64,6 +67,13 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     )
     back.add_argument("--to", type=int, metavar="NUMBER", help="the release (default: the last good one)")
     back.set_defaults(run=rollback.rollback)
+
+    workflow = commands.add_parser(
+        "ci", parents=[stage, dry], help="let a GitHub workflow deploy a stage, by a role without a key"
+    )
+    workflow.add_argument("--repository", metavar="OWNER/NAME", help="the repository on GitHub")
+    workflow.add_argument("--remove", action="store_true", help="take the right away")
+    workflow.set_defaults(run=pipeline.ci)
 
     trial = commands.add_parser("smoke", help="test whether an API is up, knows its tokens and has its table")
     trial.add_argument("--url", required=True, help="base URL; ROLLCALL_TOKEN may hold an admin's token")
@@ -115,6 +125,26 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     rebuild.add_argument("--from", dest="since", type=date.fromisoformat, required=True, metavar="DATE")
     rebuild.add_argument("--to", dest="until", type=date.fromisoformat, required=True, metavar="DATE")
     rebuild.set_defaults(run=work.rebuild_days)
+
+    once = commands.add_parser(
+        "restore-day",
+        parents=[stage, dry],
+        help="bring a person's punches of a day back from a restored table",
+    )
+    once.add_argument("--from-table", required=True, metavar="TABLE", help="the restored copy")
+    once.add_argument("--person", required=True, metavar="PERSON_ID")
+    once.add_argument("--day", type=date.fromisoformat, required=True, metavar="DATE")
+    once.set_defaults(run=restore.restore_day)
+
+    out = commands.add_parser(
+        "export", parents=[stage, state], help="write punches and people as files for a warehouse"
+    )
+    out.add_argument("--from", dest="since", type=date.fromisoformat, required=True, metavar="DATE")
+    out.add_argument("--to", dest="until", type=date.fromisoformat, required=True, metavar="DATE")
+    out.add_argument("--format", choices=["csv"], default="csv")
+    out.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    out.add_argument("--again", action="store_true", help="also the days that are there, after corrections")
+    out.set_defaults(run=export.export)
 
     retain = commands.add_parser(
         "retain",

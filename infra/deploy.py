@@ -100,7 +100,7 @@ def _deploy(stage: Stage, options: argparse.Namespace, steps: Steps) -> None:
     fetch_record(stage)
 
     steps.next()
-    schema.migrate(stage)
+    schema.advance(stage)
     kept = release.keep(stage, place)
     say(f"  {kept}")
 

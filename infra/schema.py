@@ -1,26 +1,27 @@
-"""The schema of the table: which one this code needs, and which one the table has.
+"""The schema of the table: which one this code writes, and which one the table has.
 
-Code and table must agree, so a deploy migrates the table before it switches the functions over, and
-neither an older clone nor an older release is deployed on a table that has moved on.
+Code reads older items and writes the newest form, so the table moves on with the first write of new code.
+A deploy notes that before it switches the functions over; from then on, neither an older clone nor an older
+release is deployed on the table. `python -m infra migrate` rewrites the older items, at any time afterwards.
 """
 
 from infra.progress import say
 from infra.stage import Failure, Stage
 
 SCHEMA = 1
-"""The schema that this code reads and writes. A change that older code cannot read raises it."""
+"""The schema that this code writes. A change that older code cannot read raises it."""
 
 _KEY = {"pk": {"S": "SCHEMA"}, "sk": {"S": "-"}}
 
 
 def of_table(stage: Stage) -> int:
-    """Return the table's schema: 1 where none is recorded."""
+    """Return the table's schema: 1 where none is noted."""
     found = stage.client("dynamodb").get_item(TableName=stage.prefix, Key=_KEY, ConsistentRead=True)
     return int(found["Item"]["version"]["N"]) if "Item" in found else 1
 
 
 def require(stage: Stage, schema: int, what: str) -> None:
-    """Check that the table has not moved on from what `what` can read. Raises Failure."""
+    """Check that `what`, which knows a schema, can read the table. Raises Failure."""
     found = of_table(stage)
     if found > schema:
         raise Failure(
@@ -29,8 +30,10 @@ def require(stage: Stage, schema: int, what: str) -> None:
         )
 
 
-def migrate(stage: Stage) -> None:
-    """Bring the table to this code's schema; safe to repeat. Raises Failure if the table is ahead."""
+def advance(stage: Stage) -> None:
+    """Note that the table is of this code's schema from now on. Raises Failure if it is ahead."""
     require(stage, SCHEMA, "this code")
-    if of_table(stage) == SCHEMA:
-        say(f"  the table has schema {SCHEMA}")
+    if of_table(stage) < SCHEMA:
+        item = {**_KEY, "version": {"N": str(SCHEMA)}}
+        stage.client("dynamodb").put_item(TableName=stage.prefix, Item=item)
+    say(f"  {SCHEMA}")

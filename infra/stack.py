@@ -58,6 +58,7 @@ def show_new(template: Mapping[str, Any], given: Mapping[str, str]) -> None:
         "HasKey": "CustomerKey",
         "HasTrail": "DataEvents",
         "HasVault": "KeepsVault",
+        "MakesProvider": "MakesProvider",
     }
     for name, resource in template["Resources"].items():
         if "Condition" not in resource or given.get(needs[resource["Condition"]], "") not in _UNSET:

@@ -112,6 +112,7 @@ def test_what_is_chosen_is_applied_kept_and_taken_back(
     stage_arn = f"arn:aws:apigateway:us-east-1::/restapis/{api}/stages/dev"
     waf = cloud.client("wafv2")
     assert waf.get_web_acl_for_resource(ResourceArn=stage_arn)["WebACL"]["Name"] == "rollcall-dev"
+    assert cloud.client("apigateway").get_stage(restApiId=api, stageName="dev")["webAclArn"]
     alarms = cloud.client("cloudwatch").describe_alarms(AlarmNames=["rollcall-dev-sweep-silence"])
     assert [alarm["ActionsEnabled"] for alarm in alarms["MetricAlarms"]] == [True]
 
@@ -123,7 +124,7 @@ def test_what_is_chosen_is_applied_kept_and_taken_back(
     assert reserved(cloud) is None
     assert rules.list_rules(NamePrefix="rollcall-dev-warmer")["Rules"] == []
     assert "api_gateway_custom_domain" not in own_config(chalice)
-    assert "WebACL" not in waf.get_web_acl_for_resource(ResourceArn=stage_arn)
+    assert not cloud.client("apigateway").get_stage(restApiId=api, stageName="dev").get("webAclArn")
 
 
 def test_a_deploy_does_not_start_a_paused_stage(cloud: Stage, chalice: Chalice, infra: Infra) -> None:

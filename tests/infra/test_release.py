@@ -87,22 +87,25 @@ def test_a_stage_returns_to_the_last_release_that_passed_and_comes_forward_again
     assert "and this is 3.99" in capsys.readouterr().err
 
 
-def test_the_table_s_schema_is_never_older_than_what_reads_it(
+def test_no_code_is_deployed_on_a_table_that_has_moved_on(
     cloud: Stage,
     chalice: Chalice,
     infra: Infra,
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    old, new = schema.SCHEMA, schema.SCHEMA + 1
     assert infra("up") == 0
+    monkeypatch.setattr(schema, "SCHEMA", new)
     assert infra("up") == 0
-    cloud.client("dynamodb").put_item(
-        TableName="rollcall-dev",
-        Item={"pk": {"S": "SCHEMA"}, "sk": {"S": "-"}, "version": {"N": str(schema.SCHEMA + 1)}},
-    )
+    assert schema.of_table(cloud) == new
     before = len(chalice.folders)
-    for command in ("rollback", "up"):
-        assert infra(command) == 2
-        assert f"has schema {schema.SCHEMA + 1}" in capsys.readouterr().err
+
+    assert infra("rollback") == 2
+    assert f"has schema {new} and release 1 knows {old}" in capsys.readouterr().err
+    monkeypatch.setattr(schema, "SCHEMA", old)
+    assert infra("up") == 2
+    assert f"has schema {new} and this code knows {old}" in capsys.readouterr().err
     assert len(chalice.folders) == before, "nothing was switched over"
 
 

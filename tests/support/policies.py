@@ -47,7 +47,7 @@ def functions() -> dict[str, str]:
 
 def grants(stage: str, function: str, *, of: str | None = None) -> list[Grant]:
     """Read what a stage's policy file allows a function; with another stage's names if `of` says one."""
-    return _of_document(_document(stage, function, of))
+    return of_document(_document(stage, function, of))
 
 
 def denials(stage: str, function: str, *, of: str | None = None) -> list[Denial]:
@@ -78,10 +78,11 @@ def deployed_grants(stage: Stage, function: str) -> list[Grant]:
         "BucketSuffix": stage.bucket_suffix,
         "RoleSuffix": stage.role_suffix,
     }
-    return _of_document(documents(stage.name, stage.account, parameters)[function])
+    return of_document(documents(stage.name, stage.account, parameters)[function])
 
 
-def _of_document(document: Document) -> list[Grant]:
+def of_document(document: Document) -> list[Grant]:
+    """Return what a policy allows."""
     assert document["Version"] == "2012-10-17"
     return [
         grant
