@@ -468,14 +468,20 @@ def show_photo(person_id: PersonId, face_id: FaceId) -> SignedLink:
     raises=(errors.InvalidImport, errors.ImportTooLarge, errors.ImportRefused, errors.PeriodClosed),
 )
 def import_people(
-    body: Sheet, dry_run: bool = False, mode: imports.Mode = "all", effective_from: date | None = None
+    body: Sheet, dry_run: bool = False, mode: imports.PeopleMode = "all", effective_from: date | None = None
 ) -> imports.ImportResult:
     """Import people from a CSV file: all rows or none, or with mode `good` the valid rows.
 
     With mode `upsert`, all rows or none again, rows with a known code update that person.
     """
     return imports.run(
-        directory(), body.rows, dry_run=dry_run, mode=mode, effective_from=effective_from, now=now()
+        directory(),
+        site_store(),
+        body.rows,
+        dry_run=dry_run,
+        mode=mode,
+        effective_from=effective_from,
+        now=now(),
     )
 
 
@@ -619,7 +625,7 @@ def record_manual_punch(caller: Caller, request: Request, body: corrections.Manu
 @endpoint(
     consumes=PUNCH_FILE_TYPES,
     scope="manager",
-    raises=(errors.InvalidImport, errors.ImportTooLarge, errors.ImportRefused),
+    raises=(errors.InvalidImport, errors.ImportTooLarge, errors.ImportRefused, errors.PeriodClosed),
 )
 def import_punches(
     caller: Caller,
@@ -636,6 +642,7 @@ def import_punches(
         directory(),
         attendance_store(),
         signing_key(),
+        site_store(),
         body.content,
         asked=format_,
         dry_run=dry_run,

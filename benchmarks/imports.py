@@ -59,10 +59,10 @@ def _import(aws: Embedded, size: int) -> _Times:
     started = time.perf_counter()
     rows = read(content)
     parsed = time.perf_counter()
-    run(directory, rows, dry_run=True, mode="all", now=now)
+    run(directory, wiring.site_store(), rows, dry_run=True, mode="all", now=now)
     checked = time.perf_counter()
     events.register("before-call", lambda model, **_: calls.append(model.name), "count")
-    result = run(directory, rows, dry_run=False, mode="all", now=now)
+    result = run(directory, wiring.site_store(), rows, dry_run=False, mode="all", now=now)
     written = time.perf_counter()
     events.unregister("before-call", unique_id="count")
     if result.created != size:

@@ -8,16 +8,17 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from chalicelib.aws.directory import Directory, SavedPerson
+from chalicelib.aws.site_store import SiteStore
 from chalicelib.aws.visibility import all_people_visible, is_visible
 from chalicelib.config import BODY_BYTES
 from chalicelib.domain.dates import check_date
@@ -29,7 +30,6 @@ from chalicelib.domain.errors import (
     ImportTooLarge,
     InvalidImport,
     InvalidRequest,
-    PeriodClosed,
     UnknownShift,
     WriteConflict,
 )
@@ -40,6 +40,7 @@ from chalicelib.domain.text import fold
 from chalicelib.domain.timeline import with_value
 from chalicelib.domain.types import to_builtins
 from chalicelib.services import people
+from chalicelib.services.closings import importing, past
 from chalicelib.services.retries import retry
 
 ROWS = 5000
@@ -91,10 +92,11 @@ _DAY_FIRST = re.compile("([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})(?: 0?0:00(
 _YEAR_FIRST = re.compile("([0-9]{4})[/.-]([0-9]{1,2})[/.-]([0-9]{1,2})(?: 0?0:00(?::00)?)?")
 
 
-T = TypeVar("T")
+Mode = Literal["all", "good"]
+"""Whether one invalid row of a file keeps out all rows, or itself alone."""
 
 
-Mode = Literal["all", "good", "upsert"]
+PeopleMode = Literal["all", "good", "upsert"]
 
 
 RowStatus = Literal["created", "updated", "unchanged", "valid", "invalid", "exists"]
@@ -138,7 +140,7 @@ class ImportResult(Struct, frozen=True):
     """
 
     dry_run: bool
-    mode: Mode
+    mode: PeopleMode
     rows_total: int
     created: int
     updated: int
@@ -247,7 +249,9 @@ class _Plan(Struct):
     results: dict[int, ImportRowResult]
     changes: dict[int, SavedPerson]
 
-    def result(self, *, dry_run: bool, mode: Mode, warnings: dict[int, list[FieldWarning]]) -> ImportResult:
+    def result(
+        self, *, dry_run: bool, mode: PeopleMode, warnings: dict[int, list[FieldWarning]]
+    ) -> ImportResult:
         rows = sorted(self.results)
         items = [replace(self.results[row], warnings=warnings.get(row, UNSET)) for row in rows]
         counts = Counter(item.status for item in items)
@@ -274,10 +278,11 @@ def _outcome(row: int, before: Person | None, after: Person) -> ImportRowResult:
 
 def run(
     directory: Directory,
+    site_store: SiteStore,
     rows: list[Row],
     *,
     dry_run: bool,
-    mode: Mode,
+    mode: PeopleMode,
     effective_from: date | None = None,
     now: datetime,
 ) -> ImportResult:
@@ -292,7 +297,7 @@ def run(
         raise InvalidRequest("`effective_from` is the date of the updates of mode `upsert`.")
     if mode == "upsert":
         on = check_date(effective_from or settings.today(now))
-        return retry(lambda: _upsert(directory, rows, settings, on, dry_run=dry_run, now=now))
+        return retry(lambda: _upsert(directory, site_store, rows, settings, on, dry_run=dry_run, now=now))
     plan = _check(directory, rows, settings, None, now=now)
     people = {row: person for row, (_, person) in plan.changes.items()}
     warnings = _lookalikes(directory, people)
@@ -301,7 +306,9 @@ def run(
         return result()
     if mode == "all" and len(people) < len(rows):
         raise ImportRefused(to_builtins(result()))
-    taken = _save(directory, list(plan.changes.values()), lambda: directory.add_people(list(people.values())))
+    since = _first_past_day(list(plan.changes.values()), settings.today(now))
+    with importing(site_store, since, now=now):
+        taken = directory.add_people(list(people.values()))
     if taken:  # their codes were taken by other requests since the check
         lost = {row: plan.changes.pop(row)[1] for row in people if people[row] in taken}
         plan.results |= _known_codes(directory, lost)
@@ -313,7 +320,14 @@ def run(
 
 
 def _upsert(
-    directory: Directory, rows: list[Row], settings: Settings, on: date, *, dry_run: bool, now: datetime
+    directory: Directory,
+    site_store: SiteStore,
+    rows: list[Row],
+    settings: Settings,
+    on: date,
+    *,
+    dry_run: bool,
+    now: datetime,
 ) -> ImportResult:
     """Add and update people; raises WriteConflict, with nothing changed, if another request came between."""
     plan = _check(directory, rows, settings, on, now=now)
@@ -329,37 +343,18 @@ def _upsert(
     if len(plan.changes) < len(rows):
         raise ImportRefused(to_builtins(result()))
     changes = [change for change in plan.changes.values() if change[0] != change[1]]
-    if _save(directory, changes, lambda: directory.save_people(changes)):
-        directory.undo_save(changes)
-        raise WriteConflict
+    with importing(site_store, _first_past_day(changes, settings.today(now)), now=now):
+        if directory.save_people(changes):
+            directory.undo_save(changes)
+            raise WriteConflict
     plan.results |= plan.done()
     return result()
 
 
-def _save(
-    directory: Directory, changes: Sequence[SavedPerson], save: Callable[[], Sequence[T]]
-) -> Sequence[T]:
-    """Save changes of people unless they concern a closed day; raises PeriodClosed.
-
-    The transactions of an import are too many to meet on the item that says what is closed, so that it is
-    read before and after them.
-    """
-    _require_open(directory, changes)
-    left = save()
-    try:
-        _require_open(directory, changes)
-    except PeriodClosed:
-        directory.undo_save(changes)
-        raise
-    return left
-
-
-def _require_open(directory: Directory, changes: Sequence[SavedPerson]) -> None:
+def _first_past_day(changes: Sequence[SavedPerson], today: date) -> date | None:
+    """Return the first date before today that changes of people concern; None if there is none."""
     days = filter(None, (after.first_difference(before) for before, after in changes))
-    first = min(days, default=None)
-    closed = directory.site().closed_through if first else None
-    if first and closed and first <= closed:
-        raise PeriodClosed(closed)
+    return past(min(days, default=None), today)
 
 
 def _check(

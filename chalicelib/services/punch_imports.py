@@ -20,6 +20,7 @@ from chalicelib.aws.directory import Directory
 from chalicelib.aws.dynamodb import TRANSACTION
 from chalicelib.aws.metrics import record_changes
 from chalicelib.aws.signing_key import SigningKey
+from chalicelib.aws.site_store import SiteStore
 from chalicelib.domain.audit_entry import FieldChange
 from chalicelib.domain.dates import EARLIEST_INSTANT, LAST_DATE, MAX_CLOCK_SKEW
 from chalicelib.domain.errors import Busy, ImportRefused
@@ -29,6 +30,7 @@ from chalicelib.domain.punch_files import Format, PunchRow, read
 from chalicelib.domain.text import fold
 from chalicelib.domain.types import to_builtins
 from chalicelib.domain.workday import TimeEvent, merge_events, recent_event, resolve_direction
+from chalicelib.services.closings import importing, past
 from chalicelib.services.corrections import DAY
 from chalicelib.services.imports import CellError, Mode
 from chalicelib.services.retries import ATTEMPTS
@@ -100,6 +102,7 @@ def run(
     directory: Directory,
     attendance_store: AttendanceStore,
     signing_key: SigningKey,
+    site_store: SiteStore,
     content: bytes,
     *,
     asked: Format | None,
@@ -111,7 +114,8 @@ def run(
     """Record the punches of a file, or with `dry_run` only report the result of each row.
 
     With mode `all`, a single invalid row raises ImportRefused with all results, and nothing is recorded.
-    Raises InvalidImport, ImportTooLarge, or Busy after some of the punches were recorded.
+    Raises InvalidImport, ImportTooLarge, PeriodClosed if days of the file are being closed, or Busy after
+    some of the punches were recorded.
     """
     found, rows = read(content, asked)
     planner = _Planner(directory, attendance_store, signing_key, by=by, now=now)
@@ -138,18 +142,20 @@ def run(
         return result()
     if mode == "all" and any(one.status == "invalid" for one in results.values()):
         raise ImportRefused(to_builtins(result()))
-    failures = 0
-    while plans := [plan for plan in plans if plan.punches]:
-        created = _write(attendance_store, plans)
-        results |= {number: _new(number, "created", made) for number, made in created.items()}
-        failures = 0 if created else failures + 1
-        if failures == ATTEMPTS:
-            raise Busy
-        if failures:
-            pause(failures)
-        plans = planner.plan_again([plan for plan in plans if plan.punches.keys() - created.keys()], created)
-        for plan in plans:
-            results |= plan.results
+    with importing(site_store, planner.first_past_day(plans), now=now):
+        failures = 0
+        while plans := [plan for plan in plans if plan.punches]:
+            created = _write(attendance_store, plans)
+            results |= {number: _new(number, "created", made) for number, made in created.items()}
+            failures = 0 if created else failures + 1
+            if failures == ATTEMPTS:
+                raise Busy
+            if failures:
+                pause(failures)
+            unfinished = [plan for plan in plans if plan.punches.keys() - created.keys()]
+            plans = planner.plan_again(unfinished, created)
+            for plan in plans:
+                results |= plan.results
     done = result()
     record_changes(
         FieldChange(name, None, str(getattr(done, name))) for name in ("created", "duplicates", "failed")
@@ -173,7 +179,14 @@ class _Planner:
         site = directory.site()
         self._schedule = site.schedule()
         self._window_s = site.settings.duplicate_window_s
+        self._closed_through = site.closed_through or date.min
+        self._today = site.settings.today(now)
         self._by, self._now = by, now
+
+    def first_past_day(self, plans: Iterable[_Plan]) -> date | None:
+        """Return the earliest day before today that planned punches are of; None if there is none."""
+        days = (punch.work_day for plan in plans for punch in plan.punches.values())
+        return past(min(days, default=None), self._today)
 
     def check(self, rows: list[PunchRow]) -> tuple[dict[int, PunchRowResult], list[_Known]]:
         """Return the results of rows that are wrong in themselves, by number, and the others."""
@@ -260,6 +273,8 @@ class _Planner:
                     at=same.at.astimezone(ZoneInfo(same.zone)),
                     work_day=same.work_day,
                 )
+            elif day.work_day <= self._closed_through:
+                plan.results[number] = _invalid(one, "at", f"Days up to {self._closed_through} are closed.")
             elif len(day.events) >= DAY_PUNCHES:
                 plan.results[number] = _invalid(one, "at", f"A work day has {DAY_PUNCHES:,} punches at most.")
             else:
