@@ -8,7 +8,6 @@ interrupted continues with the first day that is missing.
 import argparse
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +87,7 @@ def _punches(records: Iterable[Any]) -> Iterable[list[Any]]:
 
 def _write(path: Path, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> int:
     """Write a file whole or not at all; return the number of rows."""
-    from chalicelib.domain.spreadsheets import csv_chunks
+    from chalicelib.domain.spreadsheets import Column, Table, csv_chunks
 
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished, count = path.with_suffix(".unfinished"), 0
@@ -99,8 +98,9 @@ def _write(path: Path, columns: Iterable[str], rows: Iterable[Iterable[Any]]) ->
             yield list(row)
             count += 1
 
+    table = Table(path.stem, "", [Column(name) for name in columns], counting())
     with unfinished.open("wb") as opened:
-        for chunk in csv_chunks(chain([list(columns)], counting())):
+        for chunk in csv_chunks(table):
             opened.write(chunk)
     unfinished.replace(path)
     return count

@@ -566,6 +566,7 @@ PARAMETERS: dict[str, Any] = {
     "group": "12A1",
     "hours": "hm",
     "lang": "vi",
+    "link": False,
     "leave_id": LEAVE,
     "limit": 50,
     "mode": "good",

@@ -374,7 +374,7 @@ def test_a_persons_timesheet_says_the_same_in_all_three_forms(
         assert rows == [in_csv(row) for row in wanted]
         data, totals = workbook(http.get(path, format_="xlsx", lang=lang, **SEPTEMBER)).values()
         assert data.rows[2:] == [in_xlsx(row) for row in wanted]
-        kinds = ("annual", "sick", "unpaid")
+        kinds: tuple[str, ...] = ("annual", "sick", "unpaid")
         if sheet["name"] == "Phạm Dũng":
             kinds += ("moving house",)
         assert totals.rows[2][5:] == sums(sheet["totals"], kinds)
