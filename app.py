@@ -631,7 +631,7 @@ def import_punches(
     caller: Caller,
     body: PunchFile,
     dry_run: bool = False,
-    mode: imports.Mode = "all",
+    mode: punch_imports.Mode = "all",
     format_: punch_files.Format | None = None,
 ) -> punch_imports.PunchImportResult:
     """Import punches from CSV or JSON, or from a device's file as it is; each punch is recorded once.

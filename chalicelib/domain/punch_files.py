@@ -11,6 +11,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import islice
 from typing import Any, Literal
@@ -154,10 +155,11 @@ def _header(text: str, names: Names) -> tuple[int, str, list[str | None]] | None
     """
     called = {name: field for field, some in names.items() for name in some}
     for separator in (",", ";", "\t"):
-        for number, line in enumerate(islice(_lines(text, separator), TITLES), 1):
-            fields = [called.get(fold(read_cell(one).replace("_", " "))) for one in line[:WIDTH]]
-            if {"at", "time"} & {*fields} and {"code", "person_id"} & {*fields}:
-                return number, separator, fields
+        with suppress(InvalidImport):  # quoted cells cannot be read with the wrong separator
+            for number, line in enumerate(islice(_lines(text, separator), TITLES), 1):
+                fields = [called.get(fold(read_cell(one).replace("_", " "))) for one in line[:WIDTH]]
+                if {"at", "time"} & {*fields} and {"code", "person_id"} & {*fields}:
+                    return number, separator, fields
     return None
 
 

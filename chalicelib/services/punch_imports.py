@@ -32,7 +32,7 @@ from chalicelib.domain.types import to_builtins
 from chalicelib.domain.workday import TimeEvent, merge_events, recent_event, resolve_direction
 from chalicelib.services.closings import importing, past
 from chalicelib.services.corrections import DAY
-from chalicelib.services.imports import CellError, Mode
+from chalicelib.services.imports import CellError
 from chalicelib.services.retries import ATTEMPTS
 
 DAY_PUNCHES = 1000
@@ -44,6 +44,9 @@ CODE_CHARS, ID_CHARS = 64, 40
 
 
 NOBODY = "There is no such person."
+
+
+Mode = Literal["all", "good"]
 
 
 Status = Literal["created", "valid", "duplicate", "invalid"]
@@ -179,7 +182,7 @@ class _Planner:
         site = directory.site()
         self._schedule = site.schedule()
         self._window_s = site.settings.duplicate_window_s
-        self._closed_through = site.closed_through or date.min
+        self._closed_through = site.closed_through
         self._today = site.settings.today(now)
         self._by, self._now = by, now
 
@@ -273,8 +276,8 @@ class _Planner:
                     at=same.at.astimezone(ZoneInfo(same.zone)),
                     work_day=same.work_day,
                 )
-            elif day.work_day <= self._closed_through:
-                plan.results[number] = _invalid(one, "at", f"Days up to {self._closed_through} are closed.")
+            elif self._closed_through and day.work_day <= self._closed_through:
+                plan.results[number] = _invalid(one, "at", f"The work day {day.work_day} is closed.")
             elif len(day.events) >= DAY_PUNCHES:
                 plan.results[number] = _invalid(one, "at", f"A work day has {DAY_PUNCHES:,} punches at most.")
             else:

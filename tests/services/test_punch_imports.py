@@ -242,6 +242,7 @@ def test_a_format_that_was_asked_for_is_not_guessed(http: Http, staff: dict[str,
     check_refused(send(http, content, format_="json"), 400, "InvalidImport")
     check_refused(send(http, content, format_="hikvision"), 400, "InvalidImport")
     check_refused(send(http, content, format_="excel"), 400, "InvalidRequest")
+    check_refused(send(http, content, mode="upsert"), 400, "InvalidRequest")
 
 
 # --- zones, shifts, work days --------------------------------------------------------------------
@@ -276,6 +277,20 @@ def test_nights_are_one_work_day_and_late_outs_close_their_day(http: Http) -> No
         assert (day["worked_minutes"], day["open"]) == (minutes, False)
         assert day_of(http, person, "2026-06-02")["punches"] == []
     assert counts(sent(http, "code,at,direction\n" + rows)) == (4, 0, 4, 0)
+
+
+def test_rows_of_closed_days_are_refused_and_what_is_there_is_a_duplicate(
+    http: Http, staff: dict[str, str], boto: Callable[[str], Any]
+) -> None:
+    content = "code,at\n101,2026-06-01 08:00\n"
+    sent(http, content)
+    closed = {"pk": {"S": "SETTINGS"}, "sk": {"S": "CLOSED"}, "through": {"S": "2026-06-15"}}
+    boto("dynamodb").put_item(TableName="rollcall-local", Item=closed)
+    content += "101,2026-06-01 17:00\n101,2026-06-16 03:59\n101,2026-06-16 08:00\n"
+    done = sent(http, content, mode="good")
+    assert [item["status"] for item in done["items"]] == ["duplicate", "invalid", "invalid", "created"]
+    assert done["items"][1]["problems"] == [{"field": "at", "message": "The work day 2026-06-01 is closed."}]
+    check_refused(send(http, content), 422, "ImportRefused")
 
 
 # --- repetitions ---------------------------------------------------------------------------------

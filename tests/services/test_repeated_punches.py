@@ -1,5 +1,7 @@
 """Manual punches that repeat one that is there, their work days, and what cannot be corrected."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.conftest import Http
@@ -89,6 +91,19 @@ def test_a_punch_that_was_removed_can_be_entered_again(http: Http, ann: str) -> 
     moved = stamped(http, ann, at("17:00:00"))
     stamped(http, ann, at("17:30:00"), supersedes=moved)
     assert stamp(http, ann, at("17:00:00")).status_code == 201
+
+
+@pytest.mark.usefixtures("processes")
+@pytest.mark.parametrize("apart_s", [0, 1])
+def test_of_fifty_manual_punches_at_once_that_repeat_each_other_one_counts(
+    http: Http, ann: str, apart_s: int
+) -> None:
+    times = [at(f"08:00:{n * apart_s:02}") for n in range(50)]
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda time: stamp(http, ann, time), times))
+    assert sorted(answer.status_code for answer in answers) == [200] * 49 + [201]
+    assert len({answer.json_body["punch_id"] for answer in answers}) == 1
+    assert len(list_punches(http, from_=ON, to=ON)) == 1
 
 
 def test_a_replay_is_the_first_response_and_no_duplicate(http: Http, ann: str) -> None:
