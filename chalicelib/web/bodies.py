@@ -11,6 +11,7 @@ from chalicelib.domain.errors import InvalidRequest, TooLarge
 from chalicelib.domain.photo import Photo, photo
 from chalicelib.domain.types import UploadId
 from chalicelib.services import imports
+from chalicelib.services.import_rows import Row
 from chalicelib.web.request import Request, decode
 
 
@@ -50,7 +51,7 @@ class Sheet(Struct, frozen=True):
     """A CSV of people, one a row under a header: UTF-8 or UTF-16, separated by comma, semicolon or tab."""
 
     TAKES: ClassVar = {"text/csv": str}
-    rows: list[imports.Row]
+    rows: list[Row]
 
     @classmethod
     def from_request(cls, request: Request) -> "Sheet":

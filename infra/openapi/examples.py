@@ -37,7 +37,8 @@ from chalicelib.domain.workday import Member, TimeEvent
 from chalicelib.lab import shapes
 from chalicelib.services.corrections import ManualPunch, PunchView
 from chalicelib.services.erasure import ErasureReceipt
-from chalicelib.services.imports import CellError, ImportResult, ImportRowResult
+from chalicelib.services.import_rows import CellError, ImportRowResult
+from chalicelib.services.imports import ImportResult
 from chalicelib.services.liveness_sessions import LIFE, CreatedLivenessSession, LivenessSessionView
 from chalicelib.services.punching import PUNCHED, NewPunch, PunchReceipt
 from chalicelib.services.recognition import Candidate, Identification, Verification
