@@ -21,6 +21,7 @@ from chalicelib.aws.client_events import stay_on_this_machine, watch
 from chalicelib.aws.collection import FaceCollection
 from chalicelib.aws.directory import Directory
 from chalicelib.aws.metrics import Meter
+from chalicelib.aws.outdated_items import OutdatedItems
 from chalicelib.aws.personal_data import PersonalData
 from chalicelib.aws.rate_limits import RateLimits
 from chalicelib.aws.signing_key import SigningKey
@@ -97,6 +98,7 @@ def _defaults() -> Settings:
 directory = cache(lambda: Directory(table(), shards=environment().shards, defaults=_defaults()))
 attendance_store = cache(lambda: AttendanceStore(table(), shards=environment().shards, defaults=_defaults()))
 site_store = cache(lambda: SiteStore(table()))
+outdated_items = cache(lambda: OutdatedItems(table(), shards=environment().shards, defaults=_defaults()))
 token_store = cache(lambda: TokenStore(table()))
 rate_limits = cache(lambda: RateLimits(table()))
 audit_log = cache(lambda: AuditLog(table()))

@@ -156,15 +156,15 @@ def migrate(options: argparse.Namespace) -> None:
     from chalicelib import wiring
     from chalicelib.services import migration
 
-    directory = wiring.directory()
-    found = migration.outdated(directory)
+    items = wiring.outdated_items()
+    found = migration.find_outdated(items)
     if options.dry_run:
         print(f"{found.settings} items of the settings and {len(found.people)} people would be upgraded.")
         return
-    _patiently(partial(migration.upgrade_settings, directory))
+    _patiently(partial(migration.upgrade_settings, items))
 
     def upgrade(person_id: str) -> bool:
-        return _patiently(partial(migration.upgrade_person, directory, person_id))
+        return _patiently(partial(migration.upgrade_person, items, person_id))
 
     with ThreadPoolExecutor(PARALLEL) as pool:
         done = pool.map(upgrade, found.people)

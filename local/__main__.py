@@ -214,13 +214,13 @@ def _upgrade(folder: Path) -> None:
     from chalicelib import wiring
     from chalicelib.services import migration
 
-    directory = wiring.directory()
-    found = migration.outdated(directory)
+    items = wiring.outdated_items()
+    found = migration.find_outdated(items)
     if not found.settings and not found.people:
         return
-    migration.upgrade_settings(directory)
+    migration.upgrade_settings(items)
     for person_id in found.people:
-        migration.upgrade_person(directory, person_id)
+        migration.upgrade_person(items, person_id)
     print(
         f"{folder / ITEMS[0]} was written by an earlier version. Upgraded: settings and "
         f"{len(found.people)} people"

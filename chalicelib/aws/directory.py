@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace as changed
 
-from chalicelib.aws import items, upgrades
+from chalicelib.aws import items, person_writes, upgrades
 from chalicelib.aws.batch import write_groups
 from chalicelib.aws.closed_days import write_open
 from chalicelib.aws.deadline import without_deadline
@@ -22,7 +22,6 @@ from chalicelib.aws.dynamodb import (
     Table,
     Write,
     delete,
-    delete_version,
     insert,
     key,
     put,
@@ -106,56 +105,10 @@ class Directory:
         found = self._table.query_all("SETTINGS", between=(SETTINGS[1], f"HOLIDAY#{_LAST}"))
         return items.read_site(found, self._defaults)
 
-    # --- earlier schemas ------------------------------------------------------------------------
-
-    def outdated_settings(self) -> int:
-        """Count the items of settings and calendars of an earlier schema."""
-        found = list(self._table.query_all("SETTINGS", prefix=upgrades.CALENDAR))
-        item = self._table.get(*SETTINGS)
-        return len(found) + bool(item and upgrades.is_outdated(item))
-
-    def upgrade_settings(self) -> None:
-        """Write settings and holidays anew in the current schema; raises WriteConflict if they changed.
-
-        The settings are replaced when all holidays are there, and calendars deleted when the settings are
-        replaced, so that it can be repeated from any point.
-        """
-        found = list(self._table.query_all("SETTINGS"))
-        if any(item["sk"] == SETTINGS[1] and upgrades.is_outdated(item) for item in found):
-            site = items.read_site(found, self._defaults)
-            for holiday in site.holidays:
-                self._table.write(put(items.holiday(holiday)))
-            self._table.write(replace(items.settings(site.settings), version=site.settings.version))
-        for item in found:
-            if item["sk"].startswith(upgrades.CALENDAR):
-                self._table.write(delete(item["pk"], item["sk"]))
-
-    def outdated_people(self) -> list[str]:
-        """Return the ids of people whose profile is of an earlier schema."""
-        shards = self._table.gather(
-            [partial(self._listed, f"PEOPLE#{shard}") for shard in range(self._shards)]
-        )
-        return [item["person_id"] for shard in shards for item in shard if upgrades.is_outdated(item)]
-
-    def upgrade_person(self, person_id: str) -> bool:
-        """Write a profile anew in the current schema; returns whether it was of an earlier one.
-
-        The version stays, so that whoever read the person before can still save. Raises WriteConflict if the
-        person changed meanwhile.
-        """
-        item = self._table.get(f"PERSON#{person_id}", "PROFILE")
-        person = items.read_person(item)
-        if item is None or person is None or not upgrades.is_outdated(item):
-            return False
-        self._table.write(replace(items.person(person, self._shards), version=person.version))
-        return True
-
     # --- people ---------------------------------------------------------------------------------
 
     def _save(self, person: Person) -> Write:
-        """The write that replaces a person, with the next version."""
-        after = changed(person, version=person.version + 1)
-        return replace(items.person(after, self._shards), version=person.version)
+        return person_writes.save(person, self._shards)
 
     def add_person(self, person: Person, *, since: date | None = None) -> None:
         """Insert a person with their code and search words.
@@ -164,20 +117,11 @@ class Directory:
         for a taken code, WriteConflict for an id that is there already.
         """
         try:
-            write_open(self._table, since, *self.new_person(person))
+            write_open(self._table, since, *person_writes.insertion(person, self._shards))
         except WriteConflict as conflict:
             if 0 in conflict.failed or not person.code:
                 raise
             raise PersonExists(person.code) from None
-
-    def new_person(self, person: Person) -> list[Write]:
-        """The writes that add a person; that of the code is the second."""
-        claims = []
-        if person.code:
-            claims.append(insert(items.code_owner(person.code, person.person_id)))
-        words = map(put, items.search_keys(person).values())  # unconditional: the key contains the id
-        consents = [put(items.consent(person.person_id, person.consent))] if person.consent else []
-        return [self._save(person), *claims, *words, *consents]
 
     def owners(self, codes: Iterable[str]) -> dict[str, str]:
         """Return the person ids of codes, by folded code; codes that nobody has are omitted."""
@@ -202,10 +146,7 @@ class Directory:
         Many transactions run in parallel, each with many people. If one fails, all are undone and its
         exception is raised.
         """
-        writes = (
-            ((before, after), self._change(before, after) if before else self.new_person(after))
-            for before, after in changes
-        )
+        writes = ((change, person_writes.change(*change, self._shards)) for change in changes)
         outcomes = write_groups(self._table, writes)
         for outcome in outcomes:
             if isinstance(outcome, Exception):
@@ -224,18 +165,14 @@ class Directory:
             for before, after in changes:
                 stored = found.get(after.person_id)
                 if before is None and stored and stored.version == 1:
-                    undone.append((after, self._removal_of(stored)))
+                    undone.append((after, person_writes.removal(stored)))
                 elif before and stored == changed(after, version=before.version + 1):
-                    undone.append((after, self._change(stored, changed(before, version=stored.version))))
+                    earlier = changed(before, version=stored.version)
+                    undone.append((after, person_writes.change(stored, earlier, self._shards)))
             outcomes = write_groups(self._table, undone)
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome
-
-    def _removal_of(self, person: Person) -> list[Write]:
-        codes = [delete(*items.code(person.code))] if person.code else []
-        words = [delete(*place) for place in items.search_keys(person)]
-        return [delete_version(f"PERSON#{person.person_id}", "PROFILE", person.version), *codes, *words]
 
     def person(self, person_id: str) -> Person:
         """Return a person; raises PersonNotFound."""
@@ -257,24 +194,11 @@ class Directory:
         closed, WriteConflict if the person changed since they were read, PersonExists for a taken code.
         """
         try:
-            write_open(self._table, since, *self._change(before, after))
+            write_open(self._table, since, *person_writes.change(before, after, self._shards))
         except WriteConflict as conflict:
             if 0 in conflict.failed or not after.code:
                 raise
             raise PersonExists(after.code) from None
-
-    def _change(self, before: Person, after: Person) -> list[Write]:
-        """The writes that replace a person; that of the profile is the first."""
-        old, new = items.search_keys(before), items.search_keys(after)
-        old_code = items.code(before.code) if before.code else None
-        new_code = items.code(after.code) if after.code else None
-        writes = [self._save(after)]
-        if after.code and new_code != old_code:
-            writes.append(insert(items.code_owner(after.code, after.person_id)))
-        if old_code and new_code != old_code:
-            writes.append(delete(*old_code))
-        writes += [put(new[place]) for place in new.keys() - old.keys()]
-        return writes + [delete(*place) for place in old.keys() - new.keys()]
 
     def search_people(
         self, q: str, wanted: Callable[[Person], bool], *, limit: int, after: str | None
@@ -379,7 +303,7 @@ class Directory:
         assert face.face_id is not None  # noqa: S101 - indexed before it is activated
         active = items.face(changed(face, state=FaceState.ACTIVE))
         owner = changed(person, face_ids=(*person.face_ids, face.face_id))
-        owners = [self._save(owner)] if person.version else self.new_person(owner)
+        owners = person_writes.change(person if person.version else None, owner, self._shards)
         self._table.write(*owners, replace_if(active, attribute="state", value=FaceState.PENDING))
 
     def move_face(self, face: Face, face_id: str, model: str) -> None:

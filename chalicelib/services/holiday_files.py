@@ -10,7 +10,8 @@ from chalicelib.domain.dates import date_range
 from chalicelib.domain.errors import ImportTooLarge, InvalidImport, InvalidRequest
 from chalicelib.domain.schedule import Half
 from chalicelib.domain.text import fold
-from chalicelib.services.imports import CellError, read
+from chalicelib.services.import_rows import CellError
+from chalicelib.services.imports import read
 
 ICALENDAR_BYTES = 1_000_000
 """Largest iCalendar file: some 4,000 events with descriptions."""

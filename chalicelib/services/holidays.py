@@ -25,7 +25,8 @@ from chalicelib.domain.token import Caller
 from chalicelib.domain.types import Page, to_builtins
 from chalicelib.services.closings import past, require_whole_site
 from chalicelib.services.holiday_files import HolidayRow
-from chalicelib.services.imports import CellError, Mode
+from chalicelib.services.import_rows import CellError
+from chalicelib.services.imports import Mode
 
 NAME_LIMIT = 100
 

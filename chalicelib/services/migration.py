@@ -6,7 +6,7 @@ it; only the settings and holidays cannot be changed until then. It may be inter
 
 from msgspec import Struct
 
-from chalicelib.aws.directory import Directory
+from chalicelib.aws.outdated_items import OutdatedItems
 from chalicelib.services.retries import retry
 
 
@@ -17,16 +17,16 @@ class Outdated(Struct, frozen=True):
     people: list[str]
 
 
-def outdated(directory: Directory) -> Outdated:
+def find_outdated(items: OutdatedItems) -> Outdated:
     """Find what is of an earlier schema."""
-    return Outdated(directory.outdated_settings(), sorted(directory.outdated_people()))
+    return Outdated(items.count_settings(), sorted(items.people()))
 
 
-def upgrade_settings(directory: Directory) -> None:
+def upgrade_settings(items: OutdatedItems) -> None:
     """Upgrade settings, calendars and holidays. Raises Busy."""
-    retry(directory.upgrade_settings)
+    retry(items.upgrade_settings)
 
 
-def upgrade_person(directory: Directory, person_id: str) -> bool:
+def upgrade_person(items: OutdatedItems, person_id: str) -> bool:
     """Upgrade a person's profile; returns whether it was of an earlier schema. Raises Busy."""
-    return retry(lambda: directory.upgrade_person(person_id))
+    return retry(lambda: items.upgrade_person(person_id))

@@ -32,7 +32,7 @@ from chalicelib.domain.types import to_builtins
 from chalicelib.domain.workday import TimeEvent, merge_events, recent_event, resolve_direction
 from chalicelib.services.closings import importing, past
 from chalicelib.services.corrections import DAY
-from chalicelib.services.imports import CellError
+from chalicelib.services.import_rows import CellError
 from chalicelib.services.retries import ATTEMPTS
 
 DAY_PUNCHES = 1000

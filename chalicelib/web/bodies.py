@@ -14,6 +14,7 @@ from chalicelib.domain.punch import Device, Reason
 from chalicelib.domain.types import UploadId
 from chalicelib.domain.workday import RequestedDirection
 from chalicelib.services import holiday_files, imports
+from chalicelib.services.import_rows import Row
 from chalicelib.web.request import Request, decode
 
 
@@ -67,7 +68,7 @@ class Sheet(Struct, frozen=True):
     """A CSV of people, one a row under a header: UTF-8 or UTF-16, separated by comma, semicolon or tab."""
 
     TAKES: ClassVar = {"text/csv": str}
-    rows: list[imports.Row]
+    rows: list[Row]
 
     @classmethod
     def from_request(cls, request: Request) -> "Sheet":

@@ -40,7 +40,8 @@ from chalicelib.lab import shapes
 from chalicelib.services.corrections import ManualPunch, PunchView
 from chalicelib.services.erasure import ErasureReceipt
 from chalicelib.services.holidays import HolidayImportResult, HolidayRowResult, NewHoliday
-from chalicelib.services.imports import CellError, ImportResult, ImportRowResult
+from chalicelib.services.import_rows import CellError, ImportRowResult
+from chalicelib.services.imports import ImportResult
 from chalicelib.services.liveness_sessions import LIFE, CreatedLivenessSession, LivenessSessionView
 from chalicelib.services.open_days import OpenDay
 from chalicelib.services.punch_imports import PunchImportResult, PunchRowResult

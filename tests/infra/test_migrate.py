@@ -145,7 +145,7 @@ def test_a_migration_that_is_interrupted_continues_when_it_is_run_again(
     runs = 0
     with monkeypatch.context() as patch:
         patch.setattr(table, "write", breaking)
-        while wiring.directory().outdated_people() or wiring.directory().outdated_settings():
+        while wiring.outdated_items().people() or wiring.outdated_items().count_settings():
             left[0] = 3  # holidays are written again until the settings are, after them
             with contextlib.suppress(KeyboardInterrupt):
                 migrate()
