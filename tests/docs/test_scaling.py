@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks import costs, rush
-from infra.capacity import TRIES, Limit
+from infra.capacity import CHECK_S, TRIES, Limit
 from infra.regions import Quotas
 
 AMPLE = Quotas(sessions=1e6, streams=1_000_000, searches=1e6)
@@ -69,7 +69,7 @@ def test_the_formula_agrees_with_the_simulation(
     The formula does not know that who was refused comes again; so they come when the rush is over.
     """
     monkeypatch.setattr(rush, "KIOSK_RETRY_S", 1e5)
-    people = Limit("", streams, rush.CHECK_S).people(minutes * 60)
+    people = Limit("", streams, CHECK_S).people(minutes * 60)
     quotas = AMPLE._replace(streams=streams)
     tries = refused = 0
     for seed in range(10):

@@ -150,7 +150,7 @@ def test_an_unknown_name_leaves_the_default(account: Account) -> None:
     account.has_quotas({"Something else": 1.0})
     account.runs(1000)
     allowed = capacity.ask(account.stage)
-    assert (allowed.quotas, allowed.read) == (quotas_of("ap-southeast-7"), {"functions"})
+    assert (allowed.quotas, allowed.read) == (quotas_of("ap-southeast-7"), frozenset({"functions"}))
 
 
 def test_what_quotas_allow_and_what_to_request(capsys: pytest.CaptureFixture[str]) -> None:
