@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 
-from benchmarks.tables import Table
+from benchmarks.tables import Cell, Table
 from chalicelib.aws.items import shard
 from chalicelib.domain.ids import new_id
 from infra.capacity import CHECK_S, REFUSED, TRIES, Limit
@@ -258,7 +258,7 @@ def formula() -> Table:
 
 
 def _simulated(*, short: bool) -> Table:
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for options in RUSHES:
         rush = Rush(replace(options, people=options.people // 100) if short else options)
         outcome = rush.run()

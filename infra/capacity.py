@@ -139,7 +139,8 @@ def ask(stage: Stage) -> Allowance:
 def _client(stage: Stage, service: str) -> Any:
     """Return a client that soon gives up, because a deploy goes on without the answer."""
     config = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=5, read_timeout=10)
-    return stage.session.client(service, config=config)  # type: ignore[call-overload]
+    session: Any = stage.session  # its client() is typed for literal names only
+    return session.client(service, config=config)
 
 
 def _meant(title: str) -> str | None:
@@ -180,5 +181,5 @@ def tell(region: str, allowed: Allowance, people: int | None) -> None:
 
 def _rounded(people: int) -> int:
     """Round to two digits: the assumptions are no better than that."""
-    unit = 10 ** max(0, len(str(people)) - 2)
-    return int(people // unit * unit)
+    unit: int = 10 ** max(0, len(str(people)) - 2)
+    return people // unit * unit

@@ -37,8 +37,8 @@ def sweep(
 
 
 def _sweep_exports(directory: Directory, bucket: Bucket, now: datetime) -> int:
-    expired = directory.expired_exports(now)
-    for export_id in expired:
-        bucket.delete_all(export_key(export_id))
+    deleted = 0
+    for export_id in directory.expired_exports(now):
+        deleted += bucket.delete_all(export_key(export_id))
         directory.delete_export(export_id)
-    return len(expired)
+    return deleted

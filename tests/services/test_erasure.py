@@ -5,6 +5,7 @@ import itertools
 import json
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from tests.support.faces import JPEG, enrolled, stored_faces
 from tests.support.photos import photo_of_b, photo_of_c
 from tests.support.punches import create_session, list_punches, todays_punches
 from tests.support.traces import CODE, EMAIL, NAME, Someone, sweep, traces_of
+from tests.support.uploads import create_upload, post_upload
 
 Boto = Callable[[str], Any]
 BUCKET = TABLE = "rollcall-local"
@@ -27,6 +29,11 @@ BUCKET = TABLE = "rollcall-local"
 def erase(http: Http, person_id: str, **query: Any) -> HTTPResponse:
     path = f"/v1/people/{person_id}"
     return http.call("DELETE", path, **query)
+
+
+OF_NOBODY = (
+    "an upload names nobody any more; it is known until its form has expired, because of what that brings"
+)
 
 
 def test_an_erased_person_is_nowhere_and_their_attendance_has_no_name(
@@ -52,7 +59,7 @@ def test_an_erased_person_is_nowhere_and_their_attendance_has_no_name(
             "work_days": 3,
         },
     }
-    assert traces_of(boto, *someone.words, *someone.session_ids) == []
+    assert traces_of(boto, *someone.words, *someone.session_ids) == [someone.upload_id], OF_NOBODY
     assert erase(http, someone.id).json_body["Code"] == "PersonNotFound"
     assert http.get(f"/v1/people/{someone.id}").status_code == 404
     left = todays_punches(http) + list_punches(http, from_="2026-03-01", to="2026-03-09")
@@ -63,12 +70,25 @@ def test_an_erased_person_is_nowhere_and_their_attendance_has_no_name(
         named = {name: one[name] for name in ("device", "site", "reason", "by", "evidence")}
         assert named == dict.fromkeys(named)
     assert http.get("/v1/timesheets", from_="2026-03-01", to="2026-03-09").json_body["items"] == []
+    sweep()
+    assert traces_of(boto, *someone.words) == []
+
+
+def test_what_a_used_form_brings_after_an_erasure_is_swept(http: Http, someone: Someone, boto: Boto) -> None:
+    upload = create_upload(http)
+    post_upload(upload, photo_of_b())
+    with pytest.raises(Crash), crash_at("DeleteObject"):
+        http.post(f"/v1/people/{someone.id}/verify", {"upload_id": upload["upload_id"]})
+    assert erase(http, someone.id).status_code == 200
+    post_upload(upload, photo_of_b())
+    sweep(timedelta(minutes=1))
+    assert not boto("s3").list_objects_v2(Bucket=BUCKET, Prefix="uploads/").get("Contents")
 
 
 def test_attendance_may_be_removed_too(http: Http, someone: Someone, boto: Boto) -> None:
     receipt = erase(http, someone.id, attendance="remove").json_body
     assert (receipt["complete"], receipt["removed"]["punches"]) == (True, 4)
-    assert traces_of(boto, *someone.words) == []
+    assert traces_of(boto, *someone.words) == [someone.upload_id], OF_NOBODY
     assert todays_punches(http) == []
     left = boto("dynamodb").scan(TableName=TABLE)["Items"]
     assert not [item for item in left if item["pk"]["S"].startswith(("DAY#", "PERSON#"))]
@@ -116,7 +136,7 @@ def test_the_same_call_goes_on_where_an_erasure_stopped(http: Http, someone: Som
     receipt = erase(http, someone.id).json_body
     assert (receipt["complete"], receipt["attendance"]) == (True, "remove"), "as it was said first"
     assert receipt["removed"]["faces"] == 2, "counted when it began"
-    assert traces_of(boto, *someone.words) == []
+    assert traces_of(boto, *someone.words) == [someone.upload_id], OF_NOBODY
 
 
 def test_an_enrolment_under_way_is_waited_for(http: Http, boto: Boto) -> None:
@@ -269,7 +289,8 @@ def test_a_receipt_is_replayed_and_says_nothing_of_the_person(http: Http, boto: 
         pytest.param({"pk": "LIMIT#failed-person#{}", "sk": "1"}, id="a count of failures"),
         pytest.param({"pk": "LOCK#person#{}", "sk": "-"}, id="a lock-out"),
         pytest.param(
-            {"pk": "UPLOAD#1", "sk": "-", "about": "{}", "listing_pk": "UPLOADS", "listing_sk": "1"},
+            {"pk": "UPLOAD#1", "state": "in use", "about": "{}", "listing_pk": "UPLOADS", "listing_sk": "1"}
+            | {"sk": "-"},
             id="an upload",
         ),
         pytest.param(
