@@ -16,6 +16,7 @@ from chalicelib.aws.directory import Directory
 from chalicelib.domain.schedule import Calendar, Holiday, Schedule, Shift
 from chalicelib.web import health
 from tests.conftest import Http
+from tests.support.answers import check_refused, code_of
 from tests.support.builders import (
     DAY,
     NIGHT,
@@ -54,7 +55,7 @@ def test_a_calendar_that_contradicts_itself_is_refused_with_all_that_is_wrong(
     http: Http, wrong: Json, problem: str
 ) -> None:
     answer = change_settings(http, calendar=calendar(**{"zone": SAIGON, **wrong}))
-    assert (answer.status_code, answer.json_body["Code"]) == (400, "InvalidSettings")
+    check_refused(answer, 400, "InvalidSettings")
     assert any(found.startswith(problem) for found in answer.json_body["Details"]["problems"])
     assert http.get("/v1/settings").json_body["version"] == 0
 
@@ -70,7 +71,7 @@ def test_a_calendar_that_contradicts_itself_is_refused_with_all_that_is_wrong(
 )
 def test_settings_that_cannot_be_are_a_400(http: Http, changes: Json) -> None:
     answer = change_settings(http, **changes)
-    assert (answer.status_code, answer.json_body["Code"]) == (400, "InvalidRequest")
+    check_refused(answer, 400, "InvalidRequest")
 
 
 WEAK = [
@@ -83,7 +84,7 @@ WEAK = [
 @pytest.mark.parametrize("changes", WEAK)
 def test_safety_is_not_switched_off_without_saying_so(http: Http, changes: Json) -> None:
     refused = change_settings(http, **changes)
-    assert (refused.status_code, refused.json_body["Code"]) == (400, "InvalidSettings")
+    check_refused(refused, 400, "InvalidSettings")
     [problem, how] = refused.json_body["Details"]["problems"]
     assert problem.startswith(f"{next(iter(changes))}: ")
     assert how.startswith("unsafe: ")
@@ -99,7 +100,7 @@ def test_a_production_stage_refuses_unsafe_settings(
     prod = replace(wiring.environment(), stage="prod1")
     monkeypatch.setattr(sys.modules["app"], "environment", lambda: prod)
     refused = change_settings(http, unsafe=True, **changes)
-    assert (refused.status_code, refused.json_body["Code"]) == (400, "InvalidSettings")
+    check_refused(refused, 400, "InvalidSettings")
     assert change_settings(http, liveness_threshold=80, margin=0.5).status_code == 200
 
 
@@ -120,7 +121,7 @@ def test_two_changes_at_once_are_one_change_and_one_refusal(http: Http) -> None:
         answers = list(pool.map(lambda body: http.call("PUT", "/v1/settings", body), bodies))
     assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
     refused = next(answer for answer in answers if answer.status_code == 409)
-    assert (refused.json_body["Code"], refused.json_body["Details"]) == ("SettingsChanged", {"version": 1})
+    assert (code_of(refused), refused.json_body["Details"]) == ("SettingsChanged", {"version": 1})
     won = next(answer.json_body for answer in answers if answer.status_code == 200)
     assert http.get("/v1/settings").json_body == won
 
@@ -169,7 +170,7 @@ def test_more_changes_than_one_transaction_can_take_back_are_refused(
         after = replace(now, version=n + 1, calendar=Calendar(cutoff="03:00" if n % 2 else "05:00"))
         directory.change_settings(now, after, date(2026, 1, 1) + timedelta(days=n))
         now = after
-    assert change_settings(http, "2025-01-01", calendar=calendar()).json_body["Code"] == "InvalidRequest"
+    assert code_of(change_settings(http, "2025-01-01", calendar=calendar())) == "InvalidRequest"
     assert change_settings(http, "2026-03-01", calendar=calendar()).status_code == 200
 
 
@@ -177,7 +178,7 @@ def test_settings_that_the_table_has_no_room_for_are_refused(http: Http) -> None
     days = [date(2026, 1, 1) + timedelta(days=n) for n in range(2000)]
     holidays = [{"date": str(day), "name": "Ngày nghỉ lễ của cả nước" * 4} for day in days]
     answer = change_settings(http, calendar=calendar(holidays=holidays))
-    assert (answer.status_code, answer.json_body["Code"]) == (400, "InvalidRequest")
+    check_refused(answer, 400, "InvalidRequest")
     assert "300000 bytes" in answer.json_body["Message"]
 
 
