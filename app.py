@@ -683,8 +683,9 @@ def show_settings() -> Settings:
 @endpoint(scope="admin", raises=(errors.InvalidSettings, errors.SettingsChanged))
 def change_settings(body: Settings, effective_from: date | None = None) -> Settings:
     """Replace the site's settings. Past days keep their rules unless `effective_from` includes them."""
+    production, local = environment().production, environment().stage == "local"
     return settings.replace_settings(
-        directory(), body, effective_from=effective_from, production=environment().production, now=now()
+        directory(), body, effective_from=effective_from, production=production, local=local, now=now()
     )
 
 

@@ -18,7 +18,13 @@ LARGEST = 300_000
 
 
 def replace_settings(
-    directory: Directory, body: Settings, *, effective_from: date | None, production: bool, now: datetime
+    directory: Directory,
+    body: Settings,
+    *,
+    effective_from: date | None,
+    production: bool,
+    local: bool,
+    now: datetime,
 ) -> Settings:
     """Replace all settings; `version` is the version that the caller read.
 
@@ -27,7 +33,7 @@ def replace_settings(
     The calendar takes effect on today's work day, so that past days do not change; an earlier
     `effective_from` changes them too. Raises InvalidSettings, SettingsChanged, InvalidRequest.
     """
-    weak = body.weak() if production or not body.unsafe else []
+    weak = body.weak(local=local) if production or not body.unsafe else []
     if weak and not production:
         weak.append("unsafe: must be true for this, in a lab only")
     if problems := weak + _texts(body.calendar) + schedule.calendar_problems(body.calendar):

@@ -101,7 +101,21 @@ def test_a_production_stage_refuses_unsafe_settings(
     monkeypatch.setattr(sys.modules["app"], "environment", lambda: prod)
     refused = change_settings(http, unsafe=True, **changes)
     check_refused(refused, 400, "InvalidSettings")
-    assert change_settings(http, liveness_threshold=80, margin=0.5).status_code == 200
+    strict = {"liveness_threshold": 80, "margin": 0.5, "photo_punch": False}
+    assert change_settings(http, **strict).status_code == 200
+
+
+def test_punches_by_photo_alone_are_unsafe_in_the_cloud_and_refused_in_production(
+    http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert change_settings(http, photo_punch=True).status_code == 200  # stage local is for trying it
+    for stage, unsafe, status in (("dev", False, 400), ("dev", True, 200), ("prod", True, 400)):
+        env = replace(wiring.environment(), stage=stage)
+        monkeypatch.setattr(sys.modules["app"], "environment", lambda env=env: env)
+        answer = change_settings(http, photo_punch=True, unsafe=unsafe)
+        assert answer.status_code == status, (stage, unsafe)
+        if status == 400:
+            assert any(one.startswith("photo_punch: ") for one in answer.json_body["Details"]["problems"])
 
 
 @pytest.mark.parametrize(("stage", "origin", "warned"), [("prod", "*", True), ("prod", "https://a.b", False)])
