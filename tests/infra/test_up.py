@@ -250,7 +250,7 @@ def admin_tokens_that_ring(stage: Stage) -> float:
         Period=60,
         Statistics=["Sum"],
     )
-    return sum(point["Sum"] for point in data["Datapoints"])
+    return float(sum(point["Sum"] for point in data["Datapoints"]))
 
 
 def test_an_admin_token_made_on_the_command_line_rings_the_alarm_too(

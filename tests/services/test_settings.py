@@ -101,8 +101,8 @@ def test_a_production_stage_refuses_unsafe_settings(
     monkeypatch.setattr(sys.modules["app"], "environment", lambda: prod)
     refused = change_settings(http, unsafe=True, **changes)
     check_refused(refused, 400, "InvalidSettings")
-    strict = {"liveness_threshold": 80, "margin": 0.5, "photo_punch": False}
-    assert change_settings(http, **strict).status_code == 200
+    answer = change_settings(http, liveness_threshold=80, margin=0.5, photo_punch=False)
+    assert answer.status_code == 200
 
 
 def test_punches_by_photo_alone_are_unsafe_in_the_cloud_and_refused_in_production(
