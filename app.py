@@ -822,10 +822,10 @@ def change_settings(body: SettingsView, effective_from: date | None = None) -> S
     The rules hold at once. The calendar holds from `effective_from` on (default: today's work day), which may
     be past or to come, until the next version begins.
     """
-    production = environment().production
+    production, local = environment().production, environment().stage == "local"
     gateways = directory(), site_store()
     return settings.replace_settings(
-        *gateways, body, effective_from=effective_from, production=production, now=now()
+        *gateways, body, effective_from=effective_from, production=production, local=local, now=now()
     )
 
 

@@ -113,6 +113,7 @@ def reconcile(options: argparse.Namespace) -> None:
     use(options.stage, options.state)
     from chalicelib import wiring
     from chalicelib.services import reconciliation
+    from chalicelib.services.enrolment import withdraw_consent
     from chalicelib.services.erasure import erase
 
     directory, collection, bucket = wiring.directory(), wiring.collection(), wiring.bucket()
@@ -124,6 +125,12 @@ def reconcile(options: argparse.Namespace) -> None:
         again = partial(erase, directory, personal_data, collection, bucket, person_id, attendance)
         _patiently(partial(again, now=wiring.now()))
     print(f"{len(erased)} people who had been erased {verb} erased again.")
+
+    gone = {person_id for person_id, _ in erased}
+    withdrawn = [one for one in reconciliation.withdrawn_consents(directory, bucket) if one not in gone]
+    for person_id in counted(withdrawn, len(withdrawn), "withdrawals") if not dry_run else ():
+        _patiently(partial(withdraw_consent, directory, collection, bucket, person_id, now=wiring.now()))
+    print(f"{len(withdrawn)} people who had withdrawn their consent {verb} without it again.")
 
     faces = strays = 0
     for page in collection.pages():

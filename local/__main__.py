@@ -293,9 +293,10 @@ def _banner(run: Run, state: Path) -> str:
     warning = health(wiring.environment(), now=wiring.now()).warning
     shown = f"""{first}
   AWS       {run.aws_url}  ({run.region}; DynamoDB, S3, STS, IAM, Rekognition)
+  AWS key   {run.access_key_id}  {run.secret_access_key}
   Liveness  {run.stream_url}  {run.stream_tls_url}
   State     {state}  (`{reset_command(state)}` wipes it)
-Tokens, also in {state / RUN_FILE}:{tokens}
+Tokens, in {state / RUN_FILE} like the key:{tokens}
 {f"WARNING: {warning}" if warning else ""}
 """
     if run.url:

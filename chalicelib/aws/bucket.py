@@ -37,6 +37,11 @@ def erasure_key(person_id: str) -> str:
     return f"{ERASURES}{hashlib.sha256(person_id.encode()).hexdigest()}"
 
 
+def withdrawal_key(person_id: str) -> str:
+    """Return the S3 key of a person's withdrawal of consent in the same list."""
+    return f"{erasure_key(person_id)}.withdrawn"
+
+
 def photo_key(person_id: str, photo: Photo) -> str:
     """Return the S3 key of a person's photo."""
     extension = "jpg" if photo.content_type == "image/jpeg" else "png"
@@ -124,8 +129,22 @@ class Bucket:
             ContentType="text/plain",
         )
 
+    def record_withdrawal(self, person_id: str, at: datetime) -> None:
+        """Add a withdrawal of consent to the list, in place of an earlier one."""
+        self._client.put_object(
+            Bucket=self._bucket,
+            Key=withdrawal_key(person_id),
+            Body=at.isoformat().encode(),
+            ContentType="text/plain",
+        )
+
+    def withdrawn_at(self, key: str) -> datetime:
+        """Return when the consent of a withdrawal in the list was withdrawn."""
+        reply = self._client.get_object(Bucket=self._bucket, Key=key)
+        return datetime.fromisoformat(reply["Body"].read().decode())
+
     def erasures(self) -> set[str]:
-        """Return the keys of the list of erasures (see `erasure_key`)."""
+        """Return the keys of the list of erasures (see `erasure_key`, `withdrawal_key`)."""
         return set(self.list_keys(ERASURES))
 
     def erased_attendance(self, key: str) -> str:

@@ -140,9 +140,11 @@ class SiteRules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             letters.add(letter)
         return problems
 
-    def weak(self) -> list[str]:
-        """Say which values would let a photo or a look-alike pass."""
+    def weak(self, *, local: bool) -> list[str]:
+        """Say which values would let a photo or a look-alike pass; stage `local` is for trying photos."""
         found = []
+        if self.photo_punch and not local:
+            found.append("photo_punch: a photo of somebody is enough to punch for them")
         if self.liveness_threshold < LEAST_LIVENESS:
             found.append(f"liveness_threshold: below {LEAST_LIVENESS:g} a photo may pass as a person")
         if self.margin < LEAST_MARGIN:

@@ -284,6 +284,8 @@ def withdraw_consent(
         person = directory.person(person_id)
         if person.consent is None:
             raise ConsentNotFound
+        # Before the table, which a restore may bring back: whoever asked for it has withdrawn.
+        bucket.record_withdrawal(person_id, now)
         active = [face for face in directory.faces(person_id) if face.state is FaceState.ACTIVE]
         withdrawn = msgspec.structs.replace(person.consent, withdrawn_at=now)
         directory.withdraw_consent(person, withdrawn, active, now)

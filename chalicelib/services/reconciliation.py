@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from msgspec import convert
 
-from chalicelib.aws.bucket import Bucket, erasure_key
+from chalicelib.aws.bucket import Bucket, erasure_key, withdrawal_key
 from chalicelib.aws.directory import Directory
 from chalicelib.domain.erasure import AttendanceHandling
 from chalicelib.domain.face import FaceState
@@ -24,6 +24,21 @@ def erased_people(directory: Directory, bucket: Bucket) -> list[tuple[str, Atten
         (person_id, convert(bucket.erased_attendance(key), AttendanceHandling))
         for person_id, key in sorted(keys.items())
         if key in recorded
+    ]
+
+
+def withdrawn_consents(directory: Directory, bucket: Bucket) -> list[str]:
+    """List the people of the table who withdrew the consent that it has; one recorded later is another."""
+    recorded = bucket.erasures()
+    given = {
+        person.person_id: person.consent
+        for person in directory.all_people()
+        if person.consent and not person.consent.withdrawn_at
+    }
+    return [
+        person_id
+        for person_id, consent in sorted(given.items())
+        if (key := withdrawal_key(person_id)) in recorded and consent.recorded_at <= bucket.withdrawn_at(key)
     ]
 
 

@@ -61,6 +61,7 @@ def replace_settings(
     *,
     effective_from: date | None,
     production: bool,
+    local: bool,
     now: datetime,
 ) -> SettingsView:
     """Replace all settings; `version` is the version that the caller read.
@@ -70,7 +71,7 @@ def replace_settings(
     The calendar holds from `effective_from` on (None: today's work day), which may be past or to come, until
     the next calendar that is planned. Raises InvalidSettings, SettingsChanged, PeriodClosed, InvalidRequest.
     """
-    weak = body.weak() if production or not body.unsafe else []
+    weak = body.weak(local=local) if production or not body.unsafe else []
     if weak and not production:
         weak.append("unsafe: must be true for this, in a lab only")
     _check(body.calendar, weak + _site_name(body) + _leave_problems(body))

@@ -166,11 +166,18 @@ def _parameters(schemas: Schemas, path: str, view: Any, hints: Mapping[str, Any]
         one: Json = {"name": name, "in": "path" if in_path else "query", "schema": schema}
         if in_path or given is inspect.Parameter.empty:
             one["required"] = True
-        if name in descriptions.PARAMETERS:
-            one["description"] = descriptions.PARAMETERS[name]
-        one["example"] = msgspec.to_builtins(examples.PARAMETERS[name])
+        one["description"] = _written(descriptions.PARAMETERS, name, "descriptions.py", '"What it chooses."')
+        example = _written(examples.PARAMETERS, name, "examples.py", "<a value that it takes>")
+        one["example"] = msgspec.to_builtins(example)
         made.append(one)
     return made
+
+
+def _written(of_parameters: Mapping[str, Any], name: str, file: str, entry: str) -> Any:
+    """Look up what was written about a parameter; raises LookupError with the line that is missing."""
+    if name not in of_parameters:
+        raise LookupError(f"add to PARAMETERS in infra/openapi/{file}:  {name!r}: {entry},".replace("'", '"'))
+    return of_parameters[name]
 
 
 def _responses(schemas: Schemas, method: str, endpoint: Endpoint, hints: Mapping[str, Any]) -> Json:

@@ -163,7 +163,7 @@ def test_credentials_for_a_stream_end_within_the_hour() -> None:
 
 # --- the account's own key, and its trail ----------------------------------------------------------
 
-KEY: Final = {"Fn::If": ["HasKey", {"Fn::GetAtt": "Key.Arn"}, {"Ref": "AWS::NoValue"}]}
+KEY: Final = {"Fn::If": ["HasKey", {"Ref": "Key"}, {"Ref": "AWS::NoValue"}]}
 
 
 def test_the_key_encrypts_table_and_bucket_where_it_is_wanted() -> None:

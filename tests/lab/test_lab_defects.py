@@ -25,6 +25,7 @@ from chalicelib.domain.timeline import always
 from chalicelib.services import enrolment, people
 from local.aws.embedded import Embedded
 from tests.conftest import CONSENT, SERVICE, Clock, Finish, Http, Lab, Scan, unknown_session
+from tests.support.answers import check_refused, code_of
 from tests.support.builders import add_person, day_of, set_calendar, stamp
 from tests.support.faces import enrolled
 from tests.support.lab import index, list_faces, start_session, stored_punches
@@ -73,7 +74,7 @@ def test_S1_without_a_token_nobody_reads_or_changes_anything(http: Http, finish:
         ("GET", "/v1/settings", None),
     ):
         answer = nobody.call(method, path, body)
-        assert (answer.status_code, answer.json_body["Code"]) == (401, "TokenMissing")
+        check_refused(answer, 401, "TokenMissing")
         assert "First" not in answer.body.decode()
     assert kept() == before
 
@@ -178,7 +179,7 @@ def test_S7_nobody_enrols_themselves_as_anybody(http: Http, lab: Lab, boto: Boto
     manager = http.as_("manager")
     assert index(manager, "Ann Person", photos_of_a()[0]).status_code == 403
     refused = manager.post(f"/v1/people/{person_id}/faces", photos_of_a()[0], jpeg)
-    assert (refused.status_code, refused.json_body["Code"]) == (403, "ConsentMissing")
+    check_refused(refused, 403, "ConsentMissing")
     assert boto("rekognition").list_faces(CollectionId="rollcall-local")["Faces"] == []
     left = boto("s3").list_objects_v2(Bucket="rollcall-local").get("Contents", [])
     assert left == []
@@ -259,7 +260,7 @@ def test_S12_S13_a_failure_exposes_no_internals(
     )
     answer = http.get("/v1/settings")
     assert answer.status_code == 500
-    assert answer.json_body["Code"] == "InternalServerError"
+    assert code_of(answer) == "InternalServerError"
     assert re.fullmatch("An internal server error occurred.", answer.json_body["Message"])
     assert "rollcall-local" not in answer.body.decode()
     assert "Ánh" not in caplog.text

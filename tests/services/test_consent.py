@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import CONSENT, Finish, Http
+from tests.support.answers import check_refused, code_of
 from tests.support.builders import add_person
 from tests.support.crashes import Crash, crash_at
 from tests.support.faces import JPEG, enrolled, stored_faces
@@ -21,7 +22,7 @@ Json = dict[str, Any]
 def test_a_face_is_enrolled_only_with_consent(http: Http, boto: Boto) -> None:
     person_id = http.post("/v1/people", {"name": "A"}).json_body["person_id"]
     refused = http.post(f"/v1/people/{person_id}/faces", photo_of_c(), JPEG)
-    assert (refused.status_code, refused.json_body["Code"]) == (403, "ConsentMissing")
+    check_refused(refused, 403, "ConsentMissing")
     assert stored_faces(boto) == ([], [], [])
     given: Json = {**CONSENT, "given_at": "2026-01-05T10:00:00+07:00"}
     given |= {"purposes": ["attendance", "payroll"], "recipients": ["Amazon Web Services (Singapore)"]}
@@ -67,12 +68,10 @@ def test_withdrawing_consent_erases_faces_and_keeps_attendance(
     assert (shown["consent"], shown["faces"]) == (None, 0)
     assert stored_faces(boto) == ([], [], [])
     assert todays_punches(http) == before
-    assert punch(http, finish(create_session(http), photos_of_a()[2])).json_body["Code"] == "NotRecognised"
+    assert code_of(punch(http, finish(create_session(http), photos_of_a()[2]))) == "NotRecognised"
     again = http.delete(f"/v1/people/{person_id}/consent")
-    assert (again.status_code, again.json_body["Code"]) == (404, "ConsentNotFound")
-    assert (
-        http.post(f"/v1/people/{person_id}/faces", photo_of_c(), JPEG).json_body["Code"] == "ConsentMissing"
-    )
+    check_refused(again, 404, "ConsentNotFound")
+    assert code_of(http.post(f"/v1/people/{person_id}/faces", photo_of_c(), JPEG)) == "ConsentMissing"
     [consent] = http.get(f"/v1/people/{person_id}/data").json_body["consents"]
     assert consent["withdrawn_at"] > consent["recorded_at"]
 
@@ -102,7 +101,7 @@ def test_a_crash_anywhere_in_a_withdrawal_is_finished_by_the_sweep(http: Http, b
 def test_a_photo_is_compared_with_a_person_only_with_consent(http: Http, boto: Boto) -> None:
     person_id = http.post("/v1/people", {"name": "A"}).json_body["person_id"]
     answer = http.post(f"/v1/people/{person_id}/verify", photo_of_c(), JPEG)
-    assert (answer.status_code, answer.json_body["Code"]) == (403, "ConsentMissing")
+    check_refused(answer, 403, "ConsentMissing")
     http.call("PUT", f"/v1/people/{person_id}/consent", CONSENT)
     assert http.post(f"/v1/people/{person_id}/verify", photo_of_c(), JPEG).status_code == 200
     http.delete(f"/v1/people/{person_id}/consent")

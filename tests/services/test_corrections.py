@@ -9,6 +9,7 @@ import pytest
 from chalicelib.aws.attendance_store import AttendanceStore
 from chalicelib.services import corrections
 from tests.conftest import Http
+from tests.support.answers import check_refused
 from tests.support.builders import Json, add_person, set_calendar, stamp, stamped
 from tests.support.punches import list_punches
 
@@ -57,7 +58,7 @@ def test_manual_punches_that_are_refused(http: Http, change: Json, status: int, 
     answer = http.post(
         "/v1/punches/manual", {name: value for name, value in body.items() if value is not None}
     )
-    assert (answer.status_code, answer.json_body["Code"]) == (status, code)
+    check_refused(answer, status, code)
     assert list_punches(http, from_="2026-08-01", to="2026-08-31") == []
 
 
@@ -68,7 +69,7 @@ def test_a_punch_is_corrected_once_and_then_its_correction(http: Http) -> None:
     second = stamped(http, person, "2026-08-11T02:00:00Z", supersedes=first)
     for fields in ({"at": "2026-08-11T03:00:00Z"}, {"void": True}):
         again = stamp(http, person, supersedes=first, **fields)
-        assert (again.status_code, again.json_body["Code"]) == (409, "PunchSuperseded")
+        check_refused(again, 409, "PunchSuperseded")
         assert again.json_body["Details"] == {"punch_id": first}
     stamped(http, person, supersedes=second, void=True)
     assert len(list_punches(http, from_="2026-08-11", to="2026-08-11")) == 3
@@ -77,7 +78,7 @@ def test_a_punch_is_corrected_once_and_then_its_correction(http: Http) -> None:
 def test_a_punch_of_another_person_cannot_be_corrected(http: Http) -> None:
     other = stamped(http, add_person(http, "A"), "2026-08-11T01:00:00Z")
     answer = stamp(http, add_person(http, "B"), "2026-08-11T02:00:00Z", supersedes=other)
-    assert (answer.status_code, answer.json_body["Code"]) == (404, "PunchNotFound")
+    check_refused(answer, 404, "PunchNotFound")
 
 
 def test_a_correction_is_near_what_it_corrects(http: Http) -> None:
@@ -146,4 +147,4 @@ def test_the_log_is_in_order_of_time_over_people_and_days(http: Http, limit: int
 )
 def test_a_log_that_cannot_be_asked_for_is_a_400(http: Http, query: Json, code: str) -> None:
     answer = http.get("/v1/punches", **query)
-    assert (answer.status_code, answer.json_body["Code"]) == (400, code)
+    check_refused(answer, 400, code)

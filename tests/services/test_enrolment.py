@@ -26,6 +26,7 @@ from chalicelib.domain.settings import default_settings
 from chalicelib.services import enrolment
 from local.aws import s3 as local_s3
 from tests.conftest import SERVICE, Http
+from tests.support.answers import check_refused, code_of
 from tests.support.builders import add_person, change_settings
 from tests.support.crashes import Crash, crash_at
 from tests.support.faces import JPEG, enrol, list_faces, stored_faces
@@ -154,7 +155,7 @@ def test_a_photo_that_will_not_do_is_refused_with_advice_and_leaves_nothing(
 ) -> None:
     person_id = add_person(http)
     english = enrol(http, person_id, content)
-    assert (english.status_code, english.json_body["Code"]) == (422, code), english.body
+    assert (english.status_code, code_of(english)) == (422, code), english.body
     vietnamese = enrol(http, person_id, content, {"Accept-Language": "vi-VN,vi;q=0.9,en;q=0.8"})
     told, said = english.json_body["Details"], vietnamese.json_body["Details"]
     assert told.get("reasons") == said.get("reasons")
@@ -205,7 +206,7 @@ def test_what_is_no_photo_is_refused(
     http: Http, boto: Callable[[str], Any], body: bytes, headers: dict[str, str], status: int, code: str
 ) -> None:
     answer = enrol(http, add_person(http), body, headers)
-    assert (answer.status_code, answer.json_body["Code"]) == (status, code), answer.body
+    assert (answer.status_code, code_of(answer)) == (status, code), answer.body
     if code in BY_CODE:
         assert answer.json_body["Details"]["advice"] == [BY_CODE[code][0]]
     assert stored_faces(boto) == ([], [], [])
@@ -255,7 +256,7 @@ def test_a_face_of_somebody_else_is_a_409_that_names_them(http: Http, boto: Call
     before = stored_faces(boto)
     for content in (first, second):
         answer = enrol(http, other, content, allow_different="true")
-        assert (answer.status_code, answer.json_body["Code"]) == (409, "FaceBelongsToAnother")
+        check_refused(answer, 409, "FaceBelongsToAnother")
         assert answer.json_body["Details"] == {"person_id": owner}
     assert stored_faces(boto) == before
     assert list_faces(http, other) == []
@@ -298,7 +299,7 @@ def test_a_face_unlike_the_others_is_refused_unless_a_manager_says_it_is_right(h
     enrol(http, person_id, photos_of_a()[0])
     assert enrol(http, person_id, photos_of_a()[1]).status_code == 201
     answer = enrol(http, person_id, photo_of_b())
-    assert (answer.status_code, answer.json_body["Code"]) == (422, "FaceDiffers")
+    check_refused(answer, 422, "FaceDiffers")
     assert answer.json_body["Details"]["advice"] == [BY_CODE["FaceDiffers"][0]]
     assert enrol(http, person_id, photo_of_b(), allow_different="true").status_code == 201
     assert len(list_faces(http, person_id)) == 3
@@ -353,7 +354,7 @@ def test_a_removed_face_is_gone_everywhere_and_recognises_nobody(
     assert stored_faces(boto) == ([], [], [])
     assert http.get(f"/v1/people/{person_id}").json_body["faces"] == 0
     again = http.delete(f"/v1/people/{person_id}/faces/{face_id}")
-    assert (again.status_code, again.json_body["Code"]) == (404, "FaceNotFound")
+    check_refused(again, 404, "FaceNotFound")
     assert http.post("/v1/identify", photo_of_c(), JPEG).json_body["candidates"] == []
     assert enrol(http, other, photo_of_c()).status_code == 201
 
@@ -366,7 +367,7 @@ def test_faces_of_nobody_are_a_404(http: Http) -> None:
         http.delete("/v1/people/nobody/faces/x"),
         http.post("/v1/people/nobody/verify", photo_of_c(), JPEG),
     ):
-        assert (answer.status_code, answer.json_body["Code"]) == (404, "PersonNotFound")
+        check_refused(answer, 404, "PersonNotFound")
 
 
 def fetch(url: str) -> tuple[int, str, bytes]:
@@ -400,14 +401,14 @@ def test_identify_is_refused_where_the_settings_do_not_allow_it(http: Http) -> N
     assert default_settings(local=False, zone="UTC").identify is False
     assert change_settings(http, identify=False).status_code == 200
     refused = http.post("/v1/identify", photos_of_a()[0], JPEG)
-    assert (refused.status_code, refused.json_body["Code"]) == (403, "IdentifyOff")
+    check_refused(refused, 403, "IdentifyOff")
 
 
 def test_nobody_is_verified_without_a_consent(http: Http) -> None:
     person_id = add_person(http)
     assert http.delete(f"/v1/people/{person_id}/consent").status_code == 200
     refused = http.post(f"/v1/people/{person_id}/verify", photos_of_a()[0], JPEG)
-    assert (refused.status_code, refused.json_body["Code"]) == (403, "ConsentMissing")
+    check_refused(refused, 403, "ConsentMissing")
 
 
 def test_identify_finds_whom_a_photo_shows_and_records_nothing(
@@ -429,7 +430,7 @@ def test_identify_finds_whom_a_photo_shows_and_records_nothing(
     stranger = http.post("/v1/identify", as_base64(photo_of_c())).json_body
     assert (stranger["outcome"], stranger["person_id"]) == ("NotRecognised", None)
     nobody = http.post("/v1/identify", no_face_photo(), JPEG)
-    assert (nobody.status_code, nobody.json_body["Code"]) == (422, "NoFaceFound")
+    check_refused(nobody, 422, "NoFaceFound")
     http.call("PATCH", f"/v1/people/{a}", {"status": "inactive"})
     away = http.post("/v1/identify", photos_of_a()[1], JPEG).json_body
     assert (away["outcome"], away["person_id"]) == ("NotRecognised", None)
@@ -537,6 +538,6 @@ def test_the_sweep_leaves_alone_what_is_just_going_on(http: Http, boto: Callable
     assert sweep(timedelta(0)) == 0
     assert stored_faces(boto) == before
     answer = enrol(http, person_id, photo_of_c())
-    assert (answer.status_code, answer.json_body["Code"]) == (409, "EnrolmentInProgress")
+    check_refused(answer, 409, "EnrolmentInProgress")
     assert sweep() == 1
     assert enrol(http, person_id, photo_of_c()).status_code == 201

@@ -14,6 +14,7 @@ from chalice.test import HTTPResponse
 from chalicelib.aws.personal_data import PersonalData
 from chalicelib.aws.stored_replies import StoredReplies
 from tests.conftest import Finish, Http, Lab
+from tests.support.answers import code_of
 from tests.support.builders import add_person, set_calendar, stamp, stamped
 from tests.support.crashes import Crash, crash_at
 from tests.support.faces import JPEG, enrolled, stored_faces
@@ -60,7 +61,7 @@ def test_an_erased_person_is_nowhere_and_their_attendance_has_no_name(
         },
     }
     assert traces_of(boto, *someone.words, *someone.session_ids) == [someone.upload_id], OF_NOBODY
-    assert erase(http, someone.id).json_body["Code"] == "PersonNotFound"
+    assert code_of(erase(http, someone.id)) == "PersonNotFound"
     assert http.get(f"/v1/people/{someone.id}").status_code == 404
     left = todays_punches(http) + list_punches(http, from_="2026-03-01", to="2026-03-09")
     assert len(left) == 4
@@ -131,7 +132,7 @@ def test_the_same_call_goes_on_where_an_erasure_stopped(http: Http, someone: Som
     with pytest.raises(Crash), crash_at("DeleteFaces"):
         erase(http, someone.id, attendance="remove")
     assert http.get(f"/v1/people/{someone.id}").status_code == 404
-    assert stamp(http, someone.id, "2026-03-06T08:00:00+07:00").json_body["Code"] == "PersonNotFound"
+    assert code_of(stamp(http, someone.id, "2026-03-06T08:00:00+07:00")) == "PersonNotFound"
     assert http.post(f"/v1/people/{someone.id}/faces", photo_of_c(), JPEG).status_code == 404
     receipt = erase(http, someone.id).json_body
     assert (receipt["complete"], receipt["attendance"]) == (True, "remove"), "as it was said first"

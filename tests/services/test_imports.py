@@ -15,6 +15,7 @@ from chalicelib.domain.person import Person
 from chalicelib.services.imports import ROWS, read
 from chalicelib.web import idempotency
 from tests.conftest import SERVICE, Http
+from tests.support.answers import check_refused
 
 CSV = {"Content-Type": "text/csv"}
 EXCEL = {"Content-Type": "application/vnd.ms-excel"}
@@ -192,7 +193,7 @@ def test_types_that_carry_any_bytes_are_binary_for_the_gateway(http: Http) -> No
 )
 def test_a_file_that_cannot_be_read_is_a_400(http: Http, content: bytes, says: str) -> None:
     answer = send(http, content, EXCEL)
-    assert (answer.status_code, answer.json_body["Code"]) == (400, "InvalidImport")
+    check_refused(answer, 400, "InvalidImport")
     assert says in answer.json_body["Message"]
 
 
@@ -203,9 +204,9 @@ def test_unknown_columns_are_named(http: Http) -> None:
 
 def test_a_file_has_limits(http: Http) -> None:
     rows = send(http, "name\n" + "A\n" * 5001)
-    assert (rows.status_code, rows.json_body["Code"]) == (413, "ImportTooLarge")
+    check_refused(rows, 413, "ImportTooLarge")
     size = send(http, "name\n" + "A" * 4_500_000)
-    assert (size.status_code, size.json_body["Code"]) == (413, "ImportTooLarge")
+    check_refused(size, 413, "ImportTooLarge")
     assert send(http, "name\nA", {"Content-Type": "application/json"}).status_code == 415
     assert send(http, "name\nA", mode="some").status_code == 400
 
@@ -252,7 +253,7 @@ def test_every_fault_of_every_row_is_told(http: Http) -> None:
 
 def test_one_bad_row_refuses_all_and_writes_nothing(http: Http, boto: Callable[[str], Any]) -> None:
     answer = send(http, "name,code\nA,1\nB,1\nC,3\n")
-    assert (answer.status_code, answer.json_body["Code"]) == (422, "ImportRefused")
+    check_refused(answer, 422, "ImportRefused")
     details = answer.json_body["Details"]
     assert (details["rows_total"], details["created"], details["failed"]) == (3, 0, 1)
     assert statuses(answer) == [(2, "valid"), (3, "invalid"), (4, "valid")]
@@ -319,7 +320,7 @@ def test_a_code_lost_at_the_last_moment_costs_only_its_row(http: Http) -> None:
 @pytest.mark.usefixtures("take_code_late")
 def test_or_all_rows_which_are_taken_back(http: Http, boto: Callable[[str], Any]) -> None:
     answer = send(http, TWENTY)
-    assert (answer.status_code, answer.json_body["Code"]) == (422, "ImportRefused")
+    check_refused(answer, 422, "ImportRefused")
     assert statuses(answer)[7] == (9, "exists")
     assert [person["name"] for person in people(http)] == ["Late"]
     assert sorted(key.split("#")[0] for key in stored(boto)) == ["CODE", "NAMES", "NAMES", "PERSON"]
@@ -332,7 +333,7 @@ def test_an_import_that_fails_half_way_leaves_nothing(
     content = "name,code\n" + "".join(f"P{n},c{n}\n" for n in range(100))
     break_writes(2)
     answer = send(http, content, mode=mode)
-    assert (answer.status_code, answer.json_body["Code"]) == (503, "Busy")
+    check_refused(answer, 503, "Busy")
     assert stored(boto) == []
     break_writes(1 << 30)
     assert send(http, content, mode=mode).json_body["created"] == 100

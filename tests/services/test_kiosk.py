@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Finish, Http, Lab, unknown_session
+from tests.support.answers import check_refused, code_of
 from tests.support.builders import add_person, change_settings
 from tests.support.faces import enrolled
 from tests.support.kiosk import Kiosk
@@ -95,7 +96,7 @@ def test_a_refusal_says_nothing_of_who_it_looked_like_and_how_much(
     code: str,
 ) -> None:
     answer = door.punch(finish(door.session(), photo(), **how))
-    assert (answer.status_code, answer.json_body["Code"]) == (422, code)
+    check_refused(answer, 422, code)
     assert "Details" not in answer.json_body
     assert "42.5" not in answer.body.decode()
     assert "Ánh" not in answer.body.decode()
@@ -142,7 +143,7 @@ def test_anothers_session_is_unknown_in_any_state(
     nobodys = unknown_session()
     for session_id in (theirs, nobodys):
         for answer in (door.get(f"/v1/liveness-sessions/{session_id}"), door.punch(session_id)):
-            assert (answer.status_code, answer.json_body["Code"]) == (404, "SessionNotFound")
+            check_refused(answer, 404, "SessionNotFound")
     for other in (http, http.as_("admin")):  # whatever the role
         assert punch(other, theirs).status_code == 404
     # It was not spent, nor counted against its kiosk, by those who tried.
@@ -154,8 +155,8 @@ def test_anothers_session_that_was_spent_is_unknown_too(
 ) -> None:
     theirs = finish(gate.session(), photos_of_a()[1])
     assert gate.punch(theirs).status_code == 201
-    assert gate.punch(theirs).json_body["Code"] == "SessionUsed"
-    assert door.punch(theirs).json_body["Code"] == "SessionNotFound"
+    assert code_of(gate.punch(theirs)) == "SessionUsed"
+    assert code_of(door.punch(theirs)) == "SessionNotFound"
     assert door.get(f"/v1/liveness-sessions/{theirs}").status_code == 404
 
 
@@ -184,7 +185,7 @@ def test_a_kiosk_reads_nothing_but_its_sessions(door: Kiosk, anh: str) -> None:
     for path, item in DOCUMENT["paths"].items():
         if path.startswith("/v1/") and "get" in item:
             answer = door.get(path.format_map(Ids(anh)))
-            if answer.status_code != 403 or answer.json_body["Code"] != "RoleNotAllowed":
+            if answer.status_code != 403 or code_of(answer) != "RoleNotAllowed":
                 allowed.add(path)
     assert allowed == {"/v1/liveness-sessions/{session_id}"}
 

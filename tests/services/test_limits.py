@@ -23,6 +23,7 @@ from chalicelib.services import limits
 from chalicelib.services.tokens import Authenticator
 from local.aws.embedded import Embedded
 from tests.conftest import Clock, Finish, Http, Lab
+from tests.support.answers import check_refused, code_of
 from tests.support.builders import add_person, change_settings, stamp
 from tests.support.faces import JPEG, enrolled
 from tests.support.kiosk import Kiosk
@@ -48,7 +49,7 @@ def limited(http: Http, **changes: int) -> None:
 
 
 def check_too_often(answer: HTTPResponse, code: str, retry_after_s: int) -> None:
-    assert (answer.status_code, answer.json_body["Code"]) == (429, code)
+    check_refused(answer, 429, code)
     assert answer.headers["Retry-After"] == str(retry_after_s)
     assert answer.json_body["Details"] == {"retry_after_s": retry_after_s}
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
@@ -167,13 +168,13 @@ def test_a_spent_or_foreign_session_costs_nothing(
 ) -> None:
     session_id = finish(door.session(), photo_of_b())
     paid.clear()
-    assert gate.punch(session_id).json_body["Code"] == "SessionNotFound"
-    assert gate.punch("11111111-2222-3333-4444-555555555555").json_body["Code"] == "SessionNotFound"
+    assert code_of(gate.punch(session_id)) == "SessionNotFound"
+    assert code_of(gate.punch("11111111-2222-3333-4444-555555555555")) == "SessionNotFound"
     assert paid == []
-    assert door.punch(session_id).json_body["Code"] == "NotRecognised"
+    assert code_of(door.punch(session_id)) == "NotRecognised"
     assert paid == ["GetFaceLivenessSessionResults", "SearchFacesByImage"]
     paid.clear()
-    assert [door.punch(session_id).json_body["Code"] for _ in range(3)] == ["SessionUsed"] * 3
+    assert [code_of(door.punch(session_id)) for _ in range(3)] == ["SessionUsed"] * 3
     assert paid == []
 
 
@@ -182,15 +183,15 @@ def test_punches_that_use_up_no_session_are_limited_and_cost_nothing_then(
 ) -> None:
     limited(http, punches_per_minute=3)
     session_id = door.session()
-    assert [door.punch(session_id).json_body["Code"] for _ in range(3)] == ["SessionPending"] * 3
+    assert [code_of(door.punch(session_id)) for _ in range(3)] == ["SessionPending"] * 3
     paid.clear()
     check_too_often(door.punch(session_id), "LockedOut", 60)
     finish(session_id, photo_of_b())
-    assert door.punch(session_id).json_body["Code"] == "LockedOut"
+    assert code_of(door.punch(session_id)) == "LockedOut"
     assert paid == []
-    assert gate.punch(finish(gate.session(), photo_of_b())).json_body["Code"] == "NotRecognised"
+    assert code_of(gate.punch(finish(gate.session(), photo_of_b()))) == "NotRecognised"
     clock.forward(minutes=1)
-    assert door.punch(session_id).json_body["Code"] == "NotRecognised"
+    assert code_of(door.punch(session_id)) == "NotRecognised"
 
 
 def test_photo_punches_are_limited(http: Http, door: Kiosk, lab: Lab, paid: list[str]) -> None:
@@ -250,7 +251,7 @@ def test_a_person_with_too_many_failures_is_locked_at_every_kiosk(
     http: Http, clock: Clock, door: Kiosk, gate: Kiosk, anh: str, mask: Fails, honest: Fails
 ) -> None:
     limited(http, person_failures=3, person_window_s=180, person_lock_s=1800)
-    assert [mask(kiosk).json_body["Code"] for kiosk in (door, gate, door)] == ["NotLive"] * 3
+    assert [code_of(mask(kiosk)) for kiosk in (door, gate, door)] == ["NotLive"] * 3
     check_too_often(honest(gate), "LockedOut", 1800)
     # Others come and go, and a manager can help the one who cannot.
     other = add_person(http, "Somebody Else")
@@ -283,7 +284,7 @@ def test_asking_again_for_one_failure_is_one_failure(
 ) -> None:
     limited(http, kiosk_failures=2, person_failures=2)
     session_id = finish(door.session(), photos_of_a()[1], confidence=5.0)
-    assert [door.punch(session_id).json_body["Code"] for _ in range(4)] == ["NotLive"] + ["SessionUsed"] * 3
+    assert [code_of(door.punch(session_id)) for _ in range(4)] == ["NotLive"] + ["SessionUsed"] * 3
     assert honest(door).status_code == 201
 
 
@@ -303,7 +304,7 @@ def test_asking_twice_at_once_for_one_failure_is_one_failure(
     monkeypatch.setattr(AttendanceStore, "snapshot", snapshot)
     session_id = finish(door.session(), photos_of_a()[1], confidence=5.0)
     with ThreadPoolExecutor(2) as pool:
-        codes = [answer.json_body["Code"] for answer in pool.map(door.punch, [session_id] * 2)]
+        codes = [code_of(answer) for answer in pool.map(door.punch, [session_id] * 2)]
     assert sorted(codes) == ["NotLive", "SessionUsed"]
     items = aws.client("dynamodb").scan(TableName="rollcall-local")["Items"]
     counts = {item["pk"]["S"].split("#")[1]: item["count"]["N"] for item in items if "count" in item}
@@ -316,7 +317,7 @@ def test_a_session_refused_by_a_lock_is_not_spent(
     limited(http, kiosk_failures=1, kiosk_lock_s=60)
     session_id = finish(door.session(), photos_of_a()[1])
     stranger(door)
-    assert door.punch(session_id).json_body["Code"] == "LockedOut"
+    assert code_of(door.punch(session_id)) == "LockedOut"
     clock.forward(seconds=60)
     assert door.punch(session_id).status_code == 201
 

@@ -21,6 +21,7 @@ from local.aws.embedded import REGION, Embedded
 from local.camera.__main__ import main
 from local.liveness.judge import Signal, Verdict
 from tests.conftest import CONSENT, Finish, Http, Scan, unknown_session
+from tests.support.answers import check_refused
 from tests.support.clips import ASTRONAUT
 from tests.support.faces import JPEG
 from tests.support.photos import photo_of_c
@@ -160,7 +161,7 @@ def test_a_session_that_rekognition_has_forgotten_is_expired(
     )
     assert status(http, session_id) == "expired"
     answer = http.post("/v1/punches", {"liveness_session_id": session_id})
-    assert (answer.status_code, answer.json_body["Code"]) == (410, "SessionExpired")
+    check_refused(answer, 410, "SessionExpired")
 
 
 def test_a_session_that_nobody_streamed_to_expires_after_three_minutes(
@@ -175,7 +176,7 @@ def test_a_session_that_is_not_ours_is_a_404(http: Http, boto: Callable[[str], A
     foreign = boto("rekognition").create_face_liveness_session()["SessionId"]
     for session_id in (foreign, unknown_session()):
         answer = http.get(f"/v1/liveness-sessions/{session_id}")
-        assert (answer.status_code, answer.json_body["Code"]) == (404, "SessionNotFound")
+        check_refused(answer, 404, "SessionNotFound")
     assert http.get("/v1/liveness-sessions/x").status_code == 400
 
 
@@ -191,7 +192,7 @@ def test_rekognition_being_busy_is_a_503_that_says_when_to_come_back(
 
     monkeypatch.setattr(wiring.collection(), "start_session", throttled)
     answer = http.post("/v1/liveness-sessions")
-    assert (answer.status_code, answer.json_body["Code"]) == (503, "Busy")
+    check_refused(answer, 503, "Busy")
     assert int(answer.headers["Retry-After"]) >= 1
     assert b"slow down" not in msgspec.json.encode(answer.json_body)
 

@@ -10,7 +10,7 @@ from chalice.test import HTTPResponse
 from chalicelib import wiring
 from chalicelib.domain.photo import Photo
 from tests.conftest import Clock, Finish, Http
-from tests.support.answers import check_refused
+from tests.support.answers import check_refused, code_of
 from tests.support.builders import add_person, change_settings
 from tests.support.faces import enrolled
 from tests.support.photos import jpeg, photos_of_a, pixels
@@ -105,5 +105,5 @@ def test_LockedOut_only_for_whom_a_NotRecognised_face_looked_like(
     assert low <= match.similarity < high, "the photo must resemble the person so much, and no more"
     assert change_settings(http, limits={"person_failures": 1}).status_code == 200
     refused = punch(http, finish(create_session(http), blurred))
-    assert refused.json_body["Code"] == "NotRecognised"
+    assert code_of(refused) == "NotRecognised"
     assert by_session().status_code == status

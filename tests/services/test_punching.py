@@ -18,6 +18,7 @@ from chalicelib.domain.timeline import Stint
 from chalicelib.domain.workday import events_by_day
 from chalicelib.services import corrections
 from tests.conftest import Clock, Finish, Http, unknown_session
+from tests.support.answers import check_refused, code_of
 from tests.support.builders import add_person, change_settings, stamp, stamped
 from tests.support.faces import enrolled, lookalike
 from tests.support.photos import no_face_photo, photo_of_b, photos_of_a
@@ -90,7 +91,7 @@ def test_a_session_is_one_punch(http: Http, finish: Finish, ann: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: punch(http, session_id), range(8)))
     assert sorted(answer.status_code for answer in answers) == [201, *[409] * 7]
-    assert {a.json_body["Code"] for a in answers if a.status_code == 409} == {"SessionUsed"}
+    assert {code_of(a) for a in answers if a.status_code == 409} == {"SessionUsed"}
     assert len(todays_punches(http)) == 1
 
 
@@ -116,9 +117,9 @@ def test_who_is_not_known_to_be_there_is_refused_and_the_session_spent(
     pictures = {"own": photos_of_a()[1], "other": photo_of_b(), "none": no_face_photo()}
     session_id = finish(create_session(http), pictures[content], **how)
     answer = punch(http, session_id)
-    assert (answer.status_code, answer.json_body["Code"]) == (422, code)
+    check_refused(answer, 422, code)
     assert not any(word in str(answer.json_body) for word in ("similarity", "onfidence", "89.9"))
-    assert punch(http, session_id).json_body["Code"] == "SessionUsed"
+    assert code_of(punch(http, session_id)) == "SessionUsed"
     assert todays_punches(http) == []
 
 
@@ -132,7 +133,7 @@ def test_who_is_not_known_to_be_there_is_refused_and_the_session_spent(
 )
 def test_sessions_that_are_no_punch(http: Http, make: Callable[[Http], str], status: int, code: str) -> None:
     answer = punch(http, make(http))
-    assert (answer.status_code, answer.json_body["Code"]) == (status, code)
+    check_refused(answer, status, code)
 
 
 def test_a_face_that_fits_two_people_is_nobodys_punch(
@@ -140,14 +141,14 @@ def test_a_face_that_fits_two_people_is_nobodys_punch(
 ) -> None:
     lookalike(http, boto("rekognition"), photos_of_a()[0])
     answer = punch(http, finish(create_session(http), photos_of_a()[1]))
-    assert (answer.status_code, answer.json_body["Code"]) == (422, "AmbiguousMatch")
+    check_refused(answer, 422, "AmbiguousMatch")
     assert todays_punches(http) == []
 
 
 def test_who_is_inactive_is_not_recognised(http: Http, finish: Finish, ann: str) -> None:
     http.call("PATCH", f"/v1/people/{ann}", {"status": "inactive"})
     answer = punch(http, finish(create_session(http), photos_of_a()[1]))
-    assert (answer.status_code, answer.json_body["Code"]) == (422, "NotRecognised")
+    check_refused(answer, 422, "NotRecognised")
 
 
 # --- many at once -------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from chalicelib import wiring
 from chalicelib.domain.face import Face, FaceState
 from chalicelib.domain.photo import Photo
 from tests.conftest import Finish, Http
-from tests.support.answers import check_refused
+from tests.support.answers import check_refused, code_of
 from tests.support.builders import add_person, change_settings
 from tests.support.faces import enrolled, lookalike
 from tests.support.photos import jpeg, photo_of_b, photos_of_a, pixels
@@ -83,7 +83,7 @@ def test_NotRecognised_once_the_person_is_inactive_though_another_resembles_them
 ) -> None:
     enrolled(http, add_person(http, "Bob"), photo_of_b())
     assert http.call("PATCH", f"/v1/people/{ann}", {"status": "inactive"}).status_code == 200
-    assert punch_with(http, finish, photos_of_a()[0]).json_body["Code"] == "NotRecognised"
+    assert code_of(punch_with(http, finish, photos_of_a()[0])) == "NotRecognised"
     assert http.call("PATCH", f"/v1/people/{ann}", {"status": "active"}).status_code == 200
     assert punch_with(http, finish, photos_of_a()[0]).status_code == 201
 
@@ -101,10 +101,10 @@ def test_NotLive_under_the_liveness_threshold_only(
     answer = punch_with(http, finish, photos_of_a()[0], confidence=confidence)
     assert answer.status_code == status, answer.json_body
     if status == 422:
-        assert answer.json_body["Code"] == "NotLive"
+        assert code_of(answer) == "NotLive"
 
 
 def test_NotLive_by_a_threshold_that_was_just_raised(http: Http, finish: Finish, ann: str) -> None:
     assert change_settings(http, liveness_threshold=99.5).status_code == 200
-    assert punch_with(http, finish, photos_of_a()[0], confidence=99.4).json_body["Code"] == "NotLive"
+    assert code_of(punch_with(http, finish, photos_of_a()[0], confidence=99.4)) == "NotLive"
     assert punch_with(http, finish, photos_of_a()[0], confidence=99.5).status_code == 201

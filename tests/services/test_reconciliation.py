@@ -15,7 +15,7 @@ from chalicelib import wiring
 from chalicelib.aws.directory import Directory
 from infra.__main__ import main
 from local.aws.embedded import Embedded
-from tests.conftest import Finish, Http
+from tests.conftest import CONSENT, Finish, Http
 from tests.support import recorder
 from tests.support.builders import add_person, stamped
 from tests.support.crashes import Crash, crash_at
@@ -108,12 +108,13 @@ def test_the_restore_of_the_runbook(
     shown = capsys.readouterr()
     assert shown.out == (
         "1 people who had been erased were erased again.\n"
+        "0 people who had withdrawn their consent were without it again.\n"
         "2 of 3 faces of the collection were nobody's and were deleted.\n"
         "2 of 3 photos were nobody's and were deleted.\n"
     )
     assert plan == shown.out.replace(" were erased again", " would be erased again").replace(
         "and were deleted", "and would be deleted"
-    )
+    ).replace("were without it", "would be without it")
     assert "1 of 1 erasures done" in shown.err
     assert "3 faces of the collection checked" in shown.err
     sweep()
@@ -142,6 +143,41 @@ def test_an_erasure_that_removed_the_attendance_removes_it_again(
     restore(boto, old)
     assert command("reconcile") == 0
     assert http.get("/v1/punches", from_="2026-03-02", to="2026-03-02").json_body["items"] == []
+
+
+def consent_of(http: Http, person_id: str) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = http.get(f"/v1/people/{person_id}").json_body["consent"]
+    return found
+
+
+def test_a_consent_that_was_withdrawn_does_not_come_back(
+    http: Http, boto: Boto, directory: Directory, command: Callable[..., int]
+) -> None:
+    a, b, c = add_person(http, "Ánh"), add_person(http, "Bình"), add_person(http, "Cường")
+    enrolled(http, a, photos_of_a()[0])
+    enrolled(http, b, photo_of_b())
+    old = items(boto)
+    for person_id in (a, c):
+        assert http.delete(f"/v1/people/{person_id}/consent").status_code == 200
+    restore(boto, old)
+    assert consent_of(http, a), "the restore brought it back"
+    assert http.call("PUT", f"/v1/people/{c}/consent", CONSENT).status_code == 200, "another one"
+
+    assert command("reconcile") == 0
+
+    assert directory.person(a).face_ids == ()
+    assert http.post(f"/v1/people/{a}/faces", photos_of_a()[0], JPEG).status_code == 403
+    assert len(list_faces(http, b)) == 1, "who did not withdraw keeps theirs"
+    assert http.post(f"/v1/people/{c}/faces", photo_of_c(), JPEG).status_code == 201
+    assert consistent(boto, directory)
+
+
+def test_a_withdrawal_is_on_the_list_as_a_digest(http: Http) -> None:
+    person_id = add_person(http)
+    assert http.delete(f"/v1/people/{person_id}/consent").status_code == 200
+    [key] = wiring.bucket().erasures()
+    assert key.endswith(".withdrawn")
+    assert person_id not in key
 
 
 @pytest.mark.parametrize("call", ["DeleteFaces", "DeleteObjects", "GetObject", "TransactWriteItems"])

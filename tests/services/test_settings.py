@@ -16,6 +16,7 @@ from chalicelib.domain.schedule import Calendar, Holiday, Schedule, Shift
 from chalicelib.domain.timeline import Dated
 from chalicelib.web import health
 from tests.conftest import Http
+from tests.support.answers import check_refused, code_of
 from tests.support.builders import (
     DAY,
     NIGHT,
@@ -56,7 +57,7 @@ def test_a_calendar_that_contradicts_itself_is_refused_with_all_that_is_wrong(
     http: Http, wrong: Json, problem: str
 ) -> None:
     answer = change_settings(http, calendar=calendar(**{"zone": SAIGON, **wrong}))
-    assert (answer.status_code, answer.json_body["Code"]) == (400, "InvalidSettings")
+    check_refused(answer, 400, "InvalidSettings")
     assert any(found.startswith(problem) for found in answer.json_body["Details"]["problems"])
     assert http.get("/v1/settings").json_body["version"] == 0
 
@@ -72,7 +73,7 @@ def test_a_calendar_that_contradicts_itself_is_refused_with_all_that_is_wrong(
 )
 def test_settings_that_cannot_be_are_a_400(http: Http, changes: Json) -> None:
     answer = change_settings(http, **changes)
-    assert (answer.status_code, answer.json_body["Code"]) == (400, "InvalidRequest")
+    check_refused(answer, 400, "InvalidRequest")
 
 
 WEAK = [
@@ -85,7 +86,7 @@ WEAK = [
 @pytest.mark.parametrize("changes", WEAK)
 def test_safety_is_not_switched_off_without_saying_so(http: Http, changes: Json) -> None:
     refused = change_settings(http, **changes)
-    assert (refused.status_code, refused.json_body["Code"]) == (400, "InvalidSettings")
+    check_refused(refused, 400, "InvalidSettings")
     [problem, how] = refused.json_body["Details"]["problems"]
     assert problem.startswith(f"{next(iter(changes))}: ")
     assert how.startswith("unsafe: ")
@@ -101,8 +102,22 @@ def test_a_production_stage_refuses_unsafe_settings(
     prod = replace(wiring.environment(), stage="prod1")
     monkeypatch.setattr(sys.modules["app"], "environment", lambda: prod)
     refused = change_settings(http, unsafe=True, **changes)
-    assert (refused.status_code, refused.json_body["Code"]) == (400, "InvalidSettings")
-    assert change_settings(http, liveness_threshold=80, margin=0.5).status_code == 200
+    check_refused(refused, 400, "InvalidSettings")
+    answer = change_settings(http, liveness_threshold=80, margin=0.5, photo_punch=False)
+    assert answer.status_code == 200
+
+
+def test_punches_by_photo_alone_are_unsafe_in_the_cloud_and_refused_in_production(
+    http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert change_settings(http, photo_punch=True).status_code == 200  # stage local is for trying it
+    for stage, unsafe, status in (("dev", False, 400), ("dev", True, 200), ("prod", True, 400)):
+        env = replace(wiring.environment(), stage=stage)
+        monkeypatch.setattr(sys.modules["app"], "environment", lambda env=env: env)
+        answer = change_settings(http, photo_punch=True, unsafe=unsafe)
+        assert answer.status_code == status, (stage, unsafe)
+        if status == 400:
+            assert any(one.startswith("photo_punch: ") for one in answer.json_body["Details"]["problems"])
 
 
 @pytest.mark.parametrize(("stage", "origin", "warned"), [("prod", "*", True), ("prod", "https://a.b", False)])
@@ -122,7 +137,7 @@ def test_two_changes_at_once_are_one_change_and_one_refusal(http: Http) -> None:
         answers = list(pool.map(lambda body: http.call("PUT", "/v1/settings", body), bodies))
     assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
     refused = next(answer for answer in answers if answer.status_code == 409)
-    assert (refused.json_body["Code"], refused.json_body["Details"]) == ("SettingsChanged", {"version": 1})
+    assert (code_of(refused), refused.json_body["Details"]) == ("SettingsChanged", {"version": 1})
     won = next(answer.json_body for answer in answers if answer.status_code == 200)
     assert http.get("/v1/settings").json_body == won
 
@@ -182,7 +197,7 @@ def test_settings_that_the_table_has_no_room_for_are_refused(http: Http) -> None
         )
         if answer.status_code != 200:
             break
-    assert (answer.status_code, answer.json_body["Code"]) == (400, "InvalidRequest")
+    check_refused(answer, 400, "InvalidRequest")
     assert "300000 bytes" in answer.json_body["Message"]
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.conftest import Finish, Http
+from tests.support.answers import code_of
 from tests.support.builders import add_person, change_settings
 from tests.support.faces import enrolled
 from tests.support.photos import photos_of_a
@@ -53,7 +54,7 @@ def test_a_lock_out_is_shown(http: Http, finish: Finish) -> None:
     kiosk = http.as_("kiosk")
     for _ in range(2):
         refused = punch(kiosk, finish(create_session(kiosk), photos_of_a()[1]))
-        assert refused.json_body["Code"] == "NotRecognised"
+        assert code_of(refused) == "NotRecognised"
     lock = http.get(f"/v1/people/{person_id}/data").json_body["lock"]
     assert lock["failed_punches"] == 2
     assert datetime.fromisoformat(lock["locked_until"]) > datetime.now(UTC)

@@ -18,6 +18,7 @@ from chalicelib.aws.dynamodb import Table
 from chalicelib.services import timesheets
 from chalicelib.web import exports
 from tests.conftest import Http
+from tests.support.answers import check_refused, code_of
 from tests.support.builders import (
     NIGHT,
     Json,
@@ -502,14 +503,14 @@ def test_without_a_date_it_is_today_where_the_site_is(http: Http) -> None:
 )
 def test_what_cannot_be_asked_is_a_400(http: Http, path: str, code: str) -> None:
     answer = http.get(path)
-    assert (answer.status_code, answer.json_body["Code"]) == (400, code)
+    check_refused(answer, 400, code)
 
 
 def test_a_year_is_not_too_long_and_nobodys_timesheet_is_a_404(http: Http) -> None:
     person = add_person(http)
     assert len(sheet_of(http, person, "2024-01-01", "2024-12-31")["days"]) == 366
     answer = http.get("/v1/attendance/nobody", from_="2026-01-01", to="2026-01-02")
-    assert (answer.status_code, answer.json_body["Code"]) == (404, "PersonNotFound")
+    check_refused(answer, 404, "PersonNotFound")
 
 
 def test_the_monthly_sheet_has_people_down_and_days_across(http: Http, office: dict[str, str]) -> None:
@@ -640,7 +641,7 @@ def test_a_file_that_could_not_be_ready_in_time_is_refused(
 ) -> None:
     monkeypatch.setattr(timesheets, "PERSON_DAYS", 6 * 31 - 1)
     answer = http.get("/v1/timesheets/monthly", month="2026-08", format_="csv")
-    assert (answer.status_code, answer.json_body["Code"]) == (413, "ExportTooLarge")
+    check_refused(answer, 413, "ExportTooLarge")
     assert answer.json_body["Details"] == {"person_days": 186, "limit": 185}
     assert http.get("/v1/timesheets/monthly", month="2026-08", group="A", format_="csv").status_code == 200
     monkeypatch.setattr(timesheets, "FEW", 0)  # then the others' days are read too
@@ -696,4 +697,4 @@ def test_the_ledger_reads_days_by_person_as_it_does_by_date(http: Http, office: 
 
 
 def test_a_punch_for_nobody_is_a_404(http: Http) -> None:
-    assert stamp(http, "nobody", "2026-08-11T08:00:00Z").json_body["Code"] == "PersonNotFound"
+    assert code_of(stamp(http, "nobody", "2026-08-11T08:00:00Z")) == "PersonNotFound"

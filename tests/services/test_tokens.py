@@ -26,6 +26,7 @@ from chalicelib.domain.token import Role, Token
 from chalicelib.services import tokens
 from chalicelib.services.tokens import Authenticator, NewToken, token_digest
 from tests.conftest import Finish, Http, Scan
+from tests.support.answers import check_refused, code_of
 from tests.support.builders import add_person
 from tests.support.faces import enrolled
 from tests.support.patience import PATIENCE_S
@@ -81,7 +82,7 @@ def test_a_repeated_request_does_not_show_the_token_again(http: Http, scan: Scan
     body, key = {"role": "kiosk", "label": "door"}, {"Idempotency-Key": "one"}
     token = http.post("/v1/tokens", body, key).json_body["token"]
     again = http.post("/v1/tokens", body, key)
-    assert (again.status_code, again.json_body["Code"]) == (409, "AnswerNotKept")
+    check_refused(again, 409, "AnswerNotKept")
     assert token not in scan()
     assert len([one for one in http.get("/v1/tokens").json_body["items"] if one["label"] == "door"]) == 1
 
@@ -101,7 +102,7 @@ def test_a_repeated_request_does_not_show_the_token_again(http: Http, scan: Scan
 )
 def test_what_makes_no_token(http: Http, body: dict[str, str]) -> None:
     answer = http.post("/v1/tokens", {"role": "viewer", "label": "of a test", **body})
-    assert (answer.status_code, answer.json_body["Code"]) == (400, "InvalidRequest")
+    check_refused(answer, 400, "InvalidRequest")
     assert len(http.get("/v1/tokens").json_body["items"]) == 1
 
 
@@ -192,7 +193,7 @@ def test_a_revoked_token_holds_nowhere_after_a_minute(http: Http) -> None:
             gate.authenticate(f"Bearer {made['token']}", "viewer", "", now=at + timedelta(seconds=60))
     with pytest.raises(InvalidToken):  # a process that has not seen it knows at once
         process().authenticate(f"Bearer {made['token']}", "viewer", "", now=at)
-    assert http.delete(f"/v1/tokens/{made['token_id']}").json_body["Code"] == "TokenNotFound"
+    assert code_of(http.delete(f"/v1/tokens/{made['token_id']}")) == "TokenNotFound"
 
 
 def remove(made: dict[str, Any]) -> Token:
@@ -239,7 +240,7 @@ def test_a_revoked_admin_changes_nothing_from_that_moment(http: Http) -> None:
     remove(made)
     assert http.call("GET", "/v1/people", headers=bearer(made)).status_code == 200
     refused = make_by(http, made)
-    assert (refused.status_code, refused.json_body["Code"]) == (401, "InvalidToken")
+    check_refused(refused, 401, "InvalidToken")
     assert http.post("/v1/people", {"name": "Anybody"}, bearer(made)).status_code == 401
 
 
@@ -253,7 +254,7 @@ def test_an_admin_who_is_revoked_during_the_request_makes_no_successor(
         return add(store, token, maker=maker)
 
     monkeypatch.setattr(TokenStore, "add", revoked_first)
-    assert make_by(http, made).json_body["Code"] == "InvalidToken"
+    assert code_of(make_by(http, made)) == "InvalidToken"
     assert "a successor" not in http.get("/v1/tokens").body.decode()
 
 
@@ -281,7 +282,7 @@ def test_children_are_revoked_with_a_token_but_for_that_of_the_caller(http: Http
     assert [one["token_id"] for one in revoked["children"]] == [heir["token_id"]]
     first = http.token_id("admin")
     with_the_heir = http.delete(f"/v1/tokens/{first}?children=true")
-    assert with_the_heir.json_body["Code"] == "LastAdminToken", "no admin would be left"
+    assert code_of(with_the_heir) == "LastAdminToken", "no admin would be left"
 
 
 def test_a_token_whose_children_are_the_only_other_admins_is_not_revoked_with_them(http: Http) -> None:
@@ -312,7 +313,7 @@ def test_the_last_admin_token_stays(http: Http) -> None:
     last = http.token_id("admin")
     make(http, "manager")
     refused = http.delete(f"/v1/tokens/{last}")
-    assert (refused.status_code, refused.json_body["Code"]) == (409, "LastAdminToken")
+    check_refused(refused, 409, "LastAdminToken")
     second = make(http, "admin")
     assert http.delete(f"/v1/tokens/{last}").status_code == 200
     with pytest.raises(LastAdminToken):

@@ -12,6 +12,7 @@ from chalicelib.aws import bucket
 from chalicelib.domain.photo import LIMIT_BYTES
 from local.aws import s3 as local_s3
 from tests.conftest import CONSENT, Http
+from tests.support.answers import check_refused
 from tests.support.photos import heavy, photo_of_b, photo_of_c
 from tests.support.traces import sweep
 from tests.support.uploads import create_upload, post_upload
@@ -58,7 +59,7 @@ def test_an_uploaded_photo_is_enrolled_once(http: Http, person_id: str) -> None:
     assert post_upload(upload, photo_of_c())[0] in (200, 201, 204)
     assert enrol(http, person_id, upload).status_code == 201
     again = enrol(http, person_id, upload)
-    assert (again.status_code, again.json_body["Code"]) == (404, "UploadNotFound")
+    check_refused(again, 404, "UploadNotFound")
 
 
 def test_an_uploaded_photo_can_be_identified_and_verified(http: Http, person_id: str) -> None:
@@ -71,14 +72,14 @@ def test_an_uploaded_photo_can_be_identified_and_verified(http: Http, person_id:
 
 def test_nothing_uploaded_is_a_404(http: Http, person_id: str) -> None:
     answer = enrol(http, person_id, create_upload(http))
-    assert (answer.status_code, answer.json_body["Code"]) == (404, "UploadNotFound")
+    check_refused(answer, 404, "UploadNotFound")
 
 
 def test_what_was_uploaded_is_looked_at_again(http: Http, person_id: str) -> None:
     upload = create_upload(http)
     post_upload(upload, b"GIF89a" + b"\x00" * 200)
     answer = enrol(http, person_id, upload)
-    assert (answer.status_code, answer.json_body["Code"]) == (400, "InvalidPhoto")
+    check_refused(answer, 400, "InvalidPhoto")
 
 
 def test_s3_refuses_a_form_that_has_expired(
@@ -179,7 +180,7 @@ def test_what_a_used_form_leaves_is_gone_with_the_next_sweep(
     assert enrol(http, person_id, upload).status_code == 201
     assert post_upload(upload, photo_of_b())[0] in (200, 201, 204), "S3 cannot know that it was used"
     again = enrol(http, person_id, upload)
-    assert (again.status_code, again.json_body["Code"]) == (404, "UploadNotFound")
+    check_refused(again, 404, "UploadNotFound")
     assert sweep(timedelta(0))["uploads"] == 0, "no upload that nobody used"
     left = boto("s3").list_objects_v2(Bucket=BUCKET, Prefix="uploads/")["Contents"]
     assert [entry["Key"] for entry in left] == [f"uploads/{open_['upload_id']}"], "it waits to be used"

@@ -14,6 +14,7 @@ from chalicelib import wiring
 from chalicelib.domain.text import fold
 from chalicelib.services.sweep import sweep as run_sweep
 from tests.conftest import CONSENT, Finish, Http
+from tests.support.answers import code_of
 from tests.support.builders import stamp, stamped
 from tests.support.crashes import Crash, crash_at
 from tests.support.faces import enrolled
@@ -98,5 +99,5 @@ class Someone:
             http.post(f"/v1/people/{self.id}/verify", {"upload_id": upload["upload_id"]})
         self.upload_id: str = upload["upload_id"]
         failed = finish(create_session(http), photos_of_a()[2], confidence=10.0)
-        assert punch(http, failed).json_body["Code"] == "NotLive"
+        assert code_of(punch(http, failed)) == "NotLive"
         self.words = [NAME, CODE, EMAIL, self.id, *self.face_ids, self.upload_id, "her badge was lost"]

@@ -18,6 +18,7 @@ from chalicelib.aws.signing_key import SigningKey
 from chalicelib.domain.audit_entry import AuditEntry
 from chalicelib.services import people
 from tests.conftest import CONSENT, Clock, Finish, Http, Lab
+from tests.support.answers import code_of
 from tests.support.builders import add_person, change_settings, stamped
 from tests.support.faces import enrolled
 from tests.support.kiosk import Kiosk
@@ -462,7 +463,7 @@ def test_a_rate_limited_caller_is_audited_once_a_minute(http: Http, clock: Clock
     clock.forward(minutes=1)
     second = finish(door.session(), photo_of_b())
     for _ in range(3):
-        assert door.punch(second).json_body["Code"] == "LockedOut"
+        assert code_of(door.punch(second)) == "LockedOut"
     clock.forward(seconds=1)
     gate.session()
     gate.post("/v1/liveness-sessions")
@@ -571,8 +572,8 @@ def test_audit_entries_are_paged_newest_first(http: Http) -> None:
     cursor = http.get("/v1/audit", limit=2).json_body["next_cursor"]
     http.post("/v1/people", {"name": "Meanwhile"})
     assert http.get("/v1/audit", limit=5, cursor=cursor).json_body["items"] == every[2:]
-    assert http.get("/v1/audit", cursor=cursor[:-2] + "AA").json_body["Code"] == "InvalidCursor"
-    assert http.get("/v1/people", cursor=cursor).json_body["Code"] == "InvalidCursor"
+    assert code_of(http.get("/v1/audit", cursor=cursor[:-2] + "AA")) == "InvalidCursor"
+    assert code_of(http.get("/v1/people", cursor=cursor)) == "InvalidCursor"
 
 
 def test_audit_entries_are_found_by_the_id_of_a_person(http: Http) -> None:

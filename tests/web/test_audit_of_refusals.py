@@ -3,6 +3,7 @@
 import pytest
 
 from tests.conftest import Clock, Finish, Http, Lab
+from tests.support.answers import code_of
 from tests.support.builders import Json, change_settings
 from tests.support.kiosk import Kiosk
 from tests.support.photos import photo_of_b
@@ -32,10 +33,10 @@ def test_TooManyRequests_and_LockedOut_of_one_kiosk_in_one_minute_are_two_entrie
 ) -> None:
     change_settings(http, limits={"sessions_per_minute": 2, "kiosk_failures": 1})
     first, second = finish(door.session(), photo_of_b()), finish(door.session(), photo_of_b())
-    assert door.punch(first).json_body["Code"] == "NotRecognised"
+    assert code_of(door.punch(first)) == "NotRecognised"
     for _ in range(3):
-        assert door.post("/v1/liveness-sessions").json_body["Code"] == "TooManyRequests"
-        assert door.punch(second).json_body["Code"] == "LockedOut"
+        assert code_of(door.post("/v1/liveness-sessions")) == "TooManyRequests"
+        assert code_of(door.punch(second)) == "LockedOut"
         clock.forward(seconds=1)
     assert sorted(refusals(http)) == sorted([SESSIONS, LOCKED])
 

@@ -26,6 +26,7 @@ from chalicelib import wiring
 from chalicelib.domain.token import Role
 from chalicelib.services.tokens import NewToken, create
 from tests.conftest import CONSENT, Finish, Http, Lab, Scan, unknown_session
+from tests.support.answers import check_refused, code_of
 from tests.support.builders import Json, add_person, set_calendar, stamped
 from tests.support.faces import JPEG, enrolled
 from tests.support.openapi import DOCUMENT
@@ -399,7 +400,7 @@ def test_a_limited_token_acts_on_its_own_group_only(
     status, code = {OWN: row.own, OTHER: row.other, NONE: row.none}[who]
     assert answer.status_code == status, answer.body
     if code:
-        assert answer.json_body["Code"] == code
+        assert code_of(answer) == code
     given = path + json.dumps(body.decode(errors="ignore") if isinstance(body, bytes) else body)
     if row.shows and who == OWN and role != "kiosk":
         assert tells_of(answer, site.people[OWN])
@@ -522,7 +523,7 @@ def test_nobody_is_moved_out_of_the_groups_of_a_token(site: Site) -> None:
     caller, anh = limited(site.http, "manager", OWN), site.people[OWN]
     for group in (OTHER, None):
         answer = caller.call("PATCH", f"/v1/people/{anh.id}", {"group": group})
-        assert (answer.status_code, answer.json_body["Code"]) == (403, "GroupNotAllowed")
+        check_refused(answer, 403, "GroupNotAllowed")
     assert site.http.get(f"/v1/people/{anh.id}").json_body["group"] == OWN
 
 
@@ -558,7 +559,7 @@ def test_groups_are_compared_letter_by_letter(site: Site) -> None:
 def test_a_code_that_somebody_outside_has_is_taken_and_not_told_by_whom(site: Site) -> None:
     caller, outsider = limited(site.http, "manager", OWN), site.people[OTHER]
     answer = caller.post("/v1/people", {"name": "New", "group": OWN, "code": outsider.code})
-    assert (answer.status_code, answer.json_body["Code"]) == (409, "PersonExists")
+    check_refused(answer, 409, "PersonExists")
     assert tells_of(answer, outsider, outsider.code) == set()
     rows = f"name,group,code\r\nNew,{OWN},{outsider.code}\r\nNew,{OWN},{site.people[OWN].code}\r\n"
     csv = {"Content-Type": "text/csv"}
@@ -604,7 +605,7 @@ def test_a_face_of_somebody_outside_is_not_enrolled_twice_and_they_are_not_named
     assert outsider.face
     mate = add_person(site.http, "Đặng Em", group=OWN)
     answer = caller.post(f"/v1/people/{mate}/faces", outsider.photo, JPEG)
-    assert (answer.status_code, answer.json_body["Code"]) == (409, "FaceBelongsToAnother")
+    check_refused(answer, 409, "FaceBelongsToAnother")
     assert "Details" not in answer.json_body or not answer.json_body["Details"]
     assert tells_of(answer, outsider) == set()
     answer = site.http.post(f"/v1/people/{mate}/faces", outsider.photo, JPEG)
@@ -650,7 +651,7 @@ def test_an_erasure_that_began_is_no_longer_seen_by_a_limited_token(site: Site) 
 
 def test_admins_are_never_limited(site: Site) -> None:
     answer = site.http.post("/v1/tokens", {"role": "admin", "label": "x", "groups": [OWN]})
-    assert (answer.status_code, answer.json_body["Code"]) == (400, "InvalidRequest")
+    check_refused(answer, 400, "InvalidRequest")
     for wrong in ([], [""], ["a\u0000"], "12A1", [OWN] * 101):
         assert (
             site.http.post("/v1/tokens", {"role": "viewer", "label": "x", "groups": wrong}).status_code == 400

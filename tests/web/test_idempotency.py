@@ -15,6 +15,7 @@ from chalicelib.domain.stored_reply import StoredReply
 from chalicelib.services import people
 from chalicelib.web import idempotency
 from tests.conftest import CONSENT, Finish, Http
+from tests.support.answers import check_refused
 from tests.support.patience import PATIENCE_S
 from tests.support.photos import photo_of_c
 
@@ -105,7 +106,7 @@ def test_a_key_of_another_request_is_a_422(
     else:
         http.post("/v1/people", {"name": "A"}, KEY)
     answer = http.post(path, body, headers, **query)
-    assert (answer.status_code, answer.json_body["Code"]) == (422, "IdempotencyKeyReused")
+    check_refused(answer, 422, "IdempotencyKeyReused")
     assert names(http) == ["A"]
 
 
@@ -125,8 +126,8 @@ def test_a_key_of_a_request_in_progress_is_a_409(http: Http, monkeypatch: pytest
         meanwhile = http.post("/v1/people", {"name": "A"}, KEY)
         other = http.post("/v1/people", {"name": "B"}, KEY)
         done.set()
-    assert (meanwhile.status_code, meanwhile.json_body["Code"]) == (409, "RequestInProgress")
-    assert (other.status_code, other.json_body["Code"]) == (422, "IdempotencyKeyReused")
+    check_refused(meanwhile, 409, "RequestInProgress")
+    check_refused(other, 422, "IdempotencyKeyReused")
     assert_replayed(first.result(), http.post("/v1/people", {"name": "A"}, KEY))
 
 
@@ -159,7 +160,7 @@ def test_a_request_that_died_may_be_repeated_after_the_gateways_timeout(
         with pytest.raises(KeyboardInterrupt):
             http.post("/v1/people", {"name": "A", "code": "1"}, KEY)
     at_once = http.post("/v1/people", {"name": "A", "code": "1"}, KEY)
-    assert (at_once.status_code, at_once.json_body["Code"]) == (409, "RequestInProgress")
+    check_refused(at_once, 409, "RequestInProgress")
     clock(idempotency.ABANDONED_AFTER + timedelta(seconds=1))
     later = http.post("/v1/people", {"name": "A", "code": "1"}, KEY)
     assert (later.status_code, later.json_body["code"]) == (201, "1"), "as it had been made"
@@ -199,7 +200,7 @@ def test_a_failed_request_may_be_repeated(http: Http, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("key", ["x" * 256, "a b", "ă", ""])
 def test_a_key_has_1_to_255_visible_characters(http: Http, key: str) -> None:
     answer = http.post("/v1/people", {"name": "A"}, {"Idempotency-Key": key})
-    assert (answer.status_code, answer.json_body["Code"]) == (400, "InvalidRequest")
+    check_refused(answer, 400, "InvalidRequest")
     assert names(http) == []
     assert http.post("/v1/people", {"name": "A"}, {"Idempotency-Key": "~" * 255}).status_code == 201
 

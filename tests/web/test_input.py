@@ -17,6 +17,7 @@ from chalicelib.config import BODY_BYTES, JSON_BYTES
 from chalicelib.web.endpoint import PARAMETER_CHARS
 from chalicelib.web.request import decode
 from tests.conftest import CONSENT, Http
+from tests.support.answers import code_of
 from tests.support.builders import calendar, change_settings
 from tests.support.photos import photo_of_c, pixels, png
 
@@ -91,7 +92,7 @@ def test_texts_have_no_invisible_characters(http: Http, person_id: str, field: s
             assert json.dumps(text) not in answer.body.decode()
         else:
             assert answer.status_code == 400, (name, answer.body)
-            assert answer.json_body["Code"] in ("InvalidRequest", "UnknownShift", "UnknownLeaveKind")
+            assert code_of(answer) in ("InvalidRequest", "UnknownShift", "UnknownLeaveKind")
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -112,7 +113,7 @@ def test_names_in_a_calendar_have_no_invisible_characters(http: Http, unseen: st
         ):
             answer = change_settings(http, **change)
             assert answer.status_code == 400, answer.body
-            assert answer.json_body["Code"] in ("InvalidRequest", "InvalidSettings")
+            assert code_of(answer) in ("InvalidRequest", "InvalidSettings")
     holiday = http.call("PUT", "/v1/holidays/2026-11-23", {"name": f"a{unseen}b"})
     if unseen.isspace():  # white space is made one space
         assert holiday.json_body["name"] == "a b"
@@ -359,7 +360,7 @@ def test_a_cursor_that_we_did_not_sign_is_a_400(http: Http, cursor: str) -> None
     for path in ("/v1/people", "/v1/attendance", "/v1/audit"):
         answer = http.get(path, cursor=cursor)
         assert answer.status_code == 400
-        assert answer.json_body["Code"] in ("InvalidCursor", "InvalidRequest")
+        assert code_of(answer) in ("InvalidCursor", "InvalidRequest")
 
 
 def test_a_cursor_is_valid_for_its_list_only_and_unaltered(http: Http, person_id: str) -> None:

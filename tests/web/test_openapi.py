@@ -129,6 +129,18 @@ def test_every_example_fits_its_schema(path: str, method: str, entry: Any) -> No
             assert faults(media["schema"], example) == []
 
 
+@pytest.mark.parametrize("file", ["descriptions.py", "examples.py"])
+def test_a_parameter_of_which_nothing_is_written_says_which_file_lacks_what(
+    file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from infra.openapi import descriptions, examples
+
+    written = {"descriptions.py": descriptions, "examples.py": examples}[file].PARAMETERS
+    monkeypatch.delitem(written, "month")
+    with pytest.raises(LookupError, match=rf'add to PARAMETERS in infra/openapi/{file}:  "month": '):
+        document.build.__wrapped__(app)
+
+
 def test_chalice_would_deploy_it() -> None:
     settings = {"app_name": "rollcall", "chalice_app": app, "project_dir": str(ROOT), "chalice_stage": "dev"}
     validate_configuration(Config("dev", user_provided_params=settings))

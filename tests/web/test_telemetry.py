@@ -13,6 +13,7 @@ from chalicelib import wiring
 from chalicelib.aws import deadline, metrics
 from chalicelib.aws.collection import FaceCollection
 from tests.conftest import CONSENT, Clock, Finish, Http
+from tests.support.answers import check_refused, code_of
 from tests.support.faces import JPEG
 from tests.support.photos import photos_of_a
 from tests.support.punches import create_session, punch
@@ -135,8 +136,8 @@ def test_deep_health_is_for_admins_and_names_failed_checks(
 ) -> None:
     sound = http.get("/health", deep="true")
     assert (sound.status_code, set(sound.json_body["checks"].values())) == (200, {"ok"})
-    assert http.as_(None).get("/health", deep="true").json_body["Code"] == "TokenMissing"
-    assert http.as_("manager").get("/health", deep="true").json_body["Code"] == "RoleNotAllowed"
+    assert code_of(http.as_(None).get("/health", deep="true")) == "TokenMissing"
+    assert code_of(http.as_("manager").get("/health", deep="true")) == "RoleNotAllowed"
     assert http.as_(None).get("/health").json_body["checks"] is None
 
     monkeypatch.setattr(FaceCollection, "check", lambda _: 1 / 0)
@@ -152,7 +153,7 @@ def test_a_request_past_its_deadline_starts_no_aws_call(http: Http, monkeypatch:
     http.get("/v1/people", limit=1)
     monkeypatch.setattr("chalicelib.web.endpoint.DEADLINE_S", -1.0)
     answer = http.get("/v1/people", limit=1)
-    assert (answer.status_code, answer.json_body["Code"]) == (503, "Busy")
+    check_refused(answer, 503, "Busy")
     assert fire("sweep")["swept"] == 0, "a schedule may take its time"
     with metrics.measuring(-1.0), deadline.without_deadline():
         assert wiring.directory().settings().version == 0, "and so may what takes back"
@@ -184,10 +185,10 @@ def test_a_truncated_reply_of_aws_is_retried_and_never_used(http: Http, service:
 
     client.meta.events.register_first(f"before-send.{service}.{operation}", cut, "cut")
     try:
-        assert punch(http, session_ids[0]).json_body["Code"] == "NotRecognised", "it is asked for again"
+        assert code_of(punch(http, session_ids[0])) == "NotRecognised", "it is asked for again"
         assert broken == []
         broken += [1, 1, 1]
         again = punch(http, session_ids[1])
-        assert (again.status_code, again.json_body["Code"]) == (503, "Busy"), "never whole"
+        assert (again.status_code, code_of(again)) == (503, "Busy"), "never whole"
     finally:
         client.meta.events.unregister(f"before-send.{service}.{operation}", unique_id="cut")
