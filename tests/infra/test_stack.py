@@ -170,7 +170,7 @@ def test_a_queue_that_was_just_deleted_is_waited_for(
     stage: Stage, script: Script, template: Template, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(stack.time, "sleep", waited.append)
+    monkeypatch.setattr("infra.stack.time.sleep", waited.append)
     reason = (
         "You must wait 60 seconds after deleting a queue before you can create another with the same name."
     )
