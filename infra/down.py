@@ -7,7 +7,7 @@ made. The functions' roles belong to the stack, so that roles of the same stage 
 import argparse
 import os
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 from infra import backups, bucket, build, deploy, gateway, lock, stack, table
 from infra.progress import Steps, say
@@ -55,7 +55,7 @@ def _remove(stage: Stage) -> None:
         except Failure as failure:  # it fails on what an earlier run has removed
             say(f"  {failure}; continuing by name")
     steps.next()
-    for remove in (_delete_apis, _delete_rules, _delete_functions):
+    for remove in (_delete_domain, _delete_apis, _delete_rules, _delete_functions):
         remove(stage)
     steps.next()
     bucket.empty(stage)
@@ -120,6 +120,19 @@ def contents(stage: Stage) -> list[str]:
     if kept := backups.arns(stage):
         lines.append(f"data: {len(kept)} monthly backups")
     return lines
+
+
+def _delete_domain(stage: Stage) -> None:
+    """Delete the domain of `up --domain`, if it leads to this stage's API and to nothing else."""
+    name = stack.parameters(stage, stage.prefix).get("Domain")
+    if not name:
+        return
+    client = stage.client("apigateway")
+    with suppress(client.exceptions.NotFoundException):
+        mappings = client.get_base_path_mappings(domainName=name).get("items", [])
+        if {mapping["restApiId"] for mapping in mappings} <= set(gateway.apis(stage)):
+            client.delete_domain_name(domainName=name)
+            say(f"  domain {name}")
 
 
 def _delete_apis(stage: Stage) -> None:

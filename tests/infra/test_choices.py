@@ -148,6 +148,27 @@ def test_a_domain_needs_a_certificate(
     assert domain.certificate(cloud, "hr.example.org").startswith("arn:aws:acm:us-east-1:")
 
 
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_domain_goes_with_its_stage_and_another_api_s_stays(
+    cloud: Stage, chalice: Chalice, infra: Infra, monkeypatch: pytest.MonkeyPatch, ours: bool
+) -> None:
+    certificate = import_certificate(cloud, "hr.example.com")
+    assert infra("up", "--domain", "hr.example.com") == 0
+    client = cloud.client("apigateway")
+    client.create_domain_name(domainName="hr.example.com", regionalCertificateArn=certificate)
+    other = client.create_rest_api(name="another")["id"]
+    client.create_deployment(restApiId=other, stageName="dev")
+    api = gateway.apis(cloud)[0] if ours else other
+    client.create_base_path_mapping(domainName="hr.example.com", restApiId=api, stage="dev")
+    monkeypatch.setenv("CONFIRM", "dev")
+
+    assert infra("down") == 0
+
+    assert [found["domainName"] for found in client.get_domain_names()["items"]] == (
+        [] if ours else ["hr.example.com"]
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
