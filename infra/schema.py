@@ -5,11 +5,9 @@ A deploy notes that before it switches the functions over; from then on, neither
 release is deployed on the table. `python -m infra migrate` rewrites the older items, at any time afterwards.
 """
 
+from chalicelib.aws.upgrades import SCHEMA
 from infra.progress import say
 from infra.stage import Failure, Stage
-
-SCHEMA = 1
-"""The schema that this code writes. A change that older code cannot read raises it."""
 
 _KEY = {"pk": {"S": "SCHEMA"}, "sk": {"S": "-"}}
 
