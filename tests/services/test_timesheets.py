@@ -326,13 +326,18 @@ def test_leave_excuses_a_day_or_half_of_it(http: Http) -> None:
     assert sheet["totals"]["leave_days"] == 2.5
 
 
-def test_who_is_inactive_is_not_absent_but_what_they_did_stays(http: Http) -> None:
+def test_who_left_is_not_absent_afterwards_but_what_they_did_stays(http: Http) -> None:
     set_calendar(http)
     person = add_person(http)
     stamped(http, person, "2026-08-11T08:00:00+07:00")
+
+    def states() -> list[str]:
+        return [day["state"] for day in sheet_of(http, person, "2026-08-10", "2026-08-12")["days"]]
+
     http.call("PATCH", f"/v1/people/{person}", {"status": "inactive"})
-    states = [day["state"] for day in sheet_of(http, person, "2026-08-10", "2026-08-12")["days"]]
-    assert states == ["inactive", "present", "inactive"]
+    assert states() == ["absent", "present", "absent"]  # who leaves today was due until today
+    http.call("PATCH", f"/v1/people/{person}", {"until": "2026-08-10"})
+    assert states() == ["absent", "present", "inactive"]
     on_day, day_after = (http.get("/v1/attendance", date_=f"2026-08-{day}").json_body for day in (11, 12))
     assert [row["person_id"] for row in on_day["items"]] == [person]
     assert (day_after["items"], day_after["counts"]["total"]) == ([], 0)
