@@ -326,7 +326,7 @@ def test_leave_excuses_a_day_or_half_of_it(http: Http) -> None:
     assert sheet["totals"]["leave_days"] == 2.5
 
 
-def test_who_is_inactive_is_not_absent_but_what_they_did_stays(http: Http) -> None:
+def test_who_left_is_not_absent_afterwards_but_what_they_did_stays(http: Http) -> None:
     set_calendar(http)
     person = add_person(http)
     stamped(http, person, "2026-08-11T08:00:00+07:00")
