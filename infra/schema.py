@@ -5,9 +5,11 @@ A deploy notes that before it switches the functions over; from then on, neither
 release is deployed on the table. `python -m infra migrate` rewrites the older items, at any time afterwards.
 """
 
-from chalicelib.aws.upgrades import SCHEMA
+from chalicelib.aws import upgrades
 from infra.progress import say
 from infra.stage import Failure, Stage
+
+SCHEMA = upgrades.SCHEMA
 
 _KEY = {"pk": {"S": "SCHEMA"}, "sk": {"S": "-"}}
 
