@@ -75,6 +75,8 @@ def with_value(timeline: Sequence[Dated[V]], since: date | None, value: V, befor
 
 def employed(stints: Sequence[Stint], on: date) -> bool:
     """Say whether a person belongs to the site on a date, and so can be absent."""
+    if len(stints) == 1:  # as most people have, and it is asked for each day of each sheet
+        return stints[0].covers(on)
     return any(stint.covers(on) for stint in stints)
 
 
