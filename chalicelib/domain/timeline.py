@@ -80,6 +80,8 @@ def first_difference(one: Sequence[Dated[V]], other: Sequence[Dated[V]], default
 
 def employed(stints: Sequence[Stint], on: date) -> bool:
     """Say whether a person belongs to the site on a date, and so can be absent."""
+    if len(stints) == 1:  # as most people have, and it is asked for each day of each sheet
+        return stints[0].covers(on)
     return any(stint.covers(on) for stint in stints)
 
 

@@ -228,11 +228,15 @@ def evaluate_day(
     worked = worked_s // 60
     state: State = "left" if counted[-1][1].direction == "out" else "present"
     sessions: tuple[SessionAttendance, ...] = ()
+    late = early = 0
     if due:
         now_s = int(now.timestamp())
         sessions, delay_s = _sessions(shift_day.rules, due, spans, at_work, now_s)
         finished = not at_work and not is_open and now_s >= due[-1].ends_s
         state = _judge(shift_day.rules, sessions, delay_s, worked if finished else None) or state
+        for session in sessions:
+            late += session.late_minutes
+            early += session.early_minutes
     return WorkDay(
         date=shift_day.date,
         zone=shift_day.zone,
@@ -244,8 +248,8 @@ def evaluate_day(
         worked_minutes=worked,
         break_minutes=gross_s // 60 - worked,
         overtime_minutes=_overtime(shift_day, due, spans, worked_s - expected * 60) if is_employed else 0,
-        late_minutes=sum(session.late_minutes for session in sessions),
-        early_minutes=sum(session.early_minutes for session in sessions),
+        late_minutes=late,
+        early_minutes=early,
         at_work=at_work,
         open=is_open,
         holiday=shift_day.holiday,
@@ -381,6 +385,8 @@ def _pairs(counted: list[tuple[int, TimesheetPunch]]) -> tuple[list[WorkInterval
 
 def _away_s(shift_day: ShiftDay, spans: list[Span]) -> int:
     """Return the time (seconds) between an out and the next in, within the hours of the shift."""
+    if len(spans) == 1:
+        return 0
     from_s, to_s = shift_day.hours_s
     away_s = 0
     gone: int | None = None
@@ -400,19 +406,24 @@ def _sessions(
     attends the first session that was not over at its in, or the last that had begun at its out. While
     somebody is at work, the last in goes on until now.
     """
-    attended: list[list[Span]] = [spans] if len(due) == 1 else [[] for _ in due]
-    if len(due) > 1:
-        for number, (into, out) in enumerate(spans, start=1):
-            until = now_s if at_work and number == len(spans) else out
-            for index in _met(due, into, until):
-                attended[index].append((into, out))
-    judged = []
-    delay_s = 0
-    for session, own in zip(due, attended, strict=True):
-        judged.append(_session_attendance(rules, session, own, now_s))
-        if own and own[0][0] is not None:
-            delay_s = max(delay_s, own[0][0] - session.starts_s)
-    return tuple(judged), delay_s
+    if len(due) == 1:
+        return (_session_attendance(rules, due[0], spans, now_s),), _delay_s(due[0], spans)
+    attended: list[list[Span]] = [[] for _ in due]
+    for number, (into, out) in enumerate(spans, start=1):
+        until = now_s if at_work and number == len(spans) else out
+        for index in _met(due, into, until):
+            attended[index].append((into, out))
+    judged = zip(due, attended, strict=True)
+    return (
+        tuple(_session_attendance(rules, session, own, now_s) for session, own in judged),
+        max(map(_delay_s, due, attended)),
+    )
+
+
+def _delay_s(session: ScheduledSession, spans: list[Span]) -> int:
+    """Return how long after the start of a session somebody came; 0 if they were early or it is unknown."""
+    came = spans[0][0] if spans else None
+    return 0 if came is None or came < session.starts_s else came - session.starts_s
 
 
 def _met(due: tuple[ScheduledSession, ...], into: int | None, until: int | None) -> list[int]:
@@ -449,9 +460,12 @@ def _judge(
     rules: Shift, sessions: tuple[SessionAttendance, ...], delay_s: int, worked: int | None
 ) -> State | None:
     """Return what missed sessions, lateness and little work (None: the day goes on) make of a day."""
-    states = [session.state for session in sessions]
-    missed = states.count("absent")
-    if missed == len(states) or (worked is not None and worked < (rules.absent_under_minutes or 0)):
+    missed = 0
+    late = False
+    for session in sessions:
+        missed += session.state == "absent"
+        late = late or session.state == "late"
+    if missed == len(sessions) or (worked is not None and worked < (rules.absent_under_minutes or 0)):
         return "absent"
     half_day_after = rules.half_day_after_minutes
     if (
@@ -460,7 +474,7 @@ def _judge(
         or (half_day_after is not None and delay_s > half_day_after * 60)
     ):
         return "half_day"
-    return "late" if "late" in states else None
+    return "late" if late else None
 
 
 def _overtime(shift_day: ShiftDay, due: tuple[ScheduledSession, ...], spans: list[Span], over_s: int) -> int:
