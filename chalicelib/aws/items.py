@@ -34,7 +34,7 @@ A shard is a partition's share of the people, so that a morning rush does not me
 import zlib
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -55,6 +55,7 @@ from chalicelib.domain.settings import Settings
 from chalicelib.domain.site import Site
 from chalicelib.domain.stored_reply import StoredReply
 from chalicelib.domain.text import fold
+from chalicelib.domain.timeline import Dated, Timeline
 from chalicelib.domain.token import Token
 from chalicelib.domain.types import to_builtins
 from chalicelib.domain.workday import TimeEvent
@@ -107,7 +108,17 @@ def shard(person_id: str, shards: int) -> int:
 
 def read_person(item: Item | None) -> Person | None:
     """Convert an item to a person; None if there is none or the person is being erased."""
-    return struct(upgrades.profile(item), Person) if item and "erasing" not in item else None
+    if item is None or "erasing" in item:
+        return None
+    profile = upgrades.profile(item)
+    dated = {name: _read_timeline(profile.get(name)) for name in ("groups", "shifts")}
+    return struct(profile | dated | {"stints": _read_stints(profile.get("stints"))}, Person)
+
+
+def read_groups(profile: Item) -> Timeline[str | None]:
+    """Convert the groups of a profile alone."""
+    stored = upgrades.profile(profile).get("groups")
+    return msgspec.convert(_read_timeline(stored), tuple[Dated[str | None], ...])
 
 
 def require_person(person_id: str) -> Write:
@@ -121,16 +132,39 @@ def struct(item: Item, kind: type[S]) -> S:
 
 
 def person(person: Person, shards: int) -> Item:
-    """Convert a person."""
+    """Convert a person.
+
+    A list of people reads all of it, so what never changed is only its value, and stints are one text.
+    """
     return (
         key(f"PERSON#{person.person_id}", "PROFILE")
         | to_builtins(person)
         | {
             "schema": upgrades.SCHEMA,
+            "groups": _timeline(person.groups),
+            "shifts": _timeline(person.shifts),
+            "stints": " ".join(f"{one.since or ''}/{one.until or ''}" for one in person.stints) or None,
             "listing_pk": f"PEOPLE#{shard(person.person_id, shards)}",
             "listing_sk": name_sort_key(person),
         }
     )
+
+
+def _timeline(dated: Timeline[str | None]) -> Any:
+    """Convert a timeline: a value that always held as it is, or a list of all; None if it is empty."""
+    if len(dated) == 1 and dated[0].effective_from is None:
+        return dated[0].value
+    return msgspec.to_builtins(dated) or None
+
+
+def _read_timeline(stored: Any) -> list[Any]:
+    return [{"value": stored}] if isinstance(stored, str) else stored or []
+
+
+def _read_stints(stored: str | None) -> list[dict[str, str]]:
+    """Convert stints, written as intervals of ISO 8601 that may be open."""
+    found = [text.partition("/") for text in (stored or "").split()]
+    return [{name: day for name, day in (("since", a), ("until", b)) if day} for a, _, b in found]
 
 
 def name_sort_key(person: Person) -> str:

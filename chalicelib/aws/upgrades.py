@@ -39,13 +39,9 @@ def profile(item: Item) -> Item:
     since, until, inactive_since = (old.pop(name, None) for name in ("since", "until", "inactive_since"))
     if old.get("status") == "inactive":
         until = until or inactive_since or old["updated_at"][:10]
-    stint = {name: day for name, day in (("since", since), ("until", until)) if day}
-    return old | {
-        "schema": SCHEMA,
-        "groups": [{"value": group}] if group else [],
-        "shifts": [{"value": shift}] if shift else [],
-        "stints": [] if since and until and until < since else [stint],
-    }
+    never = since and until and until < since
+    stints = None if never else f"{since or ''}/{until or ''}"
+    return old | {"schema": SCHEMA, "groups": group, "shifts": shift, "stints": stints}
 
 
 def settings(item: Item, others: Iterable[Item] = ()) -> tuple[Item, list[dict[str, Any]]]:

@@ -11,12 +11,10 @@ from contextvars import ContextVar
 from datetime import date
 from typing import Any
 
-import msgspec
-
-from chalicelib.aws import upgrades
 from chalicelib.aws.dynamodb import Item, Page, Table, Write, from_attributes
+from chalicelib.aws.items import read_groups
 from chalicelib.domain.errors import GroupNotAllowed, PersonNotFound
-from chalicelib.domain.timeline import Dated, Timeline, value_on
+from chalicelib.domain.timeline import Timeline, value_on
 
 _OWNER = "PERSON#"
 
@@ -42,7 +40,7 @@ class _Limit:
             # It no longer says of which group it was: what was found before holds until the request ends.
             self.visible.setdefault(person_id, False)
         else:
-            groups = self._known[person_id] = _groups(profile) if profile else ()
+            groups = self._known[person_id] = read_groups(profile) if profile else ()
             self.visible[person_id] = self.allows(groups)
 
     def admits(self, profile: Item) -> bool:
@@ -50,7 +48,7 @@ class _Limit:
 
         Moves to other groups that were recorded before, by others, may stay.
         """
-        groups = _groups(profile)
+        groups = read_groups(profile)
         known = self._known.get(profile["person_id"], ())
         return self.allows(groups) and all(one.value in self.groups for one in groups if one not in known)
 
@@ -149,11 +147,6 @@ class PeopleTable(Table):
         profiles = super().get_many(keys.values()) if keys else {}
         for person_id, place in keys.items():
             limit.judge(person_id, profiles.get(place))
-
-
-def _groups(profile: Item) -> Timeline[str | None]:
-    groups = upgrades.profile(profile).get("groups", ())
-    return msgspec.convert(groups, tuple[Dated[str | None], ...])
 
 
 def _subject(item: Item) -> str | None:

@@ -68,7 +68,7 @@ def test_reports_cost_the_read_units_that_are_stated(meter: Meter) -> None:
     person_month = meter.units
 
     assert page.counts.left == PEOPLE
-    assert calls == 4 + 4 + 1 + 1  # people, days, leave; the site
+    assert calls == 4 + 4 + 1 + 1  # people, days, leave; settings with holidays
     assert roster == pytest.approx(stated("roster of 1,000 people"), rel=0.02)
     everybodys_month = roster - one_day + 30 * one_day
     assert everybodys_month == pytest.approx(stated("monthly sheet of 1,000 people"), rel=0.02)

@@ -148,6 +148,7 @@ def test_a_misspelt_scope_allows_nobody(patient: Http) -> None:
     endpoint = Endpoints(
         other,
         now=wiring.now,
+        today=wiring.today,
         authenticate=wiring.authenticate,
         log_request=wiring.log_request,
         audit_log=wiring.audit_log,
