@@ -211,10 +211,12 @@ class Sheets:
         group: str | None = None,
         leave_kinds: Sequence[LeaveKind] = LEAVE_KINDS,
         closed_through: date | None = None,
+        site_name: str = "",
         now: datetime,
     ) -> None:
         self.schedule, self.since, self.until, self.group = schedule, since, until, group
         self.leave_kinds, self.closed_through, self.now = leave_kinds, closed_through, now
+        self.site_name = site_name
         self.dates = date_range(since, until)
         self._letters = letters(leave_kinds)
 

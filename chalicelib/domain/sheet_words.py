@@ -109,7 +109,7 @@ OTHERS: Texts = {
     "auto": ("auto", "tự động"),
     "manual": ("manual", "nhập tay"),
     "corrected": ("corrected", "đã sửa"),
-    "void": ("takes one out", "hủy một lần chấm"),
+    "void": ("takes one out", "huỷ một lần chấm"),
     "first": ("first half", "nửa đầu"),
     "second": ("second half", "nửa sau"),
     "early_by": ("early", "về sớm"),
@@ -168,12 +168,16 @@ class Words(Struct, frozen=True):
         """Return a date as a title has it."""
         return f"{on:%d/%m/%Y}" if self.language == "vi" else on.isoformat()
 
-    def period(self, what: str, since: date, until: date, closed_through: date | None) -> str:
+    def heading(self, what: str, site_name: str) -> str:
+        """Return the name of a sheet, after that of the site if it has one."""
+        return f"{site_name}: {self.of(OTHERS, what)}" if site_name else self.of(OTHERS, what)
+
+    def period(self, what: str, site_name: str, since: date, until: date, closed_through: date | None) -> str:
         """Return a title with the dates of a sheet, and up to when they are closed, if any of them are."""
-        title = self.of(OTHERS, what)
+        title = self.heading(what, site_name)
         if self.language == "vi":
             title += f" từ {self.day(since)} đến {self.day(until)}"
-            closed = ", đã khóa sổ đến hết {}"
+            closed = ", đã khoá sổ đến hết {}"
         else:
             title += f", {self.day(since)} to {self.day(until)}"
             closed = ", closed through {}"

@@ -67,7 +67,7 @@ _COUNTS = (
 )
 
 
-def roster_tables(found: Roster, words: Words) -> dict[Rows, Table]:
+def roster_tables(found: Roster, site_name: str, words: Words) -> dict[Rows, Table]:
     """Lay a roster out as a table with one row per person."""
     names = ("date", "name", "code", "group", "shift", "state", "first_in", "last_out")
     lengths = ("worked_minutes", "late_minutes", "early_minutes")
@@ -82,7 +82,7 @@ def roster_tables(found: Roster, words: Words) -> dict[Rows, Table]:
                 *(_leave(row.leave, row.leave_half, words), row.holiday),
             )
 
-    title = f"{words.of(OTHERS, 'roster')}, {words.day(found.date)}"
+    title = f"{words.heading('roster', site_name)}, {words.day(found.date)}"
     return {"data": _table("roster", title, columns, rows(), words, frozen=2)}
 
 
@@ -103,7 +103,7 @@ def timesheet_tables(
             for day, own in zip(sheet.days, sheet.credits, strict=True):
                 yield (sheet.name, sheet.code, own.group, *_day(day, own, words))
 
-    title = words.period("timesheets", sheets.since, sheets.until, sheets.closed_through)
+    title = _title("timesheets", sheets, words)
     data = rows()
     return {
         "data": _table("timesheets", title, columns, data, words, frozen=4),
@@ -125,7 +125,7 @@ def monthly_tables(
         for row in made:
             yield (row.name, row.code, row.group, *row.marks, *_totals(row.totals, kinds))
 
-    title = words.period("monthly", sheets.since, sheets.until, sheets.closed_through)
+    title = _title("monthly", sheets, words)
     data = rows()
     return {
         "data": _table("monthly", title, columns, data, words, frozen=3),
@@ -167,6 +167,10 @@ def _table(
     name: str, title: str, columns: Sequence[Column], rows: Iterable[Row], words: Words, frozen: int = 0
 ) -> Table:
     return Table(words.of(OTHERS, name), title, columns, rows, frozen, words.date_format)
+
+
+def _title(what: str, sheets: Sheets, words: Words) -> str:
+    return words.period(what, sheets.site_name, sheets.since, sheets.until, sheets.closed_through)
 
 
 def _columns(words: Words, *names: str) -> list[Column]:

@@ -162,7 +162,7 @@ def roster(
         shown = _after(rows, after, people)
         return RosterPage(on, found.counts, shown[:limit], _next(shown, limit))
 
-    tables = partial(sheets.roster_tables, reports.Roster(on, found.counts, rows))
+    tables = partial(sheets.roster_tables, reports.Roster(on, found.counts, rows), "")
     return Report(f"attendance-{on}", page, tables, len(rows))
 
 

@@ -68,7 +68,7 @@ def test_a_roster_as_a_table() -> None:
         },
         now=datetime(2026, 11, 24, 11, tzinfo=UTC),  # 18:00 in Saigon
     )
-    table = roster_tables(found, ENGLISH)["data"]
+    table = roster_tables(found, "", ENGLISH)["data"]
     assert headings(table) == [
         *("Date", "Name", "Code", "Group", "Shift", "State", "First in", "Last out", "Worked minutes"),
         *("Late minutes", "Early minutes", "At work", "Punch missing", "Leave", "Holiday"),
@@ -90,20 +90,22 @@ def test_a_roster_as_a_table() -> None:
 
 
 def test_a_roster_in_vietnamese() -> None:
-    table = roster_tables(roster(SCHEDULE, [ANN], THIS, {}, leaves={}, now=NEXT_YEAR), VIETNAMESE)["data"]
+    table = roster_tables(
+        roster(SCHEDULE, [ANN], THIS, {}, leaves={}, now=NEXT_YEAR), "Trường Nguyễn Trãi", VIETNAMESE
+    )["data"]
     assert headings(table) == [
         *("Ngày", "Họ và tên", "Mã số", "Bộ phận/Lớp", "Ca làm việc", "Trạng thái", "Giờ vào", "Giờ ra"),
         *("Giờ làm thực tế", "Giờ đi muộn", "Giờ về sớm", "Đang làm việc", "Thiếu chấm công", "Loại nghỉ"),
         "Ngày lễ",
     ]
     assert [row[5] for row in table.rows] == ["vắng"]
-    assert table.title == "Tình hình trong ngày, 24/11/2026"
+    assert table.title == "Trường Nguyễn Trãi: Tình hình trong ngày, 24/11/2026"
 
 
 def test_a_roster_of_a_holiday_and_of_a_punch_that_is_missing_as_a_table() -> None:
     punched = {"ann": [event(25, "09:00")]}
     found = roster(SCHEDULE, [ANN, BOB], LAST, punched, leaves={}, now=NEXT_YEAR)
-    ann, bob = roster_tables(found, ENGLISH)["data"].rows
+    ann, bob = roster_tables(found, "", ENGLISH)["data"].rows
     assert ann[5:] == ("present", at(25, "09:00"), None, 0, 0, 0, None, "yes", None, "Founding day")
     assert bob[5:] == ("holiday", None, None, 0, 0, 0, None, None, None, "Founding day")
 
@@ -255,7 +257,7 @@ def test_a_monthly_sheet_as_a_table() -> None:
 
 
 def test_a_monthly_sheet_in_vietnamese() -> None:
-    made, tally = sheets(1, 30, closed_through=date(2026, 11, 15)), Tally()
+    made, tally = sheets(1, 30, closed_through=date(2026, 11, 15), site_name="Trường Nguyễn Trãi"), Tally()
     tables = monthly_tables(made, ["ốm"], [made.row(ANN, {}, tally=tally)], tally, VIETNAMESE)
     assert headings(tables["totals"]) == [
         *("Tổng của", "Họ và tên", "Mã số", "Bộ phận/Lớp", "Số người"),
@@ -269,7 +271,7 @@ def test_a_monthly_sheet_in_vietnamese() -> None:
         *("CN", "T2", "T3", "T4", "T5", "T6", "T7", "CN")
     ]
     assert tables["data"].title == (
-        "Bảng chấm công tháng từ 01/11/2026 đến 30/11/2026, đã khóa sổ đến hết 15/11/2026"
+        "Trường Nguyễn Trãi: Bảng chấm công tháng từ 01/11/2026 đến 30/11/2026, đã khoá sổ đến hết 15/11/2026"
     )
     assert [table.name for table in tables.values()] == ["Bảng chấm công tháng", "Tổng hợp", "Ký hiệu"]
     assert [row[0] for row in tables["totals"].rows] == ["người", "bộ phận/lớp", "tất cả"]
@@ -286,7 +288,7 @@ def test_a_monthly_sheet_in_vietnamese() -> None:
     ],
 )
 def test_the_title_says_up_to_when_the_dates_are_closed(closed: date | None, told: str) -> None:
-    title = ENGLISH.period("timesheets", date(2026, 11, 1), date(2026, 11, 30), closed)
+    title = ENGLISH.period("timesheets", "", date(2026, 11, 1), date(2026, 11, 30), closed)
     assert title == f"Timesheets, 2026-11-01 to 2026-11-30{told}"
 
 
@@ -352,7 +354,7 @@ def test_an_exported_timesheet_shows_the_correction_and_what_it_corrects() -> No
         (ENGLISH, "08:00 in; 13:00 auto (corrected); 17:00 out manual; 17:00 out manual (takes one out)"),
         (
             VIETNAMESE,
-            "08:00 vào; 13:00 tự động (đã sửa); 17:00 ra nhập tay; 17:00 ra nhập tay (hủy một lần chấm)",
+            "08:00 vào; 13:00 tự động (đã sửa); 17:00 ra nhập tay; 17:00 ra nhập tay (huỷ một lần chấm)",
         ),
     ):
         [row] = timesheet_tables(made, [], [sheet], tally, words)["data"].rows

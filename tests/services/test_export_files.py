@@ -180,7 +180,7 @@ WORDS = {
     "out": ("out", "ra"),
     "auto": ("auto", "tự động"),
     "manual": ("manual", "nhập tay"),
-    "void": ("takes one out", "hủy một lần chấm"),
+    "void": ("takes one out", "huỷ một lần chấm"),
     "corrected": ("corrected", "đã sửa"),
     "early": ("early", "về sớm"),
     "first": ("first half", "nửa đầu"),
@@ -208,8 +208,8 @@ TITLES = (
         "Monthly sheet, 2026-09-01 to 2026-09-30, closed through 2026-09-15",
     ),
     (
-        "Bảng chấm công từ 01/09/2026 đến 30/09/2026, đã khóa sổ đến hết 15/09/2026",
-        "Bảng chấm công tháng từ 01/09/2026 đến 30/09/2026, đã khóa sổ đến hết 15/09/2026",
+        "Bảng chấm công từ 01/09/2026 đến 30/09/2026, đã khoá sổ đến hết 15/09/2026",
+        "Bảng chấm công tháng từ 01/09/2026 đến 30/09/2026, đã khoá sổ đến hết 15/09/2026",
     ),
 )
 LANGUAGES = [pytest.param(EN, "en", id="en"), pytest.param(VI, "vi", id="vi")]
