@@ -249,7 +249,7 @@ def measure(*, short: bool = False) -> list[Table]:
 
 def formula() -> Table:
     """Return how many people some numbers of streams are enough for, by the spread of their arrivals."""
-    rows: list[tuple[Cell, ...]] = [
+    rows: list[tuple[str | int, ...]] = [
         (streams, *(f"{Limit('', streams, CHECK_S).people(minutes * 60):,}" for minutes in SPREADS_MIN))
         for streams in STREAMS
     ]
