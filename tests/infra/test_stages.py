@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chalice.config import Config
 
 from infra import policies, regions, stage, stages
 from infra.__main__ import main
@@ -220,3 +221,10 @@ def test_a_region_nobody_knows_yet_still_gets_an_answer() -> None:
     assert sorted(regions.nearest("xx-north-9")) == sorted(regions.LIVENESS)
     assert "not offered in xx-north-9" in (regions.without_liveness("xx-north-9") or "")
     assert all(regions.without_liveness(region) is None for region in regions.LIVENESS)
+
+
+def test_the_sweep_alone_is_not_traced() -> None:
+    """Lambda has no sampling rate of its own, and X-Ray's rule would trace each of its runs."""
+    config = Config(chalice_stage="dev", config_from_disk=stage.configuration())
+    traced = {name: config.scope("dev", name).xray_enabled for name in policies.documents("dev")}
+    assert traced == {"api_handler": True, "sweep": False, "retention": True}
