@@ -126,7 +126,7 @@ lint-infra: $(VENV)/.run $(VENV)/.infra ## the CloudFormation templates
 	@cd out/lint && rm -rf sam project && mkdir project && cp -r ../../app.py ../../chalicelib ../../.chalice \
 		project && cd project && AWS_DEFAULT_REGION=us-east-1 ../../../$(VENV)/bin/chalice package \
 		--stage dev --merge-template ../merge.json ../sam >/dev/null
-	@$(VENV)/infra/bin/cfn-lint infra/resources.yaml infra/roles.yaml infra/account.yaml out/lint/sam/sam.json
+	@$(VENV)/infra/bin/cfn-lint infra/resources.yaml infra/roles.yaml infra/account.yaml infra/pipeline.yaml out/lint/sam/sam.json
 
 fmt: $(VENV)/.dev ## format
 	@$(PY) -m ruff check --fix --quiet . || true

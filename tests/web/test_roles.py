@@ -155,7 +155,6 @@ def test_a_misspelt_scope_allows_nobody(patient: Http) -> None:
         rate_limits=wiring.rate_limits,
         signing_key=wiring.signing_key,
         stored_replies=wiring.stored_replies,
-        today=wiring.today,
     )
 
     @other.route("/x")
