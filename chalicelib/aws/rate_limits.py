@@ -3,7 +3,7 @@
 import math
 from datetime import datetime
 
-from chalicelib.aws.dynamodb import Table, key, put
+from chalicelib.aws.dynamodb import Table, delete, key, put
 from chalicelib.aws.items import lock_key
 
 
@@ -19,6 +19,14 @@ class RateLimits:
         left = window_s - elapsed
         expires = int(now.timestamp()) + left + 3600
         return self._table.count(f"LIMIT#{what}#{who}", str(number), expires), left
+
+    def forget(self, what: str, who: str, window_s: int, now: datetime) -> None:
+        """Delete the count of the current window."""
+        self._table.write(delete(f"LIMIT#{what}#{who}", str(int(now.timestamp()) // window_s)))
+
+    def unlock(self, what: str, who: str) -> None:
+        """Delete a lock-out."""
+        self._table.write(delete(*lock_key(what, who)))
 
     def lock(self, what: str, who: str, lock_s: int, now: datetime) -> None:
         """Lock a kiosk or a person out for some seconds."""

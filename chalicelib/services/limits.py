@@ -86,6 +86,12 @@ def count_failure(
         _fail(rate_limits, PERSON, person_id, limits.person_failures, *windows, now)
 
 
+def forget_failures(rate_limits: RateLimits, limits: Limits, person_id: str, *, now: datetime) -> None:
+    """Delete what `count_failure` wrote about a person."""
+    rate_limits.forget(f"failed-{PERSON}", person_id, limits.person_window_s, now)
+    rate_limits.unlock(PERSON, person_id)
+
+
 def _fail(
     rate_limits: RateLimits, what: str, who: str, most: int, window_s: int, lock_s: int, now: datetime
 ) -> None:

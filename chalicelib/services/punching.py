@@ -51,7 +51,13 @@ from chalicelib.domain.workday import (
     resolve_direction,
 )
 from chalicelib.services.closings import past
-from chalicelib.services.limits import count_failure, count_idle_punch, count_within, require_unlocked
+from chalicelib.services.limits import (
+    count_failure,
+    count_idle_punch,
+    count_within,
+    forget_failures,
+    require_unlocked,
+)
 from chalicelib.services.recognition import recognise_visible
 from chalicelib.services.retries import retry
 
@@ -224,7 +230,7 @@ def punch_by_photo(
         try:
             person, evidence = recognise_visible(matches, snapshot.people, snapshot.settings)
         except (NotRecognised, AmbiguousMatch):
-            _count_failure(rate_limits, request, matches, snapshot)
+            _count_failure(attendance_store, rate_limits, request, matches, snapshot)
             raise
         return _record(attendance_store, request, snapshot, person, evidence, None)
 
@@ -326,17 +332,27 @@ def _decide(
         outcome = replace(_outcome(request), code=type(refusal).__name__)
         attendance_store.use_session(_used(session, outcome))
         # After the write: only the request that used the session counts the failure.
-        _count_failure(rate_limits, request, matches, snapshot)
+        _count_failure(attendance_store, rate_limits, request, matches, snapshot)
         return SessionResult(outcome, first=True)
     return _record(attendance_store, request, snapshot, person, evidence, session)
 
 
 def _count_failure(
-    rate_limits: RateLimits, request: _PunchRequest, matches: list[Match], snapshot: Snapshot
+    attendance_store: AttendanceStore,
+    rate_limits: RateLimits,
+    request: _PunchRequest,
+    matches: list[Match],
+    snapshot: Snapshot,
 ) -> None:
     similar = (match for match in owned(matches, snapshot.people) if match.similarity >= LOOKED_LIKE)
     looked_like = next((match.person_id for match in similar), None)
-    count_failure(rate_limits, snapshot.settings.limits, request.caller, looked_like, now=request.now)
+    limits = snapshot.settings.limits
+    count_failure(rate_limits, limits, request.caller, looked_like, now=request.now)
+    if looked_like:
+        with all_people_visible():
+            after = attendance_store.snapshot(request.now, person_id=looked_like)
+        if after.person is None:  # erased meanwhile, maybe before this counter was there to be erased
+            forget_failures(rate_limits, limits, looked_like, now=request.now)
 
 
 def _require_live(request: _PunchRequest, settings: Settings) -> None:

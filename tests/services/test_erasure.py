@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 from chalice.test import HTTPResponse
 
+from chalicelib import wiring
 from chalicelib.aws.personal_data import PersonalData
 from chalicelib.aws.stored_replies import StoredReplies
 from tests.conftest import Finish, Http, Lab
-from tests.support.answers import code_of
+from tests.support.answers import check_refused, code_of
 from tests.support.builders import add_person, set_calendar, stamp, stamped
 from tests.support.crashes import Crash, crash_at
 from tests.support.faces import JPEG, enrolled, stored_faces
 from tests.support.photos import photo_of_b, photo_of_c
-from tests.support.punches import create_session, list_punches, todays_punches
+from tests.support.punches import create_session, list_punches, punch, todays_punches
 from tests.support.traces import CODE, EMAIL, NAME, Someone, sweep, traces_of
 from tests.support.uploads import create_upload, post_upload
 
@@ -194,6 +195,30 @@ def test_erasing_while_punches_run_leaves_nothing_and_nobody_else_is_touched(
     assert len(log) == sum(len(answers[person_id]) for person_id in (people[1], people[2])) + len(made)
     listed = http.get("/v1/people").json_body["items"]
     assert [one["person_id"] for one in listed] == [one for one in people if one != gone]
+
+
+def test_a_failed_punch_that_an_erasure_overtakes_leaves_no_counter(
+    http: Http, finish: Finish, boto: Boto
+) -> None:
+    person_id = add_person(http)
+    enrolled(http, person_id, photo_of_c())
+    session_id = finish(create_session(http), photo_of_c(), confidence=10.0)
+    receipts: list[HTTPResponse] = []
+
+    def overtake(params: dict[str, Any], **_: Any) -> None:
+        if params["Key"]["pk"]["S"] == f"LIMIT#failed-person#{person_id}":
+            eraser = threading.Thread(target=lambda: receipts.append(erase(http, person_id)))
+            eraser.start()
+            eraser.join()
+
+    events: Any = wiring.table()._client.meta.events
+    events.register("provide-client-params.dynamodb.UpdateItem", overtake, "overtake")
+    try:
+        check_refused(punch(http, session_id), 422, "NotLive")
+    finally:
+        events.unregister("provide-client-params.dynamodb.UpdateItem", unique_id="overtake")
+    assert receipts[0].json_body["complete"] is True
+    assert traces_of(boto, person_id) == []
 
 
 def test_the_audit_of_an_erasure_names_nobody(http: Http, someone: Someone) -> None:
