@@ -16,6 +16,7 @@ NAMES = ("Ánh Nguyễn", "Bình Trần", "Chi Lê", "Dũng Phạm")
 LISTS: dict[str, dict[str, Any]] = {
     "/v1/people": {},
     "/v1/attendance": {"date_": DAY},
+    "/v1/attendance/open-days": {"from_": DAY, "to": DAY},
     "/v1/timesheets": {"from_": DAY, "to": DAY},
     "/v1/timesheets/monthly": {"month": "2026-08"},
     "/v1/punches": {"from_": DAY, "to": DAY},
