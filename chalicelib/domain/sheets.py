@@ -210,11 +210,16 @@ def _day(day: WorkDay, own: DayCredit, words: Words) -> Row:
         *(day.date, day.shift, words.of(STATES, day.state), day.first_in, day.last_out),
         *(day.expected_minutes, day.worked_minutes, day.break_minutes, day.overtime_minutes),
         *(day.late_minutes, day.early_minutes),
-        *(_number(own.attended), _number(own.absent), _number(sum(own.leave.values()))),
+        *(_share(own.attended), _share(own.absent), _share(sum(own.leave.values()))),
         *(_yes(day.open, words), _leave(day.leave, day.leave_half, words), day.holiday),
         "; ".join([_session(one, day.zone, words) for one in day.sessions]),
         "; ".join([_punch(one, words) for one in day.punches]),
     )
+
+
+def _share(of_day: float) -> float | None:
+    """Show what a date counts as; nothing is left empty, which is easier to read and faster to write."""
+    return _number(of_day) if of_day else None
 
 
 def _number(days: float) -> float:

@@ -2,11 +2,12 @@
 
 import csv
 import io
+import tracemalloc
 
 import pytest
 
 from chalicelib.domain import spreadsheets
-from chalicelib.domain.spreadsheets import Cell, Row, csv_chunks, xlsx
+from chalicelib.domain.spreadsheets import Cell, Column, Row, Table, csv_chunks, xlsx
 from tests.support.workbooks import table as laid_out
 from tests.support.workbooks import tabs
 
@@ -77,3 +78,17 @@ def test_the_tabs_of_a_workbook_are_all_whole() -> None:
         f"Tab {MANY}": MANY,
         "Tab 0": 0,
     }
+
+
+def test_rows_are_written_one_by_one_and_not_kept() -> None:
+    def peak(count: int) -> int:
+        """Give the most memory that a workbook takes while it is made, without the finished file."""
+        columns = [Column("Name"), Column("Punches"), Column("Work", "minutes")]
+        rows = ((f"Nguyễn Văn {n}", f"{n:05}" * 10, n) for n in range(count))
+        tracemalloc.start()
+        made = xlsx([Table("t", "Title", columns, rows)])
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most - 2 * len(made)
+
+    assert peak(4000) < 1.5 * peak(500)

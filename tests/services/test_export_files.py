@@ -241,7 +241,7 @@ def timesheet_rows(sheet: Json, word: int) -> Iterator[list[Any]]:
             *(sheet["name"], sheet["code"], own["group"], date.fromisoformat(day["date"]), day["shift"]),
             *(WORDS[day["state"]][word], local(day["first_in"]), local(day["last_out"])),
             *(minutes(day[f"{name}_minutes"]) for name in LENGTHS if name != "planned"),
-            *(whole(own["attended"]), whole(own["absent"]), whole(sum(own["leave"].values()))),
+            *(whole(share) or None for share in (own["attended"], own["absent"], sum(own["leave"].values()))),
             *(WORDS["yes"][word] if day["open"] else None, leave, day["holiday"]),
             "; ".join(session(one, word) for one in day["sessions"]),
             "; ".join(punch(one, word) for one in day["punches"]),
