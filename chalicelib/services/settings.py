@@ -9,6 +9,7 @@ from chalicelib.aws.directory import Directory
 from chalicelib.aws.metrics import record_changes
 from chalicelib.domain import schedule
 from chalicelib.domain.audit_entry import field_changes
+from chalicelib.domain.calendar_checks import calendar_problems
 from chalicelib.domain.errors import InvalidRequest, InvalidSettings, SettingsChanged, WriteConflict
 from chalicelib.domain.settings import SettingsView
 from chalicelib.domain.text import clean
@@ -36,7 +37,7 @@ def replace_settings(
     weak = body.weak() if production or not body.unsafe else []
     if weak and not production:
         weak.append("unsafe: must be true for this, in a lab only")
-    if problems := weak + _texts(body.calendar) + schedule.calendar_problems(body.calendar):
+    if problems := weak + _texts(body.calendar) + calendar_problems(body.calendar):
         raise InvalidSettings(problems)
     before = directory.settings()
     if body.version != before.version:

@@ -171,7 +171,7 @@ def dicts(value: Any) -> Iterator[dict[str, Any]]:
 def test_settings_contradict_nothing() -> None:
     found = every(Settings)
     assert found
-    assert not [problem for one in found for problem in schedule.calendar_problems(one.calendar)]
+    assert not [problem for one in found for problem in calendar_checks.calendar_problems(one.calendar)]
 
 
 def test_regions_have_face_liveness() -> None:
