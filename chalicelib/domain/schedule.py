@@ -46,23 +46,14 @@ ShiftName = Annotated[str, Meta(min_length=1, max_length=40, pattern=rf"^[^\x00-
 WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-_DAY_S = 86400
+DAY_S = 86400
 
 
 EARLY_S = 2 * 3600
 """How long before its first session a work day begins at least, so that who comes early is not a day off."""
 
 
-NIGHT_PAUSE_S = 4 * 3600
-"""Most time between two sessions of which only the later is on the next date. More means that they are not
-in order: 18:00-22:00 and then 06:00-10:00 are a morning and an evening."""
-
-
 _FOREVER_S = 1 << 40
-
-
-# Entries of the zone database that do not name a place.
-_NOT_PLACES = {"localtime", "posixrules", "Factory"}
 
 
 class SessionHours(Struct, frozen=True, forbid_unknown_fields=True):
@@ -238,13 +229,14 @@ class ShiftDay(Struct, frozen=True):
 class Schedule:
     """The shift days of a site, by its calendars, each from a date on, and its holidays.
 
-    Each shift day is computed once.
+    Each shift day, and each start of a work day, is computed once.
     """
 
     def __init__(self, calendars: Sequence[Dated[Calendar]], holidays: Iterable[Holiday] = ()) -> None:
         self._calendars = tuple(calendars)
         self._holidays = {holiday.date: holiday for holiday in holidays}
         self._shift_days: dict[tuple[str | None, date, str | None], ShiftDay] = {}
+        self._starts: dict[tuple[str | None, str | None, date], datetime] = {}
 
     def calendar(self, on: date) -> Calendar:
         """Return the calendar in force on a date."""
@@ -282,26 +274,26 @@ class Schedule:
         return today
 
     def _day_starts(self, shifts: Sequence[Dated[str | None]], on: date) -> datetime:
+        key = (value_on(shifts, on - timedelta(days=1), None), value_on(shifts, on, None), on)
+        found = self._starts.get(key)
+        if found is None:
+            found = self._starts[key] = self._find_day_start(*key)
+        return found
+
+    def _find_day_start(self, shift_before: str | None, shift: str | None, on: date) -> datetime:
         eve = on - timedelta(days=1)
-        calendar, rules = self._rules(shifts, on)
-        calendar_before, rules_before = self._rules(shifts, eve)
+        before, calendar = self.calendar(eve), self.calendar(on)
+        rules_before, rules = before.shift(shift_before, eve)[1], calendar.shift(shift, on)[1]
         starts = _instant(on, work_day_start_s(rules, calendar.cutoff), calendar.zone)
-        if rules_before is rules and calendar_before.zone == calendar.zone:
+        hours_before = spans_s(rules_before.sessions(eve.weekday()))
+        if (rules_before == rules and before.zone == calendar.zone) or not hours_before:
             return starts
-        hours_before = _spans(rules_before.sessions(eve.weekday()))
-        if not hours_before:
-            return starts
-        ended = _instant(eve, hours_before[-1][1], calendar_before.zone)
+        ended = _instant(eve, hours_before[-1][1], before.zone)
         if starts >= ended + timedelta(seconds=EARLY_S):
             return starts
-        if hours := _spans(rules.sessions(on.weekday())):
+        if hours := spans_s(rules.sessions(on.weekday())):
             return max(starts, ended + (_instant(on, hours[0][0], calendar.zone) - ended) / 2)
-        turns_s = work_day_start_s(rules_before, calendar_before.cutoff)
-        return max(starts, _instant(on, turns_s, calendar_before.zone))
-
-    def _rules(self, shifts: Sequence[Dated[str | None]], on: date) -> tuple[Calendar, Shift]:
-        calendar = self.calendar(on)
-        return calendar, calendar.shift(value_on(shifts, on, None), on)[1]
+        return max(starts, _instant(on, work_day_start_s(rules_before, before.cutoff), before.zone))
 
     def _make_shift_day(self, shift: str | None, on: date, zone: str | None) -> ShiftDay:
         calendar = self.calendar(on)
@@ -309,13 +301,13 @@ class Schedule:
         zone = zone or calendar.zone
         start_s = work_day_start_s(rules, calendar.cutoff)
         holiday = self._holidays.get(on)
-        spans = _spans(rules.sessions(on.weekday()))
+        spans = spans_s(rules.sessions(on.weekday()))
         off: Literal["holiday", "day_off"] | None = None
         if holiday is not None and holiday.half is None:
             off = "holiday"
         elif not spans:
             off = "day_off"
-        bounds = _instant(on, start_s, zone), _instant(on, start_s + _DAY_S, zone)
+        bounds = _instant(on, start_s, zone), _instant(on, start_s + DAY_S, zone)
         clock: tzinfo = zoneinfo.ZoneInfo(zone)
         offsets = {bound.astimezone(clock).utcoffset() or timedelta(0) for bound in bounds}
         if len(offsets) == 1:
@@ -330,7 +322,7 @@ class Schedule:
             day_ends=bounds[1],
             sessions=() if off else tuple(_session(on, span, zone) for span in spans),
             hours_s=_hours_s(rules, on, zone),
-            expected_minutes=0 if off else _expected_minutes(rules, spans),
+            expected_minutes=0 if off else expected_minutes(rules, spans),
             off=off,
             holiday=holiday.name if holiday else None,
             holiday_half=holiday.half if holiday else None,
@@ -341,7 +333,7 @@ class Schedule:
 _NO_CALENDAR = Calendar()
 
 
-def _expected_minutes(rules: Shift, spans: Sequence[tuple[int, int]]) -> int:
+def expected_minutes(rules: Shift, spans: Sequence[tuple[int, int]]) -> int:
     """Return the minutes of work that some sessions ask for; the time between them is break."""
     worked_s = sum(ends - starts for starts, ends in spans)
     between_s = sum(after[0] - before[1] for before, after in pairwise(spans))
@@ -360,7 +352,7 @@ def without_half(day: ShiftDay, half: Half) -> ShiftDay:
     if len(sessions) > 1:
         middle = (len(sessions) + 1) // 2
         kept = sessions[middle:] if half == "first" else sessions[:middle]
-        minutes = _expected_minutes(rules, [session.wall_s for session in kept])
+        minutes = expected_minutes(rules, [session.wall_s for session in kept])
     else:
         minutes = day.expected_minutes // 2
         kept = tuple(_half(session, half, minutes * 60, day.zone) for session in sessions)
@@ -391,104 +383,15 @@ def work_day_start_s(shift: Shift, cutoff: WallClock) -> int:
     `cutoff` is the site's. A negative result is in the evening before: a work day starts before the first
     session of any weekday, and after the last one of any weekday before it.
     """
-    starts_s, ends_s = _bounds(shift)
+    starts_s, ends_s = bounds_s(shift)
     if shift.cutoff is not None:
         cutoff_s = _seconds(shift.cutoff)
-        return cutoff_s if cutoff_s <= starts_s else cutoff_s - _DAY_S
-    if ends_s < _DAY_S:
-        for cutoff_s in (_seconds(cutoff), _seconds(cutoff) - _DAY_S):
-            if ends_s - _DAY_S < cutoff_s <= starts_s - EARLY_S:
+        return cutoff_s if cutoff_s <= starts_s else cutoff_s - DAY_S
+    if ends_s < DAY_S:
+        for cutoff_s in (_seconds(cutoff), _seconds(cutoff) - DAY_S):
+            if ends_s - DAY_S < cutoff_s <= starts_s - EARLY_S:
                 return cutoff_s
-    return (starts_s + ends_s - _DAY_S) // 2
-
-
-def calendar_problems(calendar: Calendar) -> list[str]:
-    """List the contradictions within a calendar, each as `field: what is wrong`."""
-    problems = []
-    if calendar.zone not in zoneinfo.available_timezones() - _NOT_PLACES:
-        problems.append(f"zone: {calendar.zone!r} is not an IANA time zone such as 'Europe/Berlin'")
-    if calendar.default_shift not in calendar.names():
-        problems.append(f"default_shift: there is no shift {calendar.default_shift!r}")
-    for name, shift in calendar.shifts.items():
-        problems += [f"shifts.{name}.{problem}" for problem in _shift_problems(shift)]
-    for name, rotation in calendar.rotations.items():
-        if name in calendar.shifts:
-            problems.append(f"rotations.{name}: there is a shift of this name")
-        problems += [
-            f"rotations.{name}.weeks: there is no shift {week!r}"
-            for week in dict.fromkeys(rotation.weeks)
-            if week not in calendar.shifts
-        ]
-    return problems
-
-
-def _shift_problems(shift: Shift) -> list[str]:
-    if shift.week is None and (shift.starts is None or shift.ends is None):
-        return ["starts: a shift has starts and ends, or a week of sessions"]
-    problems = []
-    if shift.week is not None and (shift.starts is not None or shift.ends is not None):
-        problems.append("week: it stands instead of starts and ends, not beside them")
-    if shift.week is not None and shift.weekdays != Shift().weekdays:
-        problems.append("weekdays: with a week, the days that it leaves out are off")
-    if len(set(shift.weekdays)) < len(shift.weekdays):
-        problems.append("weekdays: a day is there twice")
-    for day, hours in (shift.week or {}).items():
-        if not _in_order(_spans(hours)):
-            problems.append(f"week.{day}: the sessions overlap, are not in order, or take more than a day")
-    if problems:
-        return problems
-    starts_s, ends_s = _bounds(shift)
-    if starts_s == ends_s:  # no weekday has a session
-        return problems
-    if starts_s + _DAY_S - ends_s < EARLY_S:
-        where = "ends: the shift" if shift.week is None else "week: the latest day"
-        return [
-            f"{where} ends less than two hours before the earliest start, so that no cut-off is between them"
-        ]
-    day_starts_s = work_day_start_s(shift, "00:00")
-    if shift.cutoff is not None and day_starts_s + _DAY_S <= ends_s:
-        problems.append("cutoff: the work day would end before its last session is over")
-    elif shift.cutoff is not None and day_starts_s > starts_s - EARLY_S:
-        problems.append(
-            "cutoff: less than two hours before the start, so an early arrival would be of the day before"
-        )
-    return problems + _threshold_problems(shift)
-
-
-def _in_order(spans: Sequence[tuple[int, int]]) -> bool:
-    return all(
-        after[0] // _DAY_S == before[0] // _DAY_S or after[0] - before[1] <= NIGHT_PAUSE_S
-        for before, after in pairwise(spans)
-    ) and (not spans or spans[-1][1] - spans[0][0] <= _DAY_S)
-
-
-def _threshold_problems(shift: Shift) -> list[str]:
-    days = [spans for day in range(7) if (spans := _spans(shift.sessions(day)))] or [_hours(shift)]
-    shortest = min((ends - starts) // 60 for spans in days for starts, ends in spans)
-    longest = max(sum(ends - starts for starts, ends in spans) // 60 for spans in days)
-    most = max(_expected_minutes(shift, spans) for spans in days)
-    problems = []
-    if shift.breaks and (shift.break_minutes or shift.break_after_minutes != Shift().break_after_minutes):
-        problems.append("breaks: they stand instead of break_minutes and break_after_minutes")
-    afters = [tier.after_minutes for tier in shift.breaks]
-    if afters != sorted(set(afters)):
-        problems.append("breaks: each begins after a longer time than the one before it")
-    for tier in shift.tiers():
-        if tier.after_minutes < longest <= tier.minutes:
-            name = "breaks" if shift.breaks else "break_minutes"
-            problems.append(f"{name}: the break is as long as the shift")
-    if shift.grace_minutes >= shortest:
-        problems.append("grace_minutes: the grace is as long as a session")
-    if shift.early_grace_minutes >= shortest:
-        problems.append("early_grace_minutes: the grace is as long as a session")
-    if shift.half_day_after_minutes is not None and shift.half_day_after_minutes < shift.grace_minutes:
-        problems.append("half_day_after_minutes: it is shorter than grace_minutes")
-    for name in ("half_day_under_minutes", "absent_under_minutes"):
-        if (getattr(shift, name) or 0) > most:
-            problems.append(f"{name}: no day of the shift has so many minutes of work")
-    if (shift.absent_under_minutes or 0) > (shift.half_day_under_minutes or 1440):
-        problems.append("absent_under_minutes: it is longer than half_day_under_minutes")
-    return problems
+    return (starts_s + ends_s - DAY_S) // 2
 
 
 @lru_cache(maxsize=1024)
@@ -498,37 +401,33 @@ def _seconds(wall: WallClock) -> int:
 
 
 @lru_cache(maxsize=1024)
-def _spans(sessions: tuple[SessionHours, ...]) -> tuple[tuple[int, int], ...]:
+def spans_s(sessions: tuple[SessionHours, ...]) -> tuple[tuple[int, int], ...]:
     """Return the start and end of each session in seconds since midnight of the date."""
     found: list[tuple[int, int]] = []
     for session in sessions:
         starts, ends = _seconds(session.starts), _seconds(session.ends)
         while found and starts < found[-1][1]:
-            starts += _DAY_S
-        found.append((starts, starts + ((ends - starts) % _DAY_S or _DAY_S)))
+            starts += DAY_S
+        found.append((starts, starts + ((ends - starts) % DAY_S or DAY_S)))
     return tuple(found)
 
 
-def _hours(shift: Shift) -> tuple[tuple[int, int], ...]:
+def hours_of(shift: Shift) -> tuple[tuple[int, int], ...]:
     """Return the hours of a shift whose weekdays all are off; none if it does not say any."""
     if shift.starts is None or shift.ends is None:
         return ()
-    return _spans((SessionHours(shift.starts, shift.ends),))
+    return spans_s((SessionHours(shift.starts, shift.ends),))
 
 
-def _bounds(shift: Shift) -> tuple[int, int]:
-    """Return the earliest start and the latest end of any weekday, in seconds since midnight of the date.
-
-    Without any, both are noon.
-    """
-    spans = [span for day in range(7) for span in _spans(shift.sessions(day))] or _hours(shift)
-    noon_s = _DAY_S // 2
-    return min((a for a, _ in spans), default=noon_s), max((b for _, b in spans), default=noon_s)
+def bounds_s(shift: Shift) -> tuple[int, int]:
+    """Return the earliest start and latest end of any weekday in seconds since midnight; noon if none."""
+    spans = [span for day in range(7) for span in spans_s(shift.sessions(day))] or hours_of(shift)
+    return min((a for a, _ in spans), default=DAY_S // 2), max((b for _, b in spans), default=DAY_S // 2)
 
 
 def _hours_s(shift: Shift, on: date, zone: str) -> tuple[int, int]:
-    spans = _spans(shift.sessions(on.weekday()))
-    starts_s, ends_s = (spans[0][0], spans[-1][1]) if spans else _bounds(shift)
+    spans = spans_s(shift.sessions(on.weekday()))
+    starts_s, ends_s = (spans[0][0], spans[-1][1]) if spans else bounds_s(shift)
     if starts_s == ends_s:
         return -_FOREVER_S, _FOREVER_S
     return int(_instant(on, starts_s, zone).timestamp()), int(_instant(on, ends_s, zone).timestamp())

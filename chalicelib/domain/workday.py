@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from chalicelib.domain.leave import Leave, leave_on
 from chalicelib.domain.schedule import Half, Schedule, ScheduledSession, Shift, ShiftDay, without_half
+from chalicelib.domain.session_attendance import SessionAttendance, Span, judge_session, judge_sessions
 from chalicelib.domain.timeline import Stint, Timeline, employed, value_on
 
 Direction = Literal["in", "out"]
@@ -108,23 +109,6 @@ class WorkInterval(Struct, frozen=True):
     in_at: datetime | None
     out_at: datetime | None
     minutes: int
-
-
-SessionState = Literal["expected", "present", "late", "absent"]
-
-
-class SessionAttendance(Struct, frozen=True):
-    """One session of a work day that a person was due in, and how they attended it.
-
-    `late_minutes` and `early_minutes` are counted from its start and end and rounded down, but are at least 1
-    if the person was late or early. A session is `expected` until its grace period ends.
-    """
-
-    starts: datetime
-    ends: datetime
-    state: SessionState
-    late_minutes: int = 0
-    early_minutes: int = 0
 
 
 class WorkDay(Struct, frozen=True):
@@ -231,7 +215,7 @@ def evaluate_day(
     late = early = 0
     if due:
         now_s = int(now.timestamp())
-        sessions, delay_s = _sessions(shift_day.rules, due, spans, at_work, now_s)
+        sessions, delay_s = judge_sessions(shift_day.rules, due, spans, at_work, now_s)
         finished = not at_work and not is_open and now_s >= due[-1].ends_s
         state = _judge(shift_day.rules, sessions, delay_s, worked if finished else None) or state
         for session in sessions:
@@ -349,10 +333,6 @@ def _timesheet_entries(
     return tuple(entries), counted
 
 
-Span = tuple[int | None, int | None]
-"""The in and the out of a pair in seconds since 1970, the finest unit that people are shown."""
-
-
 def _pairs(counted: list[tuple[int, TimesheetPunch]]) -> tuple[list[WorkInterval], list[Span], int]:
     """Pair each in with the out that follows it, as people are shown them and in seconds.
 
@@ -395,65 +375,6 @@ def _away_s(shift_day: ShiftDay, spans: list[Span]) -> int:
             away_s += max(min(into, to_s) - max(gone, from_s), 0)
         gone = out
     return away_s
-
-
-def _sessions(
-    rules: Shift, due: tuple[ScheduledSession, ...], spans: list[Span], at_work: bool, now_s: int
-) -> tuple[tuple[SessionAttendance, ...], int]:
-    """Judge the sessions by the times between in and out; also return the longest delay in seconds.
-
-    Such a time attends each session that it meets. One that meets none, or whose other end is unknown,
-    attends the first session that was not over at its in, or the last that had begun at its out. While
-    somebody is at work, the last in goes on until now.
-    """
-    if len(due) == 1:
-        return (_session_attendance(rules, due[0], spans, now_s),), _delay_s(due[0], spans)
-    attended: list[list[Span]] = [[] for _ in due]
-    for number, (into, out) in enumerate(spans, start=1):
-        until = now_s if at_work and number == len(spans) else out
-        for index in _met(due, into, until):
-            attended[index].append((into, out))
-    judged = zip(due, attended, strict=True)
-    return (
-        tuple(_session_attendance(rules, session, own, now_s) for session, own in judged),
-        max(map(_delay_s, due, attended)),
-    )
-
-
-def _delay_s(session: ScheduledSession, spans: list[Span]) -> int:
-    """Return how long after the start of a session somebody came; 0 if they were early or it is unknown."""
-    came = spans[0][0] if spans else None
-    return 0 if came is None or came < session.starts_s else came - session.starts_s
-
-
-def _met(due: tuple[ScheduledSession, ...], into: int | None, until: int | None) -> list[int]:
-    """Return the indices of the sessions that a time between in and out attends, at least one."""
-    if into is None:
-        return [max((n for n, one in enumerate(due) if one.starts_s < (until or 0)), default=0)]
-    if until is not None and (
-        met := [n for n, one in enumerate(due) if into < one.ends_s and until > one.starts_s]
-    ):
-        return met
-    return [next((n for n, one in enumerate(due) if into < one.ends_s), len(due) - 1)]
-
-
-def _session_attendance(
-    rules: Shift, session: ScheduledSession, spans: list[Span], now_s: int
-) -> SessionAttendance:
-    if not spans:
-        waiting = now_s <= session.starts_s + rules.grace_minutes * 60
-        return SessionAttendance(session.starts, session.ends, "expected" if waiting else "absent")
-    came, went = spans[0][0], spans[-1][1]
-    late = early = 0
-    if came is not None:  # of someone first seen leaving, the arrival is unknown
-        delay = came - session.starts_s
-        if delay > rules.grace_minutes * 60:
-            late = max(delay // 60, 1)
-    if went is not None and now_s >= session.ends_s:  # until then they may come back
-        short = session.ends_s - went
-        if short > rules.early_grace_minutes * 60:
-            early = max(short // 60, 1)
-    return SessionAttendance(session.starts, session.ends, "late" if late else "present", late, early)
 
 
 def _judge(
@@ -505,7 +426,7 @@ def _without_punches(
     if not due:
         return ("leave" if leave else "holiday"), ()
     now_s = int(now.timestamp())
-    sessions = tuple(_session_attendance(shift_day.rules, session, [], now_s) for session in due)
+    sessions = tuple(judge_session(shift_day.rules, session, [], now_s) for session in due)
     return ("absent" if sessions[0].state == "absent" else "expected"), sessions
 
 

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from chalicelib.aws.directory import Directory
 from chalicelib.aws.metrics import record_changes
 from chalicelib.aws.site_store import SiteStore
-from chalicelib.domain import schedule
 from chalicelib.domain.audit_entry import field_changes
+from chalicelib.domain.calendar_checks import calendar_problems
 from chalicelib.domain.dates import FIRST_DATE, check_date
 from chalicelib.domain.errors import (
     FirstVersion,
@@ -183,7 +183,7 @@ def _shown(one: Dated[Calendar], version: int) -> CalendarVersion:
 
 def _check(calendar: Calendar, problems: list[str]) -> None:
     """Raise InvalidSettings for the problems and those of a calendar, if there are any."""
-    if found := problems + _names(calendar) + schedule.calendar_problems(calendar):
+    if found := problems + _names(calendar) + calendar_problems(calendar):
         raise InvalidSettings(found)
 
 

@@ -12,8 +12,9 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from chalicelib.domain.calendar_checks import calendar_problems
 from chalicelib.domain.leave import Leave
-from chalicelib.domain.schedule import Calendar, Half, Holiday, Schedule, calendar_problems
+from chalicelib.domain.schedule import Calendar, Half, Holiday, Schedule
 from chalicelib.domain.timeline import Stint, Timeline, always, with_value
 from chalicelib.domain.workday import Member, RequestedDirection, TimeEvent, WorkDay, evaluate_person_day
 from tests.conftest import Http

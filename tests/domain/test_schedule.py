@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.domain.calendar_checks import calendar_problems
 from chalicelib.domain.schedule import (
     WEEK,
     Break,
@@ -21,7 +22,6 @@ from chalicelib.domain.schedule import (
     Shift,
     ShiftDay,
     Weekday,
-    calendar_problems,
     without_half,
     work_day_start_s,
 )

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.domain.calendar_checks import calendar_problems
 from chalicelib.domain.leave import Leave, leave_on, leaves_by_person
 from chalicelib.domain.schedule import (
     WEEK,
@@ -19,7 +20,6 @@ from chalicelib.domain.schedule import (
     Rotation,
     Schedule,
     Shift,
-    calendar_problems,
     without_half,
     work_day_start_s,
 )

@@ -11,13 +11,14 @@ import msgspec
 import pytest
 
 from app import app
-from chalicelib.domain import reports, schedule
+from chalicelib.domain import reports
+from chalicelib.domain.calendar_checks import calendar_problems
 from chalicelib.domain.dates import date_range
 from chalicelib.domain.ids import punch_instant
 from chalicelib.domain.photo import photo
 from chalicelib.domain.photo_advice import BY_REASON
 from chalicelib.domain.reports import RosterCounts, RosterRow, Timesheet
-from chalicelib.domain.settings import LEAVE_KINDS, Settings
+from chalicelib.domain.settings import LEAVE_KINDS, SettingsView
 from chalicelib.domain.totals import added, totals
 from chalicelib.services.imports import ImportResult
 from chalicelib.services.timesheets import MonthlySheet, TimesheetPage
@@ -174,9 +175,9 @@ def dicts(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def test_settings_contradict_nothing() -> None:
-    found = every(Settings)
+    found = every(SettingsView)
     assert found
-    assert not [problem for one in found for problem in schedule.calendar_problems(one.calendar)]
+    assert not [problem for one in found for problem in calendar_problems(one.calendar)]
 
 
 def test_regions_have_face_liveness() -> None:
