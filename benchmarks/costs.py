@@ -83,8 +83,8 @@ WAYS: Final = {
     "liveness": Way(2, 0.15 + 0.90, write_units=11, read_units=16, sessions=1, images=1, tries=TRIES),
     # The same without a session.
     "photo": Way(1, 0.75, write_units=6, read_units=9, images=1, tries=TRIES),
-    # A manager's, so it is audited; without Rekognition.
-    "manual": Way(1, 0.15, write_units=8, read_units=4),
+    # A manager's, so it is audited; it must not lie in a closed time; without Rekognition.
+    "manual": Way(1, 0.15, write_units=10, read_units=6),
 }
 """The ways of punching."""
 

@@ -99,21 +99,26 @@ def limits(quotas: Quotas, functions: int, read: frozenset[str] = frozenset()) -
 
 @dataclass(frozen=True)
 class Allowance:
-    """What an account may do in a Region; `read` has the names of what AWS said, the rest are defaults."""
+    """What an account may do in a Region; `read` has the names of what AWS said, the rest are defaults.
+
+    `unread` has the reasons why AWS did not say more, a line each.
+    """
 
     quotas: Quotas
     functions: int
-    read: frozenset[str]
+    read: frozenset[str] = frozenset()
+    unread: tuple[str, ...] = ()
 
 
 def defaults(region: str) -> Allowance:
     """Return what an account may do in a Region unless AWS has granted it more."""
-    return Allowance(quotas_of(region), LAMBDA_DEFAULT, frozenset())
+    return Allowance(quotas_of(region), LAMBDA_DEFAULT)
 
 
 def ask(stage: Stage) -> Allowance:
-    """Ask Service Quotas and Lambda; says in one line what it may not read, and takes the default for it."""
+    """Ask Service Quotas and Lambda, and take the default for what may not be read."""
     found: dict[str, float] = {}
+    unread = []
     try:
         pages = _client(stage, "service-quotas").get_paginator("list_service_quotas")
         for page in pages.paginate(ServiceCode="rekognition"):
@@ -121,19 +126,21 @@ def ask(stage: Stage) -> Allowance:
                 if name := _meant(quota["QuotaName"]):
                     found[name] = min(quota["Value"], found.get(name, quota["Value"]))
     except (BotoCoreError, ClientError) as error:
-        say(f"  Service Quotas cannot be read, so AWS's defaults are assumed: {error}")
+        unread.append(f"Service Quotas cannot be read, so AWS's defaults are assumed: {error}")
     try:
         account = _client(stage, "lambda").get_account_settings()["AccountLimit"]
         found["functions"] = account["UnreservedConcurrentExecutions"]
     except (BotoCoreError, ClientError) as error:
-        say(f"  Lambda's account settings cannot be read, so {LAMBDA_DEFAULT:,} at once are assumed: {error}")
+        reason = f"so {LAMBDA_DEFAULT:,} functions at once are assumed: {error}"
+        unread.append(f"Lambda's account settings cannot be read, {reason}")
     usual = quotas_of(stage.region)
     quotas = Quotas(
         sessions=found.get("sessions", usual.sessions),
         streams=int(found.get("streams", usual.streams)),
         searches=found.get("searches", usual.searches),
     )
-    return Allowance(quotas, int(found.get("functions", LAMBDA_DEFAULT)), frozenset(found))
+    functions = int(found.get("functions", LAMBDA_DEFAULT))
+    return Allowance(quotas, functions, frozenset(found), tuple(unread))
 
 
 def _client(stage: Stage, service: str) -> Any:
@@ -161,6 +168,8 @@ def tell(region: str, allowed: Allowance, people: int | None) -> None:
     """
     if region not in LIVENESS:
         return
+    for reason in allowed.unread:
+        say(f"  {reason}")
     found = limits(allowed.quotas, allowed.functions, allowed.read)
     say(f"  quotas of {region}, for people whose arrivals deviate by {SPREAD_S / 60:.0f} minutes:")
     for limit in found:

@@ -140,7 +140,10 @@ def test_what_may_not_be_read_is_a_line_each_and_assumed(
 
     allowed = capacity.ask(account.stage)
 
-    assert allowed == capacity.defaults("ap-southeast-7")
+    usual = capacity.defaults("ap-southeast-7")
+    assert (allowed.quotas, allowed.functions, allowed.read) == (usual.quotas, 1000, frozenset())
+    assert not capsys.readouterr().err, "the same is asked again when the API is configured"
+    capacity.tell("ap-southeast-7", allowed, None)
     denied = [line for line in capsys.readouterr().err.splitlines() if "AccessDeniedException" in line]
     assert len(denied) == 2
     assert denied[0].startswith("  Service Quotas cannot be read, so AWS's defaults are assumed")
