@@ -123,14 +123,16 @@ def contents(stage: Stage) -> list[str]:
 
 
 def _delete_domain(stage: Stage) -> None:
-    """Delete the domain of `up --domain`, if it leads to this stage's API and to nothing else."""
+    """Delete the domain of `up --domain`, unless it leads to another API than this stage's."""
     name = stack.parameters(stage, stage.prefix).get("Domain")
     if not name:
         return
     client = stage.client("apigateway")
     with suppress(client.exceptions.NotFoundException):
         mappings = client.get_base_path_mappings(domainName=name).get("items", [])
-        if {mapping["restApiId"] for mapping in mappings} <= set(gateway.apis(stage)):
+        pages = client.get_paginator("get_rest_apis").paginate()
+        others = {api["id"] for page in pages for api in page["items"]} - set(gateway.apis(stage))
+        if not others & {mapping["restApiId"] for mapping in mappings}:
             client.delete_domain_name(domainName=name)
             say(f"  domain {name}")
 

@@ -36,4 +36,4 @@ def advance(stage: Stage) -> None:
     if of_table(stage) < SCHEMA:
         item = {**_KEY, "version": {"N": str(SCHEMA)}}
         stage.client("dynamodb").put_item(TableName=stage.prefix, Item=item)
-    say(f"  {SCHEMA}")
+    say(f"  schema {SCHEMA}")
