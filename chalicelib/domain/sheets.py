@@ -14,10 +14,11 @@ from msgspec import Struct
 
 from chalicelib.domain.reports import LegendEntry, MonthlySheetRow, Roster, Sheets, Timesheet, legend
 from chalicelib.domain.schedule import Half
+from chalicelib.domain.session_attendance import SessionAttendance
 from chalicelib.domain.sheet_words import HEADINGS, LENGTHS, MEANINGS, OTHERS, STATES, Words
 from chalicelib.domain.spreadsheets import Cell, Column, Kind, Row, Table, clock
 from chalicelib.domain.totals import DayCredit, Tally, TimesheetTotals
-from chalicelib.domain.workday import SessionAttendance, TimesheetPunch, WorkDay
+from chalicelib.domain.workday import TimesheetPunch, WorkDay
 
 Rows = Literal["data", "totals", "legend"]
 """The tables of a report."""

@@ -6,7 +6,7 @@ from typing import Any, get_args
 import pytest
 from msgspec.structs import replace
 
-from chalicelib.domain import workday
+from chalicelib.domain import session_attendance, workday
 from chalicelib.domain.leave import Leave
 from chalicelib.domain.reports import Meaning, Sheets, roster
 from chalicelib.domain.schedule import Calendar, Holiday, Schedule, SessionHours, Shift
@@ -298,7 +298,7 @@ def test_every_text_is_there_in_both_languages_and_in_two_words() -> None:
             assert english.isascii(), name
             assert vietnamese, name
     assert set(STATES) == set(workday.STATES)
-    assert {"present", "late", "absent", "expected"} == set(get_args(workday.SessionState))
+    assert {"present", "late", "absent", "expected"} == set(get_args(session_attendance.SessionState))
     assert set(get_args(Meaning)) <= set(MEANINGS)
 
 
