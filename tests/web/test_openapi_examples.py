@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from app import app
-from chalicelib.domain import reports, schedule
+from chalicelib.domain import calendar_checks, reports
 from chalicelib.domain.dates import date_range
 from chalicelib.domain.ids import punch_instant
 from chalicelib.domain.photo import photo
