@@ -33,6 +33,7 @@ PLAIN = frozenset(
     (
         *("allow_different", "attendance", "bom", "children", "date", "dry_run", "effective_from", "format"),
         *("from", "group", "limit", "mode", "month", "state", "status", "to", "token_id"),
+        *("hours", "lang", "rows"),
     )
 )
 """Ids and parameters that identify no person, so they are not masked."""
