@@ -212,7 +212,7 @@ def _day(day: WorkDay, own: DayCredit, words: Words) -> Row:
         *(day.expected_minutes, day.worked_minutes, day.break_minutes, day.overtime_minutes),
         *(day.late_minutes, day.early_minutes),
         *(_share(own.attended), _share(own.absent), _share(sum(own.leave.values()))),
-        *(_yes(day.open, words), _leave(day.leave, day.leave_half, words), day.holiday),
+        *(_yes(day.open, words), _leave_of(day, own, words), day.holiday),
         "; ".join([_session(one, day.zone, words) for one in day.sessions]),
         "; ".join([_punch(one, words) for one in day.punches]),
     )
@@ -234,6 +234,14 @@ def _yes(flag: bool, words: Words) -> str | None:
 
 def _leave(kind: str | None, half: Half | None, words: Words) -> str | None:
     return f"{kind} ({words.of(OTHERS, half)})" if half else kind
+
+
+def _leave_of(day: WorkDay, own: DayCredit, words: Words) -> str | None:
+    """Show the leave of a day; of two kinds on one day, both."""
+    if len(own.leave) == 2:
+        first, second = own.leave
+        return f"{_leave(first, 'first', words)}, {_leave(second, 'second', words)}"
+    return _leave(day.leave, day.leave_half, words)
 
 
 def _session(one: SessionAttendance, zone: str, words: Words) -> str:

@@ -31,18 +31,9 @@ _log = logging.getLogger("rollcall")
 
 PLAIN = frozenset(
     (
-        *(
-            "allow_different",
-            "attendance",
-            "begins",
-            "bom",
-            "children",
-            "date",
-            "dry_run",
-            "effective_from",
-            "format",
-        ),
-        *("from", "group", "limit", "mode", "month", "state", "status", "to", "token_id", "version"),
+        *("allow_different", "attendance", "begins", "bom", "children", "date", "dry_run", "effective_from"),
+        *("format", "from", "group", "hours", "lang", "limit", "link", "mode", "month", "rows", "state"),
+        *("status", "to", "token_id", "version"),
     )
 )
 """Ids and parameters that identify no person, so they are not masked."""

@@ -327,6 +327,15 @@ def test_half_a_day_of_leave_says_which_half() -> None:
         assert person[5:10] == (0.5, 0, 0.5, 0, 0.5)
 
 
+def test_two_kinds_of_leave_on_one_day_are_both_shown() -> None:
+    on = date(2026, 11, 23)
+    leaves = [Leave("ann", on, on, "unpaid", "second"), Leave("ann", on, on, "sick", "first")]
+    made, tally = sheets(23, 23), Tally()
+    sheet = made.timesheet(ANN, {}, leaves=leaves, tally=tally)
+    [day] = timesheet_tables(made, [], [sheet], tally, ENGLISH)["data"].rows
+    assert (day[5], day[16], day[18]) == ("on leave", 1, "sick (first half), unpaid (second half)")
+
+
 def test_sessions_are_shown_on_the_clock_of_their_day() -> None:
     halves = (SessionHours("07:00", "11:15"), SessionHours("13:00", "16:30"))
     schedule = Schedule(always(Calendar(zone=ZONE, shifts={"day": Shift(week={"mon": halves})})))

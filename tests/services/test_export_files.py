@@ -237,6 +237,9 @@ def timesheet_rows(sheet: Json, word: int) -> Iterator[list[Any]]:
         leave = day["leave"] and day["leave"] + (
             f" ({WORDS[day['leave_half']][word]})" if day["leave_half"] else ""
         )
+        if len(own["leave"]) == 2:
+            halves = zip(own["leave"], ("first", "second"), strict=True)
+            leave = ", ".join(f"{kind} ({WORDS[half][word]})" for kind, half in halves)
         yield [
             *(sheet["name"], sheet["code"], own["group"], date.fromisoformat(day["date"]), day["shift"]),
             *(WORDS[day["state"]][word], local(day["first_in"]), local(day["last_out"])),

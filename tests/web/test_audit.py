@@ -270,7 +270,13 @@ READS: dict[str, Callable[[Site], tuple[str, dict[str, Any]]]] = {
         f"/v1/attendance/{site.anh}",
         {"from": "2026-11-01", "to": "2026-11-30"},
     ),
-    "GET /v1/timesheets": lambda site: ("/v1/timesheets", {"from": "2026-11-01", "to": "2026-11-02"}),
+    "GET /v1/timesheets": lambda site: (
+        "/v1/timesheets",
+        {
+            **{"from": "2026-11-01", "to": "2026-11-02", "format": "csv"},
+            **{"rows": "totals", "lang": "vi", "hours": "hm"},
+        },
+    ),
     "GET /v1/timesheets/monthly": lambda site: ("/v1/timesheets/monthly", {"month": "2026-11"}),
     "GET /list-collections": lambda site: ("/list-collections", {}),
     "GET /attendance": lambda site: ("/attendance", {"externalImageId": "x"}),
