@@ -162,16 +162,16 @@ def test_erasing_while_punches_run_leaves_nothing_and_nobody_else_is_touched(
     gone, stop = people[5], threading.Event()
     answers: dict[str, list[HTTPResponse]] = {person_id: [] for person_id in people}
 
-    def keep_punching(person_id: str) -> None:
+    def keep_punching(person_id: str, hour: int) -> None:
         for minute in range(400):
             if stop.is_set():
                 return
-            at = f"2026-03-02T{8 + minute // 60:02d}:{minute % 60:02d}:00+07:00"
+            at = f"2026-03-02T{hour + minute // 60:02d}:{minute % 60:02d}:00+07:00"
             answers[person_id].append(stamp(http, person_id, at))
 
-    threads = [
-        threading.Thread(target=keep_punching, args=[one]) for one in (gone, gone, people[1], people[2])
-    ]
+    # Two of the same person at other times, because the same punch again would be a duplicate.
+    starts = ((gone, 8), (gone, 16), (people[1], 8), (people[2], 8))
+    threads = [threading.Thread(target=keep_punching, args=start) for start in starts]
     for thread in threads:
         thread.start()
     while len(answers[gone]) < 6:
