@@ -17,7 +17,7 @@ from chalicelib.domain.ids import punch_instant
 from chalicelib.domain.photo import photo
 from chalicelib.domain.photo_advice import BY_REASON
 from chalicelib.domain.reports import RosterCounts, RosterRow, Timesheet
-from chalicelib.domain.settings import Settings
+from chalicelib.domain.settings import SettingsView
 from chalicelib.services.imports import ImportResult
 from chalicelib.services.timesheets import MonthlySheet
 from chalicelib.web.bodies import PhotoJson
@@ -169,7 +169,7 @@ def dicts(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def test_settings_contradict_nothing() -> None:
-    found = every(Settings)
+    found = every(SettingsView)
     assert found
     assert not [problem for one in found for problem in schedule.calendar_problems(one.calendar)]
 
