@@ -158,7 +158,7 @@ def _parameters(schemas: Schemas, path: str, view: Any, hints: Mapping[str, Any]
         if field in OF_THE_REQUEST:
             continue
         name = field.rstrip("_")
-        in_path = f"{{{field}}}" in path
+        in_path = f"{{{name}}}" in path
         schema = schemas.of(without_none(hints[field]))
         given = parameter.default
         if given not in (inspect.Parameter.empty, None, ""):

@@ -260,6 +260,32 @@ def test_responses_of_the_lab_are_as_documented(http: Http, finish: Finish) -> N
     conforming(http.delete("/delete-face", removed | {"faceId": "00"}), "delete", "/delete-face")
 
 
+def test_responses_about_the_site_are_as_documented(http: Http) -> None:
+    version, holiday = "/v1/settings/versions/{begins}", "/v1/holidays/{date}"
+    june, day = version.format(begins="2026-06-15"), holiday.format(date="2026-05-01")
+    calendar = http.get("/v1/settings").json_body["calendar"]
+    conforming(http.call("PUT", june, calendar), "put", version)
+    conforming(http.call("PUT", june, calendar, version=0), "put", version)
+    conforming(http.get(june), "get", version)
+    conforming(http.get("/v1/settings/versions"), "get", "/v1/settings/versions")
+    conforming(http.delete("/v1/settings/versions/first"), "delete", version)
+    conforming(http.delete(june), "delete", version)
+    conforming(http.call("PUT", day, {"name": "Quốc tế lao động"}), "put", holiday)
+    conforming(http.get(day), "get", holiday)
+    conforming(http.get("/v1/holidays", from_="2026-01-01", to="2026-12-31"), "get", "/v1/holidays")
+    imports = "/v1/holidays/imports"
+    for content in (b"date,name\n2026-05-01,x\n2026-09-02,y\n", b"date,name\nsoon,x\n", b"colour\nred\n"):
+        conforming(http.post(imports, content, {"Content-Type": "text/csv"}), "post", imports)
+    conforming(http.post("/v1/closings", {"through": "2026-05-31"}), "post", "/v1/closings")
+    conforming(http.post("/v1/closings", {"through": "2026-05-31"}), "post", "/v1/closings")
+    conforming(http.delete(day), "delete", holiday)
+    reopenings = "/v1/closings/reopenings"
+    conforming(http.post(reopenings, {"from": "2026-05-01", "reason": "x"}), "post", reopenings)
+    conforming(http.get("/v1/closings"), "get", "/v1/closings")
+    conforming(http.delete(day), "delete", holiday)
+    conforming(http.get(day), "get", holiday)
+
+
 def test_errors_of_chalice_have_our_format(http: Http) -> None:
     answer = http.post("/v1/people", b"name=B", {"Content-Type": "application/x-www-form-urlencoded"})
     assert conforming(answer, "post", "/v1/people")["Code"] == "UnsupportedMediaType"
