@@ -16,6 +16,10 @@ from chalicelib.domain.schedule import (
     work_day_start_s,
 )
 
+LEAST_EARLY_S = 3600
+"""How long before its first session a shift's own cut-off is at least."""
+
+
 NIGHT_PAUSE_S = 4 * 3600
 """Most time between two sessions of which only the later is on the next date. More means that they are not
 in order: 18:00-22:00 and then 06:00-10:00 are a morning and an evening."""
@@ -71,9 +75,9 @@ def _shift_problems(shift: Shift) -> list[str]:
     day_starts_s = work_day_start_s(shift, "00:00")
     if shift.cutoff is not None and day_starts_s + DAY_S <= ends_s:
         problems.append("cutoff: the work day would end before its last session is over")
-    elif shift.cutoff is not None and day_starts_s > starts_s - EARLY_S:
+    elif shift.cutoff is not None and day_starts_s > starts_s - LEAST_EARLY_S:
         problems.append(
-            "cutoff: less than two hours before the start, so an early arrival would be of the day before"
+            "cutoff: less than an hour before the start, so an early arrival would be of the day before"
         )
     return problems + _threshold_problems(shift)
 

@@ -425,9 +425,7 @@ def week_of(*spans: str, **fields: Any) -> dict[str, Any]:
         pytest.param(
             shift_with(cutoff="17:00"), "shifts.s.cutoff: ", id="at the end: who leaves then is a day on"
         ),
-        pytest.param(
-            shift_with(cutoff="06:01"), "shifts.s.cutoff: less than two hours", id="before the start"
-        ),
+        pytest.param(shift_with(cutoff="07:01"), "shifts.s.cutoff: less than an hour", id="before the start"),
         pytest.param(
             week_of("08:00-12:00", "13:00-17:00", cutoff="12:30"), "shifts.s.cutoff: ", id="in the pause"
         ),
@@ -479,6 +477,7 @@ def test_what_cannot_work_is_refused_with_its_reason(change: dict[str, Any], pro
         shift_with(starts="22:00", ends="06:00", cutoff="06:01"),
         shift_with(starts="22:00", ends="06:00", cutoff="20:00"),
         shift_with(cutoff="23:00"),
+        shift_with(cutoff="07:00"),
         shift_with(break_minutes=539),
         shift_with(half_day_under_minutes=480, absent_under_minutes=480),
         shift_with(absent_under_minutes=120),

@@ -248,7 +248,7 @@ def test_half_days(
             id="order",
         ),
         pytest.param({**NIGHT, "cutoff": "02:00"}, "shifts.x.cutoff: ", id="cut-off inside a session"),
-        pytest.param({**PLAIN, "cutoff": "07:00"}, "shifts.x.cutoff: ", id="cut-off an hour before"),
+        pytest.param({**PLAIN, "cutoff": "07:30"}, "shifts.x.cutoff: ", id="cut-off half an hour before"),
         pytest.param({}, "shifts.x.starts: ", id="no hours"),
         pytest.param({**PLAIN, "week": {}}, "shifts.x.week: ", id="hours twice"),
     ],
