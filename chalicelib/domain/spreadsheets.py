@@ -91,7 +91,12 @@ def csv_chunks(table: Table, *, hours: Hours = "minutes", bom: bool = False) -> 
     writer = csv.writer(buffer, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow([as_text(str(column.heading)) for column in table.columns])
     for number, row in enumerate(table.rows, start=2):
-        writer.writerow([None if cell is None else show(cell) for show, cell in zip(shown, row, strict=True)])
+        writer.writerow(
+            [
+                cell if show is None or cell is None else show(cell)
+                for show, cell in zip(shown, row, strict=True)
+            ]
+        )
         if number % _CHUNK_ROWS == 0:
             yield buffer.getvalue().encode()
             buffer.seek(0)
@@ -131,18 +136,15 @@ def xlsx(tables: Iterable[Table], *, hours: Hours = "hm") -> bytes:
     return buffer.getvalue()
 
 
-def _csv_writer(kind: Kind, hours: Hours) -> Callable[[Any], str | int | float]:
+def _csv_writer(kind: Kind, hours: Hours) -> Callable[[Any], str | float] | None:
+    """Return what shows a column's cells in a CSV; None for numbers, which are written as they are."""
     if kind == "date":
         return date.isoformat
     if kind == "time":
         return "{:%Y-%m-%d %H:%M}".format
     if kind == "minutes" and hours != "minutes":
         return clock if hours == "hm" else _decimal
-    return _plain if kind in ("minutes", "number") else as_text
-
-
-def _plain(number: float) -> float:
-    return number
+    return None if kind in ("minutes", "number") else as_text
 
 
 def _decimal(minutes: int) -> float:
