@@ -81,7 +81,7 @@ class LeaveKind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     paid: bool = True
 
 
-MARKS = frozenset("PLHAFO?")
+MARKS = frozenset("PLHAFO?/*")
 """What else stands in the monthly sheet, which no kind of leave may have as its letter."""
 
 

@@ -125,9 +125,10 @@ def _updated(
     if before is None or on is None:
         return built
     after = replace(before, **{name: getattr(built, name) for name in ("name", "email") if name in cells})
-    if "group" in cells:
+    # A list that is sent each night adds no change on a date on which nothing changes.
+    if "group" in cells and built.group(on) != before.group(on):
         after = replace(after, groups=with_value(before.groups, on, built.group(on), None))
-    if "shift" in cells:
+    if "shift" in cells and built.shift(on) != before.shift(on):
         after = replace(after, shifts=with_value(before.shifts, on, built.shift(on), None))
     if "since" in cells:
         change = EmploymentChange(on=on, since=built.stints[0].since)

@@ -266,10 +266,10 @@ def run(
     since = _first_past_day(list(plan.changes.values()), settings.today(now))
     with importing(site_store, since, now=now):
         taken = directory.add_people(list(people.values()))
-    if taken:  # their codes were taken by other requests since the check
-        lost = {row: plan.changes.pop(row)[1] for row in people if people[row] in taken}
-        plan.results |= known_codes(directory, lost)
-        if mode == "all":
+        if taken:  # their codes were taken by other requests since the check
+            lost = {row: plan.changes.pop(row)[1] for row in people if people[row] in taken}
+            plan.results |= known_codes(directory, lost)
+        if taken and mode == "all":
             directory.undo_save(list(plan.changes.values()))
             raise ImportRefused(to_builtins(result()))
     plan.results |= plan.done()

@@ -131,9 +131,11 @@ def change(directory: Directory, person_id: str, body: PersonChange, *, now: dat
         person = directory.person(person_id)
         found = changed_employment(person.stints, person.status, employment, today=today)
         after = replace(person, **plain, stints=found.stints, status=found.status, updated_at=now)
-        if "group" in given:
+        # Said of a date, what holds anyway is a change: it ends what is entered later for an earlier date.
+        dated = body.effective_from is not None
+        if "group" in given and (dated or person.group(since) != given["group"]):
             after = replace(after, groups=with_value(person.groups, since, given["group"], None))
-        if "shift" in given:
+        if "shift" in given and (dated or person.shift(since) != given["shift"]):
             after = replace(after, shifts=with_value(person.shifts, since, given["shift"], None))
         directory.change_person(person, after, since=past(after.first_difference(person), today))
         before, shown = PersonView.of(person, since), PersonView.of(after, since)

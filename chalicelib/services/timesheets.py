@@ -141,7 +141,8 @@ def roster(
 
     People who are inactive or not employed on that day are included only if they punched.
     """
-    schedule = directory.site().schedule()
+    site = directory.site()
+    schedule = site.schedule()
     on = check_date(on or schedule.work_day(now))
     people, days, leaves = directory.in_parallel(
         directory.all_people,
@@ -162,7 +163,7 @@ def roster(
         shown = _after(rows, after, people)
         return RosterPage(on, found.counts, shown[:limit], _next(shown, limit))
 
-    tables = partial(sheets.roster_tables, reports.Roster(on, found.counts, rows), "")
+    tables = partial(sheets.roster_tables, reports.Roster(on, found.counts, rows), site.settings.site_name)
     return Report(f"attendance-{on}", page, tables, len(rows))
 
 
@@ -342,6 +343,7 @@ def _sheets(site: Site, days: Sequence[date], group: str | None, now: datetime) 
         group=group,
         leave_kinds=site.settings.leave_kinds,
         closed_through=site.closed_through,
+        site_name=site.settings.site_name,
         now=now,
     )
 

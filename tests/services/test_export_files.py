@@ -111,7 +111,8 @@ def month(http: Http) -> dict[str, str]:
         assert answer.status_code == 201, answer.json_body
     changed = http.call("PATCH", f"/v1/people/{ids[MOVED]}", {"group": "B", "effective_from": "2026-09-15"})
     assert changed.status_code == 200, changed.json_body
-    assert change_settings(http, "2020-01-01", leave_kinds=LEAVE_KINDS).status_code == 200
+    changed = change_settings(http, "2020-01-01", leave_kinds=LEAVE_KINDS, site_name="Trường Hà Nội")
+    assert changed.status_code == 200, changed.json_body
     store(put(key(*items.CLOSED) | {"through": "2026-09-15"}))
     return ids
 
@@ -204,12 +205,12 @@ TIMESHEET_HEADINGS = (
 )
 TITLES = (
     (
-        "Timesheets, 2026-09-01 to 2026-09-30, closed through 2026-09-15",
-        "Monthly sheet, 2026-09-01 to 2026-09-30, closed through 2026-09-15",
+        "Trường Hà Nội: Timesheets, 2026-09-01 to 2026-09-30, closed through 2026-09-15",
+        "Trường Hà Nội: Monthly sheet, 2026-09-01 to 2026-09-30, closed through 2026-09-15",
     ),
     (
-        "Bảng chấm công từ 01/09/2026 đến 30/09/2026, đã khoá sổ đến hết 15/09/2026",
-        "Bảng chấm công tháng từ 01/09/2026 đến 30/09/2026, đã khoá sổ đến hết 15/09/2026",
+        "Trường Hà Nội: Bảng chấm công từ 01/09/2026 đến 30/09/2026, đã khoá sổ đến hết 15/09/2026",
+        "Trường Hà Nội: Bảng chấm công tháng từ 01/09/2026 đến 30/09/2026, đã khoá sổ đến hết 15/09/2026",
     ),
 )
 LANGUAGES = [pytest.param(EN, "en", id="en"), pytest.param(VI, "vi", id="vi")]
