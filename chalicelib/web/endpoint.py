@@ -266,6 +266,8 @@ class Endpoints:
             response.headers.setdefault("Content-Type", "application/json")
         if len(self._origins) > 1:  # Chalice itself knows one origin only
             response.headers["Access-Control-Allow-Origin"] = self._shared_with(request)
+            varies = response.headers.get("Vary")
+            response.headers["Vary"] = f"{varies}, Origin" if varies else "Origin"
         extra = SECURITY_HEADERS | {"X-Request-Id": request_id, **self._sharing()}
         for name, value in extra.items():
             response.headers.setdefault(name, value)
@@ -275,8 +277,7 @@ class Endpoints:
 
     def _sharing(self) -> dict[str, str]:
         cors = self._app.api.cors
-        headers = cors.get_access_control_headers() if isinstance(cors, CORSConfig) else {}
-        return headers | ({"Vary": "Origin"} if len(self._origins) > 1 else {})
+        return cors.get_access_control_headers() if isinstance(cors, CORSConfig) else {}
 
     def _shared_with(self, request: ChaliceRequest) -> str:
         """Return the origin whose pages may read a response: the caller's, if it is one of the allowed."""
@@ -415,7 +416,7 @@ def _error_response(
     if isinstance(error, errors.Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
     if advice:
-        headers["Vary"] = "Accept-Language, Origin"
+        headers["Vary"] = "Accept-Language"
     return _response(Reply(status, body, headers), request)
 
 

@@ -107,7 +107,7 @@ def reply(
     headers = {
         "Content-Type": file.content_type,
         "Content-Disposition": f'attachment; filename="{file.filename}"',
-        "Vary": "Accept, Accept-Language, Origin",
+        "Vary": "Accept, Accept-Language",
     }
     return Reply(200, file.content.decode(), headers)
 

@@ -139,7 +139,7 @@ def faults(call: Call, answer: Response) -> list[str]:
         body_is_json = headers.get("content-type", "").startswith("application/json")
         if body_is_json and answer.body:
             json.loads(answer.body)
-    else:
+    elif call.method != "HEAD":
         found += _faults_of_refusal(call, text)
     gateways = '"RouteNotFound"' in text or '"TooLarge"' in text
     if not gateways and call.method != "OPTIONS":

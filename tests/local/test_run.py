@@ -110,8 +110,8 @@ def _raw(url: str, data: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("request_bytes", "status"),
     [
-        pytest.param(b"GET /nowhere HTTP/1.1\r\n\r\n", 403, id="unknown path"),
-        pytest.param(b'GET /no HTTP/1.1\r\nAuthorization: "\xff\r\n\r\n', 403, id="odd header"),
+        pytest.param(b"GET /nowhere HTTP/1.1\r\n\r\n", 404, id="unknown path"),
+        pytest.param(b'GET /no HTTP/1.1\r\nAuthorization: "\xff\r\n\r\n', 404, id="odd header"),
         pytest.param(b"POST /checkin HTTP/1.1\r\nContent-Length: ten\r\n\r\n", 400, id="length no number"),
         pytest.param(b"POST /checkin HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400, id="length negative"),
         pytest.param(b"POST /checkin HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n", 413, id="too long"),
@@ -121,8 +121,8 @@ def _raw(url: str, data: bytes) -> bytes:
         pytest.param(b"POST /checkin HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501, id="odd coding"),
         pytest.param(b"NONSENSE\r\n\r\n", 400, id="no HTTP"),
         pytest.param(b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n", 431, id="endless path"),
-        pytest.param(b"GET //[ HTTP/1.1\r\n\r\n", 403, id="path no URL"),
-        pytest.param(b"PUT /health HTTP/1.1\r\n\r\n", 403, id="wrong method"),
+        pytest.param(b"GET //[ HTTP/1.1\r\n\r\n", 404, id="path no URL"),
+        pytest.param(b"PUT /health HTTP/1.1\r\n\r\n", 404, id="wrong method"),
     ],
 )
 def test_a_bad_request_is_json_that_a_browser_may_read(

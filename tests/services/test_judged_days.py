@@ -119,8 +119,8 @@ ROTATIONS = {"nurses": {"anchor": MONDAY, "weeks": ["day", "night"]}}
         pytest.param(
             "plain",
             MONDAY,
-            ["08:00:00", "08:00:40", "08:02:00", "08:02:40"],
-            {"worked_minutes": 1},
+            ["08:00:00", "08:01:30", "08:03:00", "08:04:30"],
+            {"worked_minutes": 3},
             id="fault 15: pairs are not cut one by one",
         ),
         pytest.param("nurses", TUESDAY, [], {"shift": "day"}, id="a rotation's first week"),

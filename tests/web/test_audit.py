@@ -266,6 +266,10 @@ READS: dict[str, Callable[[Site], tuple[str, dict[str, Any]]]] = {
         {"from": "2026-11-01", "to": "2026-11-30", "person_id": site.anh},
     ),
     "GET /v1/attendance": lambda site: ("/v1/attendance", {"group": "12A1", "format": "csv"}),
+    "GET /v1/attendance/open-days": lambda site: (
+        "/v1/attendance/open-days",
+        {"from": "2026-11-01", "to": "2026-11-22"},
+    ),
     "GET /v1/attendance/{person_id}": lambda site: (
         f"/v1/attendance/{site.anh}",
         {"from": "2026-11-01", "to": "2026-11-30"},
@@ -550,7 +554,7 @@ def test_an_outcome_does_not_recreate_an_entry_that_has_expired(http: Http) -> N
 def test_the_audit_log_is_append_only(http: Http, finish: Finish) -> None:
     stamped(http, add_person(http), "2026-11-23T08:00:00+07:00")
     before = entries(http)
-    assert set(application.app.routes["/v1/audit"]) == {"GET"}
+    assert set(application.app.routes["/v1/audit"]) == {"GET", "HEAD"}
     for path in ("/v1/audit", f"/v1/audit/{before[0]['entry_id']}"):
         for method in ("POST", "PUT", "PATCH", "DELETE"):
             assert http.call(method, path, {}).status_code in (403, 405)  # of the gateway

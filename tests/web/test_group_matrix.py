@@ -691,7 +691,7 @@ def test_no_answer_to_a_limited_token_tells_of_another_group(crowd: Site, data: 
         return
     who = crowd.people[data.draw(st.sampled_from([OWN, OTHER, NONE]))]
     path = route.partition(" ")[2]
-    ids = {"person_id": who.id, "session_id": unknown_session(), "face_id": who.face}
+    ids = {"person_id": who.id, "session_id": unknown_session(), "face_id": who.face, "date": DAY}
     query: dict[str, Any] = {}
     for parameter in map(_resolved, OPERATIONS[route].get("parameters", [])):
         name = parameter["name"]
@@ -739,6 +739,7 @@ def _values(site: Site, name: str, who: Somebody) -> st.SearchStrategy[Any]:
         "format": st.sampled_from(["json", "csv", "xlsx"]),
         "bom": st.sampled_from(["true", "false"]),
         "lang": st.sampled_from(["vi", "en"]),
+        "link": st.sampled_from(["true", "false"]),
         "hours": st.sampled_from(["minutes", "decimal", "hm"]),
         "rows": st.sampled_from(["data", "totals", "legend"]),
         "month": st.just("2026-11"),

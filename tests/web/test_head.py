@@ -36,9 +36,13 @@ def test_HEAD_answers_as_GET_does_without_a_body(http: Http, path: str, role: st
         ids["face_id"] = enrol(http, ids["person_id"], photo_of_c()).json_body["face_id"]
     if "{session_id}" in path:
         ids["session_id"] = http.post("/v1/liveness-sessions").json_body["session_id"]
+    if "{date}" in path:
+        ids["date"] = "2026-09-02"
+        assert http.call("PUT", f"/v1/holidays/{ids['date']}", {"name": "Quốc khánh"}).status_code == 200
+    ids["begins"] = "first"
     url = re.sub(r"{(\w+)}", lambda found: ids[found[1]], path)
     query: dict[str, Any] = {"/v1/timesheets/monthly": {"month": "2026-11"}}.get(path, {})
-    if path in ("/v1/timesheets", "/v1/attendance/{person_id}"):
+    if path in ("/v1/timesheets", "/v1/attendance/{person_id}", "/v1/holidays"):
         query = {"from_": "2026-11-02", "to": "2026-11-08"}
     caller = http.as_(role)
     shown, head = caller.call("GET", url, **query), caller.call("HEAD", url, **query)

@@ -34,7 +34,7 @@ from tests.support.photos import photo, photos_of_a
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = document.build(app)
 MADE = files.made()
-SCOPES = {"public", "kiosk", "viewer", "manager", "admin"}
+SCOPES = {"public", "any", "kiosk", "viewer", "manager", "admin"}
 
 
 def routes() -> list[Any]:
