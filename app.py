@@ -603,6 +603,7 @@ def punch(caller: Caller, body: punching.NewPunch) -> Reply:
     raises=(
         errors.PersonNotFound,
         errors.PunchNotFound,
+        errors.PunchExists,
         errors.PunchIsVoid,
         errors.PunchSuperseded,
         errors.PeriodClosed,

@@ -292,6 +292,13 @@ class PunchSuperseded(Conflict):
         super().__init__("This punch has been corrected before.", punch_id=punch_id)
 
 
+class PunchExists(Conflict):
+    """The corrected punch would be at the time of another one; void it instead."""
+
+    def __init__(self, punch_id: str) -> None:
+        super().__init__("Another punch is at that time already; void this one instead.", punch_id=punch_id)
+
+
 class PunchIsVoid(Conflict):
     """The punch only removes another one, so it is not corrected; enter the other one again."""
 

@@ -61,15 +61,19 @@ def with_value(timeline: Sequence[Dated[V]], since: date | None, value: V, befor
     """Let a value hold from a date until the next change after it; `before` held while there was none.
 
     A change is kept even if it says what holds anyway: it ends what is entered later for an earlier date, so
-    that the same changes give the same timeline in whatever order they are made.
+    that the same changes give the same timeline in whatever order they are made. A change is undone, and
+    leaves nothing, by the value that held before it.
     """
     first, *rest = timeline or (Dated(before),)
-    known = {
-        None: Dated(first.value),
-        **{one.effective_from: one for one in rest},
-        since: Dated(value, since),
-    }
-    return tuple(sorted(known.values(), key=_since))
+    known = {None: Dated(first.value), **{one.effective_from: one for one in rest}}
+    undone = since is not None and since in known
+    known[since] = Dated(value, since)
+    found = sorted(known.values(), key=_since)
+    if undone:
+        place = found.index(known[since])
+        if found[place - 1].value == value:
+            del found[place]
+    return tuple(found)
 
 
 def first_difference(one: Sequence[Dated[V]], other: Sequence[Dated[V]], default: V) -> date | None:

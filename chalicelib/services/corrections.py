@@ -17,6 +17,7 @@ from chalicelib.domain.errors import (
     InvalidCursor,
     InvalidRequest,
     PersonNotFound,
+    PunchExists,
     PunchIsVoid,
     PunchNotFound,
     PunchSuperseded,
@@ -111,7 +112,7 @@ def record(
 
     A punch that repeats one that is there is not recorded: of the same instant, or with direction `auto`
     within the duplicate window of the settings. Raises PersonNotFound, PunchNotFound, PunchIsVoid,
-    PunchSuperseded, PeriodClosed, InvalidRequest.
+    PunchExists, PunchSuperseded, PeriodClosed, InvalidRequest.
     """
     _check(body, now)
     person, site = directory.person(_person_id(directory, body)), directory.site()
@@ -125,7 +126,7 @@ def record(
     if old and abs(work_day - old.work_day) > NEAR:
         raise InvalidRequest("A correction must be within 31 days of the punch that it corrects.")
     touched = {work_day, old.work_day if old else work_day}
-    around = set() if old else {work_day - DAY, work_day + DAY}
+    around = {work_day - DAY, work_day + DAY}
     punch = Punch(
         punch_id=new_punch_id(at, idempotent_id),
         person_id=person.person_id,
@@ -149,7 +150,10 @@ def record(
                 others = [event for day in days for event in day.events if event.id != punch.punch_id]
                 if old and any(event.supersedes == old.punch_id for event in others):
                     raise PunchSuperseded(old.punch_id)
-                if not old and (there := _repeated(days, punch, site.settings.duplicate_window_s)):
+                there = None if body.void else _repeated(days, punch, site.settings.duplicate_window_s)
+                if old and there:
+                    raise PunchExists(there.id)
+                if there:
                     existing = attendance_store.punch(person.person_id, there.id)
                     if existing:
                         return PunchView.of(existing, duplicate=True)
@@ -209,7 +213,7 @@ def _work_day(
 def _repeated(days: Iterable[DayRecord], punch: Punch, window_s: float) -> TimeEvent | None:
     """Find the counted punch that a new one would only repeat."""
     for day in days:
-        counted = [event for event in day.counted() if event.id != punch.punch_id]
+        counted = [event for event in day.counted() if event.id not in (punch.punch_id, punch.supersedes)]
         same = next((event for event in counted if event.at == punch.at), None)
         if same is None and day.work_day == punch.work_day and punch.direction == "auto":
             same = recent_event(counted, punch.at, window_s)

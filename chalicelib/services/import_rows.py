@@ -67,9 +67,18 @@ Checked = tuple[dict[int, ImportRowResult], dict[int, SavedPerson]]
 
 
 def check(
-    directory: Directory, rows: list[Row], settings: Settings, on: date | None, *, now: datetime
+    directory: Directory,
+    rows: list[Row],
+    settings: Settings,
+    on: date | None,
+    *,
+    dated: bool = False,
+    now: datetime,
 ) -> Checked:
-    """Check every row. With a date `on`, rows with a known code are changes of that person from it on."""
+    """Check every row. With a date `on`, rows with a known code are changes of that person from it on.
+
+    `dated` says that the caller gave the date, so that what holds on it anyway is a change, too.
+    """
     results: dict[int, ImportRowResult] = {}
     valid: dict[int, SavedPerson] = {}
     first: dict[str, int] = {}
@@ -92,7 +101,10 @@ def check(
             problems.append(CellError("group", "This token may only have people in its own groups."))
         if isinstance(built, Person) and not problems:
             try:
-                valid[row.row] = (before, _updated(before, built, row.cells, settings, on, now))
+                valid[row.row] = (
+                    before,
+                    _updated(before, built, row.cells, settings, on, dated=dated, now=now),
+                )
             except InvalidRequest as error:
                 problems.append(CellError("since", str(error)))
         results[row.row] = ImportRowResult(row.row, "invalid" if problems else "valid", None, problems)
@@ -116,6 +128,8 @@ def _updated(
     cells: dict[str, str],
     settings: Settings,
     on: date | None,
+    *,
+    dated: bool,
     now: datetime,
 ) -> Person:
     """Return a person as a row has them: the person `built` from it, or a known one with its cells.
@@ -125,10 +139,10 @@ def _updated(
     if before is None or on is None:
         return built
     after = replace(before, **{name: getattr(built, name) for name in ("name", "email") if name in cells})
-    # A list that is sent each night adds no change on a date on which nothing changes.
-    if "group" in cells and built.group(on) != before.group(on):
+    # Without a date, a list that is sent each night adds no change when nothing changes.
+    if "group" in cells and (dated or built.group(on) != before.group(on)):
         after = replace(after, groups=with_value(before.groups, on, built.group(on), None))
-    if "shift" in cells and built.shift(on) != before.shift(on):
+    if "shift" in cells and (dated or built.shift(on) != before.shift(on)):
         after = replace(after, shifts=with_value(before.shifts, on, built.shift(on), None))
     if "since" in cells:
         change = EmploymentChange(on=on, since=built.stints[0].since)

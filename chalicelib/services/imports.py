@@ -253,8 +253,10 @@ def run(
     if effective_from and mode != "upsert":
         raise InvalidRequest("`effective_from` is the date of the updates of mode `upsert`.")
     if mode == "upsert":
-        on = check_date(effective_from or settings.today(now))
-        return retry(lambda: _upsert(directory, site_store, rows, settings, on, dry_run=dry_run, now=now))
+        on, dated = check_date(effective_from or settings.today(now)), effective_from is not None
+        return retry(
+            lambda: _upsert(directory, site_store, rows, settings, on, dated=dated, dry_run=dry_run, now=now)
+        )
     plan = _Plan(*check(directory, rows, settings, None, now=now))
     people = {row: person for row, (_, person) in plan.changes.items()}
     warnings = lookalikes(directory, people)
@@ -283,11 +285,12 @@ def _upsert(
     settings: Settings,
     on: date,
     *,
+    dated: bool,
     dry_run: bool,
     now: datetime,
 ) -> ImportResult:
     """Add and update people; raises WriteConflict, with nothing changed, if another request came between."""
-    plan = _Plan(*check(directory, rows, settings, on, now=now))
+    plan = _Plan(*check(directory, rows, settings, on, dated=dated, now=now))
     new = {row: after for row, (before, after) in plan.changes.items() if before is None}
     result = partial(plan.result, dry_run=dry_run, mode="upsert", warnings=lookalikes(directory, new))
     if dry_run:

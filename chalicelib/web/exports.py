@@ -67,6 +67,10 @@ class File(Struct, frozen=True):
     content_type: str
     filename: str
 
+    def __repr__(self) -> str:
+        """Keep what is about people out of logs and traces."""
+        return f"File({self.content_type}, {len(self.content)} bytes)"
+
 
 def requested_format(request: Request, form: Format | None) -> Format:
     """Return the format of the `format` parameter, or else the one that the Accept header prefers."""

@@ -55,6 +55,7 @@ def _errors() -> dict[type[errors.RollcallError], errors.RollcallError]:
         errors.FaceBelongsToAnother(CLASS[1].person_id),
         errors.TooManyFaces(MAX_FACES),
         errors.PunchNotFound(PUNCH),
+        errors.PunchExists(PUNCH),
         errors.PunchIsVoid(PUNCH),
         errors.PunchSuperseded(PUNCH),
         errors.InvalidSettings(["default_shift: there is no shift 'night'"]),

@@ -75,6 +75,9 @@ def known(after: Any, before: Any) -> Any:
 
 def check_answers(http: Http) -> None:
     found = answers(http)
+    # On purpose: a day is planned until it has begun, and the night shift of the 15th begins in the afternoon.
+    totals = found["timesheets"][BINH]["totals"]
+    totals["expected_minutes"] += totals["planned_minutes"]
     for person_id, sheet in found["timesheets"].items():
         assert known(sheet, BEFORE["timesheets"][person_id]) == BEFORE["timesheets"][person_id]
     month = {row["person_id"]: row for row in found["month"]["items"]}

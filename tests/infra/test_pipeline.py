@@ -79,10 +79,14 @@ class Noted(set[Call]):
             self.add(Call(f"{prefix}:{operation}", self._resource(prefix, path, request)))
 
     def _resource(self, prefix: str, path: str, request: Any) -> str:
+        if "account-settings" in path:
+            return "*"
         if prefix == "lambda":
             parts = path.split("/")
             name = parts[3] if len(parts) > 3 and parts[3] else json.loads(request.data)["FunctionName"]
             return f"arn:aws:lambda:{ARN}:function:{name.rpartition(':')[2]}"
+        if prefix == "servicequotas":
+            return "*"
         asked = _asked(request)
         if prefix == "dynamodb":
             index = f"/index/{asked['IndexName']}" if "IndexName" in asked else ""

@@ -124,6 +124,22 @@ def drive(http: Http, finish: Finish) -> None:
     ).json_body
     http.delete(f"/v1/people/{person}/leaves/{leave.get('leave_id', 'none')}")
 
+    http.get("/v1/me")
+    day = "/v1/holidays/2027-01-01"
+    assert http.call("PUT", day, {"name": "Tết"}).status_code == 200
+    http.get(day)
+    http.get("/v1/holidays", **{"from": "2027-01-01", "to": "2027-01-31"})
+    http.call("POST", "/v1/holidays/imports", b"date,name\n2027-01-02,x\n", {"Content-Type": "text/csv"})
+    assert http.delete(day).status_code == 204
+    later = "/v1/settings/versions/2099-01-01"
+    assert http.call("PUT", later, http.get("/v1/settings").json_body["calendar"]).status_code == 200
+    http.get("/v1/settings/versions")
+    http.get(later)
+    assert http.delete(later).status_code == 204
+    assert http.post("/v1/closings", {"through": "2020-01-31"}).status_code == 201
+    http.get("/v1/closings")
+    assert http.post("/v1/closings/reopenings", {"from": "2020-01-01", "reason": "x"}).status_code == 201
+
     lab_session = http.get("/session").json_body["sessionId"]
     http.get(f"/liveness-result/{finish(lab_session, second)}")
     http.get("/liveness-result", sessionId=lab_session)

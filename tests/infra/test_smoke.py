@@ -99,7 +99,7 @@ def test_an_api_that_stays_down_says_why_and_where_to_look(monkeypatch: pytest.M
     server = Server(
         "127.0.0.1",
         0,
-        lambda request: error_response(502, "Internal server error"),
+        lambda request: error_response(502, "InternalError"),
         error_response,
         limit=1000,
     )

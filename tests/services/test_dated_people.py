@@ -313,7 +313,7 @@ def test_who_is_added_during_the_shift_may_come_at_once(http: Http, june: Clock)
     assert (day["state"], day["late_minutes"], day["overtime_minutes"]) == ("left", 0, 0)
     assert day["worked_minutes"] == 360, "415 minutes, of which the break takes those above 360"
     june.now = datetime.fromisoformat("2026-06-16T09:00:00+07:00")
-    assert marks(http)["Ánh"][13:17] == ".PA."
+    assert marks(http)["Ánh"][13:17] == ".P*A", "the first day is worked before it is due"
 
 
 def test_the_labs_page_makes_nobody_absent_for_the_time_before(http: Http, june: Clock, lab: Lab) -> None:

@@ -226,3 +226,14 @@ def test_PunchIsVoid_for_a_punch_that_removes_another(http: Http, ann: str, fiel
 def test_InvalidRequest_for_a_void_with_a_work_day(http: Http, ann: str) -> None:
     wrong = stamped(http, ann, at("08:00:00"))
     check_refused(stamp(http, ann, supersedes=wrong, void=True, work_day=ON), 400, "InvalidRequest")
+
+
+@pytest.mark.parametrize("at", ["2026-06-02T08:00:00+07:00", "2026-06-02T08:00:20+07:00"])
+def test_PunchExists_for_a_correction_onto_another_punch(http: Http, ann: str, at: str) -> None:
+    came = stamped(http, ann, "2026-06-02T08:00:00+07:00")
+    left = stamped(http, ann, "2026-06-02T17:00:00+07:00")
+    answer = stamp(http, ann, at, supersedes=left)
+    check_refused(answer, 409, "PunchExists")
+    assert answer.json_body["Details"] == {"punch_id": came}
+    assert stamp(http, ann, "2026-06-02T17:00:00+07:00", supersedes=left, direction="out").status_code == 201
+    assert day_of(http, ann, "2026-06-02")["worked_minutes"] == 480
