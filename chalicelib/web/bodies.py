@@ -100,6 +100,10 @@ class PunchFile(Struct, frozen=True):
     TAKES: ClassVar = {"application/json": list[ImportedPunch], "text/csv": str}
     content: bytes
 
+    def __repr__(self) -> str:
+        """Keep what is about people out of logs and traces."""
+        return f"PunchFile({len(self.content)} bytes)"
+
     @classmethod
     def from_request(cls, request: Request) -> "PunchFile":
         """Take the body as it is; raises ImportTooLarge."""

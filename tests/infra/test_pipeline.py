@@ -25,6 +25,7 @@ PREFIXES = {
     "api-gateway": "apigateway",
     "cloudwatch-logs": "logs",
     "eventbridge": "events",
+    "service-quotas": "servicequotas",
 }
 FREE = {"sts:GetCallerIdentity"}
 """What everybody may call."""

@@ -111,5 +111,5 @@ def test_an_api_that_stays_down_says_why_and_where_to_look(monkeypatch: pytest.M
         server.stop()
     message = str(failed.value)
     assert "/health fails: 502 " in message
-    assert "Internal server error" in message
+    assert "InternalError" in message
     assert "/aws/lambda/rollcall-dev and /rollcall/dev/access in us-east-1" in message

@@ -19,9 +19,9 @@ DAYS = {"from_": "2026-08-10", "to": "2026-08-11"}
 CALLS = {
     "GET /health": 0,
     "POST /v1/people": 5,
-    "GET /v1/people": 5,
-    "GET /v1/people/{person_id}": 2,
-    "PATCH /v1/people/{person_id}": 5,
+    "GET /v1/people": 6,
+    "GET /v1/people/{person_id}": 3,
+    "PATCH /v1/people/{person_id}": 6,
     "POST /v1/people/{person_id}/faces": 13,
     "GET /v1/people/{person_id}/faces": 3,
     "POST /v1/identify": 9,
@@ -29,10 +29,10 @@ CALLS = {
     "POST /v1/liveness-sessions": 5,
     "GET /v1/liveness-sessions/{session_id}": 2,
     "POST /v1/punches": 5,
-    "POST /v1/punches/manual": 8,
-    "GET /v1/attendance": 12,
-    "GET /v1/attendance/{person_id}": 6,
-    "GET /v1/timesheets": 9,
+    "POST /v1/punches/manual": 7,
+    "GET /v1/attendance": 11,
+    "GET /v1/attendance/{person_id}": 5,
+    "GET /v1/timesheets": 8,
     "GET /v1/settings": 1,
 }
 """Once the caller's token is in memory. Mutations by managers and admins read it again and are audited before
