@@ -7,7 +7,7 @@ the log and in the timesheet.
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
-from msgspec import Struct, convert
+from msgspec import UNSET, Struct, UnsetType, convert
 from msgspec.structs import replace
 
 from chalicelib.aws.attendance_store import AttendanceStore, WorkDayChanged
@@ -49,8 +49,9 @@ class ManualPunch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """A punch entered by hand, or a correction, of a person who is named by `person_id` or by `code`.
 
     `supersedes` is the id of the punch to replace. With `void` that punch is only removed from the count,
-    and `at` may be left out. `work_day` is at most one day from the one that `at` has by the rules; without
-    it, a correction on the same date stays on the work day of the punch that it replaces.
+    and `at` may be left out. `direction` and `device` default to those of the punch that is replaced, and to
+    `auto` and none without one. `work_day` is at most one day from the one that `at` has by the rules;
+    without it, a correction on the same date stays on the work day of the punch that it replaces.
     """
 
     reason: Reason
@@ -58,7 +59,7 @@ class ManualPunch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     code: Code | None = None
     at: Instant | None = None
     work_day: date | None = None
-    direction: RequestedDirection = "auto"
+    direction: RequestedDirection | UnsetType = UNSET
     device: Device | None = None
     supersedes: PunchId | None = None
     void: bool = False
@@ -125,6 +126,9 @@ def record(
     work_day, zone = _work_day(site.schedule(), person, body, at, old)
     if old and abs(work_day - old.work_day) > NEAR:
         raise InvalidRequest("A correction must be within 31 days of the punch that it corrects.")
+    direction: RequestedDirection = old.direction if old else "auto"
+    if body.direction is not UNSET:
+        direction = body.direction
     touched = {work_day, old.work_day if old else work_day}
     around = {work_day - DAY, work_day + DAY}
     punch = Punch(
@@ -134,9 +138,9 @@ def record(
         recorded_at=now,
         work_day=work_day,
         zone=zone,
-        direction=body.direction,
+        direction=direction,
         source="manual",
-        device=clean(body.device, what="device", limit=100) if body.device else None,
+        device=clean(body.device, what="device", limit=100) if body.device else old.device if old else None,
         supersedes=body.supersedes,
         void=body.void,
         reason=clean(body.reason, what="reason", limit=500),

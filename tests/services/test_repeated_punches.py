@@ -237,3 +237,18 @@ def test_PunchExists_for_a_correction_onto_another_punch(http: Http, ann: str, a
     assert answer.json_body["Details"] == {"punch_id": came}
     assert stamp(http, ann, "2026-06-02T17:00:00+07:00", supersedes=left, direction="out").status_code == 201
     assert day_of(http, ann, "2026-06-02")["worked_minutes"] == 480
+
+
+def test_a_correction_of_the_time_keeps_direction_and_device(http: Http, ann: str) -> None:
+    left = stamped(http, ann, "2026-06-02T17:00:00+07:00", direction="out", device="gate 2")
+    corrected = stamp(http, ann, "2026-06-02T16:55:00+07:00", supersedes=left).json_body
+    assert (corrected["direction"], corrected["device"]) == ("out", "gate 2")
+    again = stamp(
+        http,
+        ann,
+        "2026-06-02T16:50:00+07:00",
+        supersedes=corrected["punch_id"],
+        direction="in",
+        device="desk",
+    ).json_body
+    assert (again["direction"], again["device"]) == ("in", "desk")
