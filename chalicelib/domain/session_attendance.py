@@ -39,8 +39,10 @@ def judge_sessions(
     session, it attends the next one, and none when all were over at it.
     """
     came, went = spans[-1][0], spans[0][1]
-    if len(due) == 1 and came and went and came < due[0].ends_s and went > due[0].starts_s:
-        return (judge_session(rules, due[0], spans, now_s),), _delay_s(due[0], spans)  # the usual day
+    if len(due) == 1 and came is not None and came < due[0].ends_s:
+        all_attend = len(spans) == 1 if went is None else went > due[0].starts_s
+        if all_attend:  # as on almost every day, which need not take the long way
+            return (judge_session(rules, due[0], spans, now_s),), _delay_s(due[0], spans)
     attended: list[list[Span]] = [[] for _ in due]
     for number, (into, out) in enumerate(spans, start=1):
         goes_on = at_work and number == len(spans)
