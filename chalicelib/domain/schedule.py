@@ -32,11 +32,7 @@ WallClock = Annotated[
 
 
 Minutes = Annotated[int, Meta(ge=0, le=1440, description="Whole minutes.")]
-
-
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-
-
 Half = Literal["first", "second"]
 
 
@@ -44,11 +40,7 @@ ShiftName = Annotated[str, Meta(min_length=1, max_length=40, pattern=rf"^[^\x00-
 
 
 WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-
 DAY_S = 86400
-
-
 EARLY_S = 2 * 3600
 """How long before its first session a work day begins at least, so that who comes early is not a day off."""
 
@@ -94,7 +86,8 @@ class Shift(Struct, frozen=True, forbid_unknown_fields=True):
     An arrival up to `grace_minutes` after the start of a session is on time, a later one is late, and one
     more than `half_day_after_minutes` after it makes half a day. Leaving up to `early_grace_minutes` before
     the end is not early. A finished day with less than `half_day_under_minutes` of work is half a day, and
-    with less than `absent_under_minutes` an absence.
+    with less than `absent_under_minutes` an absence; both are for the longest day of a `week`, and on a
+    shorter one in proportion to its expected minutes.
 
     `break_minutes` are unpaid when more than `break_after_minutes` were worked; `breaks` replaces both where
     there are several. A break never takes more than the time above its `after_minutes`, and time punched out
@@ -206,9 +199,10 @@ class ShiftDay(Struct, frozen=True):
     """A shift on one date: its sessions, and the bounds of its work day as UTC instants.
 
     On a day off, `off` gives the reason and `expected_minutes` is 0. Otherwise `expected_minutes` is the
-    length of the sessions on the wall clock without breaks, even when the clocks change that day. `clock` is
-    the zone, or a fixed offset when the offset is the same all day, which is faster to convert to. `hours_s`
-    are the first start and the last end of the shift in seconds since 1970, whether they are due or not.
+    length of the sessions on the wall clock without breaks, even when the clocks change that day. `rules`
+    have the thresholds of this day. `clock` is the zone, or a fixed offset when the offset is the same all
+    day, which is faster to convert to. `hours_s` are the first start and the last end of the shift in seconds
+    since 1970, whether they are due or not.
     """
 
     date: date
@@ -307,6 +301,10 @@ class Schedule:
             off = "holiday"
         elif not spans:
             off = "day_off"
+        minutes = 0 if off else expected_minutes(rules, spans)
+        if rules.week and not off:
+            week = [expected_minutes(rules, spans_s(sessions)) for sessions in rules.week.values()]
+            rules = _in_proportion(rules, minutes, max(week))
         bounds = _instant(on, start_s, zone), _instant(on, start_s + DAY_S, zone)
         clock: tzinfo = zoneinfo.ZoneInfo(zone)
         offsets = {bound.astimezone(clock).utcoffset() or timedelta(0) for bound in bounds}
@@ -322,7 +320,7 @@ class Schedule:
             day_ends=bounds[1],
             sessions=() if off else tuple(_session(on, span, zone) for span in spans),
             hours_s=_hours_s(rules, on, zone),
-            expected_minutes=0 if off else expected_minutes(rules, spans),
+            expected_minutes=minutes,
             off=off,
             holiday=holiday.name if holiday else None,
             holiday_half=holiday.half if holiday else None,
@@ -356,13 +354,16 @@ def without_half(day: ShiftDay, half: Half) -> ShiftDay:
     else:
         minutes = day.expected_minutes // 2
         kept = tuple(_half(session, half, minutes * 60, day.zone) for session in sessions)
-    absent_under = rules.absent_under_minutes
-    if absent_under is not None and day.expected_minutes:
-        absent_under = absent_under * minutes // day.expected_minutes
-    rules = replace(
-        rules, half_day_after_minutes=None, half_day_under_minutes=None, absent_under_minutes=absent_under
-    )
+    rules = _in_proportion(rules, minutes, day.expected_minutes)
+    rules = replace(rules, half_day_after_minutes=None, half_day_under_minutes=None)
     return replace(day, sessions=kept, expected_minutes=minutes, rules=rules)
+
+
+def _in_proportion(rules: Shift, minutes: int, of_minutes: int) -> Shift:
+    """Return the rules with the thresholds of little work for a part of the expected minutes."""
+    unders = rules.half_day_under_minutes, rules.absent_under_minutes
+    half_day, absent = (under and under * minutes // max(of_minutes, 1) for under in unders)
+    return replace(rules, half_day_under_minutes=half_day, absent_under_minutes=absent)
 
 
 def _half(session: ScheduledSession, half: Half, length_s: int, zone: str) -> ScheduledSession:

@@ -33,16 +33,20 @@ def judge_sessions(
 ) -> tuple[tuple[SessionAttendance, ...], int]:
     """Judge the sessions by the times between in and out; also return the longest delay in seconds.
 
-    Such a time attends each session that it meets. One that meets none, or whose other end is unknown,
-    attends the first session that was not over at its in, or the last that had begun at its out. While
-    somebody is at work, the last in goes on until now.
+    A pair attends the sessions that it meets, and none if it meets none. Where one end is unknown, an in
+    attends the first session that was not over at it, or else the last; an out the last session that had
+    begun at it, or else the first. While somebody is at work, the last in goes on until now: if it meets no
+    session, it attends the next one, and none when all were over at it.
     """
-    if len(due) == 1:
-        return (judge_session(rules, due[0], spans, now_s),), _delay_s(due[0], spans)
+    came, went = spans[-1][0], spans[0][1]
+    if len(due) == 1 and came is not None and came < due[0].ends_s:
+        all_attend = len(spans) == 1 if went is None else went > due[0].starts_s
+        if all_attend:  # as on almost every day, which need not take the long way
+            return (judge_session(rules, due[0], spans, now_s),), _delay_s(due[0], spans)
     attended: list[list[Span]] = [[] for _ in due]
     for number, (into, out) in enumerate(spans, start=1):
-        until = now_s if at_work and number == len(spans) else out
-        for index in _met(due, into, until):
+        goes_on = at_work and number == len(spans)
+        for index in _met(due, into, now_s if goes_on else out, goes_on):
             attended[index].append((into, out))
     judged = zip(due, attended, strict=True)
     return (
@@ -57,15 +61,15 @@ def _delay_s(session: ScheduledSession, spans: list[Span]) -> int:
     return 0 if came is None or came < session.starts_s else came - session.starts_s
 
 
-def _met(due: tuple[ScheduledSession, ...], into: int | None, until: int | None) -> list[int]:
-    """Return the indices of the sessions that a time between in and out attends, at least one."""
+def _met(due: tuple[ScheduledSession, ...], into: int | None, until: int | None, goes_on: bool) -> list[int]:
+    """Return the indices of the sessions that a time between in and out attends."""
     if into is None:
         return [max((n for n, one in enumerate(due) if one.starts_s < (until or 0)), default=0)]
-    if until is not None and (
-        met := [n for n, one in enumerate(due) if into < one.ends_s and until > one.starts_s]
-    ):
-        return met
-    return [next((n for n, one in enumerate(due) if into < one.ends_s), len(due) - 1)]
+    ahead = [n for n, one in enumerate(due) if into < one.ends_s]
+    if until is None:
+        return ahead[:1] or [len(due) - 1]
+    met = [n for n in ahead if until > due[n].starts_s]
+    return met or ahead[:1] if goes_on else met
 
 
 def judge_session(

@@ -48,9 +48,6 @@ STATES: tuple[State, ...] = get_args(State)
 _DAY_S = 86400
 
 
-_FOREVER_S = 1 << 40
-
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -116,8 +113,9 @@ class WorkDay(Struct, frozen=True):
 
     `state` without punches: `expected` until the grace period ends, then `absent`; or `leave`, `holiday`,
     `day_off`, `inactive`. With punches: `half_day`, if a session was missed, an arrival very late, or little
-    was worked; `absent`, if that is so for all of the day; `late` by the arrival at any session; otherwise
-    `left` after a last punch out and `present` until then. `at_work`: punched in, and the day is not over.
+    was worked; `absent`, if a session was missed and none attended, or hardly anything was worked; `late` by
+    the arrival at any session; otherwise `left` after a last punch out and `present` until then. `at_work`:
+    punched in, and the day is not over; who comes when all sessions are over can be `absent` and at work.
     `open`: a punch is missing. `late_minutes` and `early_minutes` are the sums of the `sessions`.
     `worked_minutes` is the time of all `pairs` less `break_minutes`; `overtime_minutes` is the part of it
     above `expected_minutes`, as far as the shift counts it. `leave`, `leave_half`, `holiday` and
@@ -381,12 +379,14 @@ def _judge(
     rules: Shift, sessions: tuple[SessionAttendance, ...], delay_s: int, worked: int | None
 ) -> State | None:
     """Return what missed sessions, lateness and little work (None: the day goes on) make of a day."""
-    missed = 0
-    late = False
+    missed = attended = late = False
     for session in sessions:
-        missed += session.state == "absent"
-        late = late or session.state == "late"
-    if missed == len(sessions) or (worked is not None and worked < (rules.absent_under_minutes or 0)):
+        if session.state == "absent":
+            missed = True
+        elif session.state != "expected":
+            attended = True
+            late = late or session.state == "late"
+    if (missed and not attended) or (worked is not None and worked < (rules.absent_under_minutes or 0)):
         return "absent"
     half_day_after = rules.half_day_after_minutes
     if (

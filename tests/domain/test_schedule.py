@@ -343,6 +343,28 @@ def test_three_sessions_are_halved_after_the_second() -> None:
     assert hours(without_half(day, "second")) == ["07:00-09:00", "10:00-12:00"]
 
 
+@pytest.mark.parametrize(
+    ("shift", "on", "half", "half_day_under", "absent_under"),
+    [
+        pytest.param("school", MONDAY, None, 360, 120, id="the longest day"),
+        pytest.param("school", MONDAY + 5 * DAY, None, 197, 65, id="255 of 465 minutes, rounded down"),
+        pytest.param("school", SUNDAY, None, 360, 120, id="a day off"),
+        pytest.param("school", MONDAY, "second", None, 65, id="half a holiday"),
+        pytest.param("office", MONDAY, None, 360, 120, id="all days are equally long"),
+        pytest.param("office", MONDAY, "first", None, 60, id="half of eight hours"),
+    ],
+)
+def test_thresholds_of_little_work_are_in_proportion_to_the_longest_day(
+    shift: str, on: date, half: Half | None, half_day_under: int | None, absent_under: int
+) -> None:
+    thresholds = {"half_day_under_minutes": 360, "absent_under_minutes": 120}
+    shifts = {"s": msgspec.structs.replace(SHIFTS[shift], **thresholds)}
+    holidays = [Holiday(on, "half", half)] if half else []
+    made = Schedule(always(Calendar(shifts=shifts, default_shift="s")), holidays).shift_day(None, on)
+    found = made.rules.half_day_under_minutes, made.rules.absent_under_minutes
+    assert found == (half_day_under, absent_under)
+
+
 def test_half_a_holiday_on_a_day_off_leaves_it_off() -> None:
     day = Schedule(always(calendar()), [Holiday(SUNDAY, "half", "first")]).shift_day("school", SUNDAY)
     assert (day.off, day.holiday_half, day.expected_minutes) == ("day_off", "first", 0)

@@ -107,9 +107,21 @@ def marks(day: WorkDay) -> str:
         ),
         pytest.param("09:00 13:30", "late", "late 120, present early 180", 270, id="from late to early"),
         pytest.param("06:55 09:00 09:30 16:30", "left", "present, present", 545, id="a pause in the morning"),
-        pytest.param("17:00 18:00", "half_day", "absent, late 240", 60, id="after all is over"),
-        pytest.param("05:00 06:00", "half_day", "present early 315, absent", 60, id="before it begins"),
-        pytest.param("11:20 12:50", "half_day", "absent, present early 220", 90, id="in the pause"),
+        pytest.param("17:00 18:00", "absent", "absent, absent", 60, id="after all is over"),
+        pytest.param("05:00 06:00", "absent", "absent, absent", 60, id="before it begins"),
+        pytest.param("11:30 12:45", "absent", "absent, absent", 75, id="in the pause"),
+        pytest.param("11:15 13:00", "absent", "absent, absent", 105, id="from the one to the other"),
+        pytest.param(
+            "06:55 11:15 11:40 12:30", "half_day", "present, absent", 310, id="the morning and the pause"
+        ),
+        pytest.param("05:00 06:00 13:00 16:30", "half_day", "absent, present", 270, id="early and later"),
+        pytest.param("11:14:59 13:00:01", "late", "late 254, present early 209", 105, id="a second of both"),
+        pytest.param(
+            "17:00_in", "half_day", "absent, late 240", 0, id="in after all, and the out is missing"
+        ),
+        pytest.param(
+            "05:00_in 05:30_in 06:00_out", "half_day", "present, absent", 30, id="a lone in before the start"
+        ),
         pytest.param("06:55", "half_day", "present, absent", 0, id="a forgotten out in the morning"),
         pytest.param("06:55_in 12:58_in 16:30_out", "left", "present, present", 212, id="forgotten at noon"),
         pytest.param("11:30_in", "half_day", "absent, present", 0, id="in for the afternoon"),
@@ -142,6 +154,21 @@ def test_each_session_is_judged(walls: str, state: str, sessions: str, worked: i
         pytest.param("11:30", "11:20", "half_day", "absent, present", id="early for the afternoon"),
         pytest.param("13:30", "11:20", "half_day", "absent, present", id="and still there"),
         pytest.param("06:50", "06:45", "present", "present, expected", id="early for the morning"),
+        pytest.param("06:55", "06:00 06:30", "left", "expected, expected", id="gone before it begins"),
+        pytest.param("07:06", "06:00 06:30", "absent", "absent, expected", id="and not back"),
+        pytest.param("12:45", "06:55 11:15 11:40 12:30", "left", "present, expected", id="out at lunch"),
+        pytest.param(
+            "13:06", "06:55 11:15 11:40 12:30", "half_day", "present, absent", id="not back from it"
+        ),
+        pytest.param("12:45", "11:30 12:00", "absent", "absent, expected", id="only in the pause so far"),
+        pytest.param("17:30", "17:00", "absent", "absent, absent", id="in when all is over"),
+        pytest.param("17:30", "16:29", "half_day", "absent, late 209", id="in just before"),
+        pytest.param(
+            "17:30", "06:55 11:15 17:00", "half_day", "present, absent", id="in again in the evening"
+        ),
+        pytest.param(
+            "17:30", "11:15_out 17:00", "half_day", "present, absent", id="an out without an in before"
+        ),
         pytest.param("09:00", "06:55 08:30", "left", "present, expected", id="out for a while is not early"),
         pytest.param("11:15", "06:55 08:30", "left", "present early 165, expected", id="until the end"),
     ],
@@ -161,16 +188,49 @@ def test_a_short_saturday_asks_for_its_own_session_only() -> None:
     ("walls", "state", "late", "early"),
     [
         ("18:00", "late", 600, 0),
-        ("18:00 19:00", "late", 600, 0),
-        ("06:00 07:00", "left", 0, 600),
+        ("18:00 19:00", "absent", 0, 0),
+        ("17:00 19:00", "absent", 0, 0),
+        ("16:59:59 19:00", "late", 539, 0),
+        ("06:00 07:00", "absent", 0, 0),
+        ("06:00 08:00", "absent", 0, 0),
+        ("06:00 08:00:01", "left", 0, 539),
+        ("06:00 07:00 09:00 17:00", "late", 60, 0),
+        ("08:00 16:00 18:00 19:00", "left", 0, 60),
+        ("06:00 07:00 18:00 19:00", "absent", 0, 0),
+        ("05:00_in 06:00_in 07:00_out 17:30_out", "left", 0, 0),
+        ("05:00_in 18:00_in 19:00_out", "left", 0, 0),
         ("08:05 17:00", "left", 0, 0),
         ("08:05:01 17:00", "late", 5, 0),
         ("17:00_out", "left", 0, 0),
+        ("06:00_out", "left", 0, 660),
     ],
 )
-def test_a_single_session_is_attended_by_any_punch(walls: str, state: str, late: int, early: int) -> None:
+def test_a_single_session_is_attended_by_what_meets_it_and_by_a_lone_punch(
+    walls: str, state: str, late: int, early: int
+) -> None:
     day = judge(OFFICE, walls)
     assert (day.state, day.late_minutes, day.early_minutes, len(day.sessions)) == (state, late, early, 1)
+
+
+def test_who_came_when_the_only_session_was_over_is_absent_with_the_time_worked() -> None:
+    day = judge(OFFICE, "18:00 19:00")
+    assert (day.state, day.worked_minutes, day.overtime_minutes, day.open) == ("absent", 60, 0, False)
+
+
+@pytest.mark.parametrize(
+    ("now", "walls", "state", "sessions"),
+    [
+        pytest.param("07:30", "06:00 07:00", "left", "expected", id="gone before it begins"),
+        pytest.param("08:06", "06:00 07:00", "absent", "absent", id="and not back"),
+        pytest.param("07:30", "07:00", "present", "present", id="early"),
+        pytest.param("18:30", "16:00", "late", "late 480", id="still there"),
+        pytest.param("18:30", "18:00", "absent", "absent", id="in when it is over"),
+        pytest.param("18:30", "08:00 17:00 18:00", "present", "present", id="in again when it is over"),
+    ],
+)
+def test_a_running_day_of_one_session(now: str, walls: str, state: str, sessions: str) -> None:
+    day = judge(OFFICE, walls, now=now)
+    assert (day.state, marks(day)) == (state, sessions)
 
 
 def test_sessions_are_shown_on_the_clock_of_the_zone() -> None:
@@ -191,6 +251,8 @@ def test_sessions_are_shown_on_the_clock_of_the_zone() -> None:
         pytest.param("13:30 16:30", "first", "late", "late 30", 210, id="late for the other half"),
         pytest.param("07:00 11:15", "second", "left", "present", 255, id="the afternoon off"),
         pytest.param("07:00 16:30", "second", "left", "present", 255, id="who stays all the same"),
+        pytest.param("07:00 11:15", "first", "absent", "absent", 210, id="only in the half that is free"),
+        pytest.param("13:00 16:30", "second", "absent", "absent", 255, id="and in the other"),
         pytest.param("", True, "leave", "", 0, id="a whole day"),
         pytest.param("07:00 11:15", True, "left", "", 0, id="a whole day, and there all the same"),
     ],
@@ -201,6 +263,24 @@ def test_leave_takes_its_sessions_out(
     day = judge(SCHOOL, walls, leave=leave)
     assert (day.state, marks(day), day.expected_minutes) == (state, sessions, expected)
     assert day.overtime_minutes == max(day.worked_minutes - expected, 0)
+
+
+@pytest.mark.parametrize(
+    ("walls", "free", "state"),
+    [
+        pytest.param("08:00 12:00", "first", "absent", id="only in the morning that is free"),
+        pytest.param("13:00 17:00", "second", "absent", id="only in the afternoon that is free"),
+        pytest.param("13:00 17:00", "first", "left", id="in the afternoon that is due"),
+        pytest.param("08:00 12:00", "second", "left", id="in the morning that is due"),
+    ],
+)
+def test_work_in_the_half_that_is_free_does_not_stand_for_the_other(
+    walls: str, free: Half, state: str
+) -> None:
+    by_leave = judge(OFFICE, walls, leave=free)
+    by_holiday = judge(OFFICE, walls, holidays=[Holiday(MONDAY, "Tết", free)])
+    assert [by_leave.state, by_holiday.state] == [state, state]
+    assert (by_leave.expected_minutes, by_leave.worked_minutes, by_leave.early_minutes) == (240, 240, 0)
 
 
 @pytest.mark.parametrize(
@@ -253,6 +333,38 @@ def test_little_work_makes_half_a_day_or_an_absence(
     walls: str, now: str | None, leave: Half | bool, state: str
 ) -> None:
     assert judge(STRICT, walls, now=now, leave=leave).state == state
+
+
+SHORT_SATURDAY = replace(
+    STRICT,
+    starts=None,
+    ends=None,
+    week={
+        **dict.fromkeys(WEEK[:5], (SessionHours("08:00", "17:00"),)),
+        "sat": (SessionHours("08:00", "12:00"),),
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("on", "walls", "leave", "state"),
+    [
+        pytest.param(SATURDAY, "08:00 12:00", False, "left", id="all of Saturday"),
+        pytest.param(SATURDAY, "08:00 11:00", False, "left", id="just enough of it"),
+        pytest.param(SATURDAY, "08:00 10:59", False, "half_day", id="a minute less"),
+        pytest.param(SATURDAY, "08:00 09:00", False, "half_day", id="just enough for half of it"),
+        pytest.param(SATURDAY, "08:00 08:59", False, "absent", id="a minute less is an absence"),
+        pytest.param(SATURDAY, "08:00 08:30", "second", "left", id="half leave on Saturday: 30 of 120"),
+        pytest.param(SATURDAY, "08:00 08:29", "second", "absent", id="half leave: less than in proportion"),
+        pytest.param(MONDAY, "08:00 14:00", False, "left", id="just enough of the longest day"),
+        pytest.param(MONDAY, "08:00 13:59", False, "half_day", id="a minute less of it"),
+        pytest.param(MONDAY, "08:00 09:59", False, "absent", id="an absence on it"),
+    ],
+)
+def test_on_a_short_day_the_thresholds_are_in_proportion(
+    on: date, walls: str, leave: Half | bool, state: str
+) -> None:
+    assert judge(SHORT_SATURDAY, walls, on, leave=leave).state == state
 
 
 # ---- unpaid time
@@ -425,8 +537,13 @@ def test_a_day_is_the_sum_of_its_sessions(shift: Shift, seconds: list[int], now_
     assert day.early_minutes == sum(one.early_minutes for one in day.sessions)
     assert (day.state == "late") <= any(one.state == "late" for one in day.sessions)
     assert len(day.sessions) == len(shift.sessions(0))
-    if here and all(one.state == "absent" for one in day.sessions):
-        raise AssertionError("who punched was at one session at least")
+    for one in day.sessions:
+        met = any(
+            pair.in_at and pair.out_at and pair.in_at < one.ends and pair.out_at > one.starts
+            for pair in day.pairs
+        )
+        if met or not day.at_work:
+            assert met == (one.state in ("present", "late"))
     if any(one.state == "absent" for one in day.sessions) and here:
         assert day.state in ("half_day", "absent")
 

@@ -43,6 +43,12 @@ SHIFTS: dict[str, Json] = {
     "office": {"week": week("08:00-17:00", "08:00-12:00"), "break_minutes": 60},
     "school": {"week": week("07:00-11:15 13:00-16:30", "07:00-11:15"), "grace_minutes": 5},
     "strict": {**PLAIN, "half_day_under_minutes": 360, "absent_under_minutes": 120},
+    "fair": {
+        "week": week("08:00-17:00", "08:00-12:00"),
+        "break_minutes": 60,
+        "half_day_under_minutes": 360,
+        "absent_under_minutes": 120,
+    },
     "baker": {"starts": "04:30", "ends": "12:30"},
     "german": {
         "starts": "07:00",
@@ -90,6 +96,24 @@ ROTATIONS = {"nurses": {"anchor": MONDAY, "weeks": ["day", "night"]}}
         pytest.param(
             "school", MONDAY, ["07:00", "11:15"], {"state": "half_day"}, id="fault 8: a session missed"
         ),
+        pytest.param(
+            "school",
+            MONDAY,
+            ["06:55", "11:15", "11:40", "12:30"],
+            {"state": "half_day", "early_minutes": 0},
+            id="an hour in the pause is no afternoon",
+        ),
+        pytest.param("school", MONDAY, ["11:30", "12:45"], {"state": "absent"}, id="only in the pause"),
+        pytest.param(
+            "plain",
+            MONDAY,
+            ["18:00", "19:00"],
+            {"state": "absent", "worked_minutes": 60, "late_minutes": 0, "early_minutes": 0},
+            id="only after the shift",
+        ),
+        pytest.param("fair", SATURDAY, ["08:00", "12:00"], {"state": "left"}, id="all of a short day"),
+        pytest.param("fair", SATURDAY, ["08:00", "10:59"], {"state": "half_day"}, id="too little of it"),
+        pytest.param("fair", SATURDAY, ["08:00", "08:59"], {"state": "absent"}, id="hardly any of it"),
         pytest.param(
             "baker",
             TUESDAY,
@@ -209,6 +233,9 @@ def test_changes_give_the_same_sheet_in_whatever_order_they_are_made(http: Http)
         pytest.param("first", None, ["13:00", "16:30"], ("left", 210, 210, 0), id="half leave, half worked"),
         pytest.param("first", None, [], ("absent", 210, 0, 0), id="half leave and no show"),
         pytest.param(
+            "first", None, ["07:00", "11:15"], ("absent", 210, 255, 0), id="in the half that is free"
+        ),
+        pytest.param(
             "second", None, ["07:30", "11:15"], ("late", 255, 225, 30), id="late for the other half"
         ),
         pytest.param(None, "second", ["07:00", "11:15"], ("left", 255, 255, 0), id="half a holiday"),
@@ -231,6 +258,26 @@ def test_half_days(
     shown = found["state"], found["expected_minutes"], found["worked_minutes"], found["late_minutes"]
     assert shown == expected
     assert (found["leave_half"], found["holiday_half"]) == (leave, holiday)
+
+
+@pytest.mark.parametrize(
+    ("shift", "half", "walls"),
+    [
+        pytest.param("school", "first", ["07:00", "11:15"], id="a morning of sessions"),
+        pytest.param("plain", "first", ["08:00", "12:00"], id="a morning of one session"),
+        pytest.param("plain", "second", ["13:00", "17:00"], id="an afternoon of one session"),
+    ],
+)
+def test_work_in_the_half_on_leave_leaves_the_other_half_absent(
+    http: Http, shift: str, half: str, walls: list[str]
+) -> None:
+    set_calendar(http, shifts=SHIFTS)
+    person = add_person(http, shift=shift)
+    take_leave(http, person, MONDAY, half=half)
+    for wall in walls:
+        stamped(http, person, f"{MONDAY}T{wall}:00+07:00")
+    totals = sheet_of(http, person, MONDAY, MONDAY)["totals"]
+    assert (totals["attended_days"], totals["absent_days"], totals["leave_days"]) == (0, 0.5, 0.5)
 
 
 @pytest.mark.parametrize(
