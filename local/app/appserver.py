@@ -205,12 +205,15 @@ def gateway_response(kind: str, status: int = 500, message: str = "") -> Respons
     `status` is for kinds that have none of their own.
     """
     wanted = _rest_api()["GatewayResponses"][kind]
-    quoted = {name: text.strip("'") for name, text in wanted["ResponseParameters"]["Headers"].items()}
     request_id = str(uuid.uuid4())
+    values = {
+        name: request_id if text == "context.requestId" else text.strip("'")
+        for name, text in wanted["ResponseParameters"]["Headers"].items()
+    }
     body = wanted["ResponseTemplates"]["application/json"]
     body = body.replace("$context.requestId", request_id)
     body = body.replace("$context.error.messageString", json.dumps(message))
-    headers = [("Content-Type", "application/json"), *quoted.items()]
+    headers = [("Content-Type", "application/json"), *values.items()]
     return Response(int(wanted.get("StatusCode", status)), headers, body.encode())
 
 

@@ -69,7 +69,8 @@ def test_up_sets_what_chalice_cannot(cloud: Stage, chalice: Chalice, infra: Infr
     for kind in ("DEFAULT_4XX", "DEFAULT_5XX", "MISSING_AUTHENTICATION_TOKEN", "REQUEST_TOO_LARGE"):
         refusal = client.get_gateway_response(restApiId=api, responseType=kind)
         header = "gatewayresponse.header.Access-Control-Allow-Origin"
-        assert refusal["responseParameters"] == {header: "'*'"}
+        assert refusal["responseParameters"][header] == "'*'"
+        assert refusal["responseParameters"]["gatewayresponse.header.X-Request-Id"] == "context.requestId"
         assert '"Code":"' in refusal["responseTemplates"]["application/json"]
     assert client.get_gateway_response(restApiId=api, responseType="THROTTLED")["statusCode"] == "429"
     assert client.get_account()["cloudwatchRoleArn"].startswith(f"arn:aws:iam::{ACCOUNT}:role/")
