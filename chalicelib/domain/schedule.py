@@ -6,10 +6,10 @@ they go forward, a skipped time means the same time an hour later (02:30 becomes
 """
 
 import zoneinfo
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
@@ -265,6 +265,17 @@ class Schedule:
             day -= timedelta(days=1)
         return day
 
+    def earliest_work_day(self, at: datetime) -> date:
+        """Return the earliest of the work days that an aware instant belongs to, for people of any shifts.
+
+        So all days before it are over for everybody, also for who comes from one shift to another, by a
+        rotation or otherwise.
+        """
+        day = at.astimezone(UTC).date() + timedelta(days=2)
+        while any(starts > at for starts in self._any_day_starts(day)):
+            day -= timedelta(days=1)
+        return day
+
     def first_day(self, now: datetime, shifts: Sequence[Dated[str | None]] = ()) -> date:
         """Return the first date on which somebody added now is due: not one whose first session has begun."""
         today = self.work_day(now, shifts)
@@ -279,6 +290,11 @@ class Schedule:
         if found is None:
             found = self._starts[key] = self._find_day_start(*key)
         return found
+
+    def _any_day_starts(self, on: date) -> Iterator[datetime]:
+        """Yield when a date starts after each shift of the day before it, for each of its own shifts."""
+        before, shifts = self.calendar(on - timedelta(days=1)).shifts, self.calendar(on).shifts
+        return (self._find_day_start(*pair, on) for pair in product(before, shifts))
 
     def _find_day_start(self, shift_before: str | None, shift: str | None, on: date) -> datetime:
         eve = on - timedelta(days=1)
