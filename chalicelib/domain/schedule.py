@@ -6,10 +6,10 @@ they go forward, a skipped time means the same time an hour later (02:30 becomes
 """
 
 import zoneinfo
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
-from itertools import pairwise, product
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
@@ -261,18 +261,7 @@ class Schedule:
         hours of the one and the first hours of the other, if these are near each other or overlap.
         """
         day = at.astimezone(UTC).date() + timedelta(days=2)
-        while self._day_starts(shifts, day) > at:
-            day -= timedelta(days=1)
-        return day
-
-    def earliest_work_day(self, at: datetime) -> date:
-        """Return the earliest of the work days that an aware instant belongs to, for people of any shifts.
-
-        So all days before it are over for everybody, also for who comes from one shift to another, by a
-        rotation or otherwise.
-        """
-        day = at.astimezone(UTC).date() + timedelta(days=2)
-        while any(starts > at for starts in self._any_day_starts(day)):
+        while self.day_starts(shifts, day) > at:
             day -= timedelta(days=1)
         return day
 
@@ -284,17 +273,13 @@ class Schedule:
             return today + timedelta(days=1)
         return today
 
-    def _day_starts(self, shifts: Sequence[Dated[str | None]], on: date) -> datetime:
+    def day_starts(self, shifts: Sequence[Dated[str | None]], on: date) -> datetime:
+        """Return when the work day of a date starts for a person of some shifts."""
         key = (value_on(shifts, on - timedelta(days=1), None), value_on(shifts, on, None), on)
         found = self._starts.get(key)
         if found is None:
             found = self._starts[key] = self._find_day_start(*key)
         return found
-
-    def _any_day_starts(self, on: date) -> Iterator[datetime]:
-        """Yield when a date starts after each shift of the day before it, for each of its own shifts."""
-        before, shifts = self.calendar(on - timedelta(days=1)).shifts, self.calendar(on).shifts
-        return (self._find_day_start(*pair, on) for pair in product(before, shifts))
 
     def _find_day_start(self, shift_before: str | None, shift: str | None, on: date) -> datetime:
         eve = on - timedelta(days=1)

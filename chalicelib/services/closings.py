@@ -19,6 +19,7 @@ from chalicelib.domain.closing import (
     Reopening,
     RunningImport,
     RunningImports,
+    last_day_over,
 )
 from chalicelib.domain.dates import check_date
 from chalicelib.domain.errors import Busy, InvalidRequest, PeriodClosed, WholeSite
@@ -92,7 +93,7 @@ def close(
     """
     require_whole_site(caller)
     through = check_date(body.through)
-    last = Schedule(directory.settings().calendars).earliest_work_day(now - SETTLED) - timedelta(days=1)
+    last = last_day_over(Schedule(directory.settings().calendars), now - SETTLED)
     if through > last:
         raise InvalidRequest(
             f"The last day that can be closed is {last}; others are not over since 5 minutes for every shift."

@@ -405,6 +405,8 @@ def _record(
         )
     punch_id = new_punch_id(request.now)
     outcome = replace(outcome, punch_id=punch_id)
+    used = _used(session, outcome) if session else None
+    today = schedule.work_day(request.now)
 
     def add(record: DayRecord) -> TimeEvent:
         made = Punch(
@@ -420,12 +422,7 @@ def _record(
             site=request.caller.site if request.caller else None,
             evidence=evidence,
         )
-        attendance_store.add_punch(
-            made,
-            [record],
-            _used(session, outcome) if session else None,
-            since=past(record.work_day, schedule.work_day(request.now)),
-        )
+        attendance_store.add_punch(made, [record], used, since=past(record.work_day, today))
         return made.event()
 
     if request.requested_direction == "out" and before.is_closed_by(request.now, day):
