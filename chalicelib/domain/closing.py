@@ -1,9 +1,14 @@
 """Closing the books: up to which date nothing changes any more, as requested, stored and shown."""
 
-from datetime import date, datetime
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from typing import Annotated
 
 from msgspec import Meta, Struct
+
+from chalicelib.domain.schedule import Schedule
+from chalicelib.domain.timeline import Dated, Timeline
 
 
 class NewClosing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,3 +70,23 @@ class Closings(Struct, frozen=True, kw_only=True):
 
     closed_through: date | None
     history: list[ClosingView]
+
+
+def last_day_over(schedule: Schedule, at: datetime) -> date:
+    """Return the last date whose work day is over at an aware instant for people of every shift.
+
+    Who comes from one shift to another, by a rotation or otherwise, may have a work day of another length, so
+    each shift of a date counts together with each one of the date before it.
+    """
+    following = at.astimezone(UTC).date() + timedelta(days=2)
+    while any(starts > at for starts in _starts(schedule, following)):
+        following -= timedelta(days=1)
+    return following - timedelta(days=1)
+
+
+def _starts(schedule: Schedule, on: date) -> Iterator[datetime]:
+    """Yield when a date starts for people of each shift, after each one of the date before it."""
+    before, shifts = schedule.calendar(on - timedelta(days=1)).shifts, schedule.calendar(on).shifts
+    for earlier, shift in product(before, shifts):
+        timeline: Timeline[str | None] = (Dated(earlier), Dated(shift, on))
+        yield schedule.day_starts(timeline, on)

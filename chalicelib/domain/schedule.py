@@ -255,7 +255,7 @@ class Schedule:
         hours of the one and the first hours of the other, if these are near each other or overlap.
         """
         day = at.astimezone(UTC).date() + timedelta(days=2)
-        while self._day_starts(shifts, day) > at:
+        while self.day_starts(shifts, day) > at:
             day -= timedelta(days=1)
         return day
 
@@ -267,7 +267,8 @@ class Schedule:
             return today + timedelta(days=1)
         return today
 
-    def _day_starts(self, shifts: Sequence[Dated[str | None]], on: date) -> datetime:
+    def day_starts(self, shifts: Sequence[Dated[str | None]], on: date) -> datetime:
+        """Return when the work day of a date starts for a person of some shifts."""
         key = (value_on(shifts, on - timedelta(days=1), None), value_on(shifts, on, None), on)
         found = self._starts.get(key)
         if found is None:

@@ -19,10 +19,12 @@ from chalicelib.domain.closing import (
     Reopening,
     RunningImport,
     RunningImports,
+    last_day_over,
 )
 from chalicelib.domain.dates import check_date
 from chalicelib.domain.errors import Busy, InvalidRequest, PeriodClosed, WholeSite
 from chalicelib.domain.ids import new_id
+from chalicelib.domain.schedule import Schedule
 from chalicelib.domain.text import clean
 from chalicelib.domain.token import Caller
 from chalicelib.services.retries import retry
@@ -86,14 +88,15 @@ def close(
 ) -> ClosingView:
     """Close all days up to a date.
 
-    Raises InvalidRequest for a date that is not over since five minutes, PeriodClosed for one that is closed
-    already, Busy during an import, WholeSite.
+    Raises InvalidRequest for a date that is not over since five minutes for people of every shift,
+    PeriodClosed for one that is closed already, Busy during an import, WholeSite.
     """
     require_whole_site(caller)
     through = check_date(body.through)
-    if through >= directory.settings().today(now - SETTLED):
+    last = last_day_over(Schedule(directory.settings().calendars), now - SETTLED)
+    if through > last:
         raise InvalidRequest(
-            "`through` must be before today's work day, which must have begun 5 minutes ago."
+            f"The last day that can be closed is {last}; others are not over since 5 minutes for every shift."
         )
 
     def attempt() -> ClosingView:

@@ -36,7 +36,7 @@ from chalicelib.domain.ids import new_punch_id
 from chalicelib.domain.matching import owned
 from chalicelib.domain.person import Person
 from chalicelib.domain.photo import Photo
-from chalicelib.domain.punch import Evidence, Punch
+from chalicelib.domain.punch import DayRecord, Evidence, Punch
 from chalicelib.domain.schedule import Schedule
 from chalicelib.domain.session import Outcome, Session, SessionId, SessionState
 from chalicelib.domain.settings import Settings
@@ -374,7 +374,7 @@ def _record(
 ) -> SessionResult:
     """Record the punch, or return the recent one that it would duplicate.
 
-    An explicit out of somebody who is still in since the day before is of that day.
+    An explicit out of somebody who is still in since the day before is of that day, unless that is closed.
     """
     schedule = Schedule(snapshot.settings.calendars)
     greeting = first_name(person.name, snapshot.settings.name_order)
@@ -396,8 +396,6 @@ def _record(
         record_metric("Duplicate")
         direction = resolve_direction(record.events, repeated)
         return SessionResult(outcome, True, greeting, person, repeated, direction)
-    if request.requested_direction == "out" and before.is_closed_by(request.now, day):
-        day = before
     if request.liveness and session:
         evidence = replace(
             evidence,
@@ -405,31 +403,40 @@ def _record(
             liveness_threshold=snapshot.settings.liveness_threshold,
             session_id=session.session_id,
         )
-    made = Punch(
-        punch_id=new_punch_id(request.now),
-        person_id=person.person_id,
-        at=request.now,
-        recorded_at=request.now,
-        work_day=day.work_day,
-        zone=schedule.calendar(day.work_day).zone,
-        direction=request.requested_direction,
-        source=request.source,
-        device=request.caller.label if request.caller else None,
-        site=request.caller.site if request.caller else None,
-        evidence=evidence,
-    )
-    outcome = replace(outcome, punch_id=made.punch_id)
-    attendance_store.add_punch(
-        made,
-        [day],
-        _used(session, outcome) if session else None,
-        since=past(day.work_day, schedule.work_day(request.now)),
-    )
+    punch_id = new_punch_id(request.now)
+    outcome = replace(outcome, punch_id=punch_id)
+    used = _used(session, outcome) if session else None
+    today = schedule.work_day(request.now)
+
+    def add(record: DayRecord) -> TimeEvent:
+        made = Punch(
+            punch_id=punch_id,
+            person_id=person.person_id,
+            at=request.now,
+            recorded_at=request.now,
+            work_day=record.work_day,
+            zone=schedule.calendar(record.work_day).zone,
+            direction=request.requested_direction,
+            source=request.source,
+            device=request.caller.label if request.caller else None,
+            site=request.caller.site if request.caller else None,
+            evidence=evidence,
+        )
+        attendance_store.add_punch(made, [record], used, since=past(record.work_day, today))
+        return made.event()
+
+    if request.requested_direction == "out" and before.is_closed_by(request.now, day):
+        try:
+            event, day = add(before), before
+        except PeriodClosed:  # nothing was written, and a punch that was made must not be lost
+            event = add(day)
+    else:
+        event = add(day)
     record_subject(person=person.person_id)
     record_metric("Punched")
     record_metric("MatchMargin", evidence.similarity - (evidence.runner_up or SEARCH_FLOOR))
-    direction = resolve_direction(day.events, made.event())
-    return SessionResult(outcome, True, greeting, person, made.event(), direction)
+    direction = resolve_direction(day.events, event)
+    return SessionResult(outcome, True, greeting, person, event, direction)
 
 
 def _outcome(request: _PunchRequest) -> Outcome:

@@ -21,6 +21,7 @@ from chalicelib.domain.errors import (
     VersionNotFound,
     WriteConflict,
 )
+from chalicelib.domain.reports import letters
 from chalicelib.domain.schedule import PATTERN_END, Calendar
 from chalicelib.domain.settings import (
     CalendarVersion,
@@ -69,7 +70,8 @@ def replace_settings(
     Values that let photos or look-alikes pass need `unsafe`, which no `production` stage accepts.
 
     The calendar holds from `effective_from` on (None: today's work day), which may be past or to come, until
-    the next calendar that is planned. Raises InvalidSettings, SettingsChanged, PeriodClosed, InvalidRequest.
+    the next calendar that is planned. Kinds of leave that are used stay, and keep letter and pay on closed
+    days. Raises InvalidSettings, SettingsChanged, PeriodClosed, InvalidRequest.
     """
     weak = body.weak(local=local) if production or not body.unsafe else []
     if weak and not production:
@@ -147,17 +149,43 @@ def _change(
     version: int | None,
     today: date,
 ) -> None:
-    """Store changed settings as the next version; raises SettingsChanged, PeriodClosed, InvalidRequest."""
+    """Store changed settings as the next version.
+
+    Raises SettingsChanged, PeriodClosed, InvalidSettings, InvalidRequest.
+    """
     if version not in (None, before.version):
         raise SettingsChanged(before.version)
     after = replace(after, version=before.version + 1)
     if len(msgspec.json.encode(after)) > LARGEST:
         raise InvalidRequest(f"The settings are larger than {LARGEST} bytes.")
-    since = first_difference(before.calendars, after.calendars, before.calendars[0].value)
+    changes = (
+        first_difference(before.calendars, after.calendars, before.calendars[0].value),
+        _first_changed_leave(directory, before, after),
+    )
+    since = min((on for on in changes if on is not None), default=None)
     try:
         site_store.change_settings(before, after, past(since, today))
     except WriteConflict:
         raise SettingsChanged(directory.settings().version) from None
+
+
+def _first_changed_leave(directory: Directory, before: Settings, after: Settings) -> date | None:
+    """Return the first date of leave whose letter or pay changes; None if there is none.
+
+    Raises InvalidSettings for kinds that are gone and used. One that is only spelled otherwise is gone too:
+    sheets find the letter of leave by its kind as it is written there.
+    """
+    if after.leave_kinds == before.leave_kinds:
+        return None
+    old, new = letters(before.leave_kinds), letters(after.leave_kinds)
+    first: dict[str, date] = {}
+    for leave in directory.leaves(date.min, date.max):
+        first[leave.kind] = min(leave.since, first.get(leave.kind, date.max))
+    if gone := sorted(first.keys() & (old.keys() - new.keys())):
+        raise InvalidSettings(
+            [f"leave_kinds: {kind!r} is used by leave from {first[kind]} on; keep it" for kind in gone]
+        )
+    return min((on for kind, on in first.items() if old.get(kind) != new.get(kind)), default=None)
 
 
 def _date(begins: str) -> date | None:

@@ -208,7 +208,7 @@ def test_without_a_closing_nothing_is_closed(http: Http) -> None:
 
 
 def test_a_day_is_closed_when_it_is_over_for_five_minutes(http: Http, clock: Clock) -> None:
-    set_calendar(http)
+    set_calendar(http, shifts={"day": DAY})
     clock.now = datetime(2026, 11, 27, 21, 4, 59, tzinfo=UTC)  # the cut-off is at 04:00 in Saigon
     for through in ("2026-11-27", "2026-11-28"):
         answer = close(http, through)
@@ -218,6 +218,92 @@ def test_a_day_is_closed_when_it_is_over_for_five_minutes(http: Http, clock: Clo
     assert close(http, "2026-11-27").status_code == 201
 
 
+EVENING = {**NIGHT, "starts": "18:00", "ends": "23:00"}
+EARLY = {**NIGHT, "cutoff": "06:30"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "over"),
+    [
+        pytest.param({"shifts": {"day": DAY, "night": NIGHT}}, "14:00", id="a shift"),
+        pytest.param(
+            {"shifts": {"day": DAY, "night": {**NIGHT, "cutoff": "16:00"}}}, "16:00", id="its own cut-off"
+        ),
+        pytest.param(
+            {
+                "shifts": {"day": DAY, "night": NIGHT},
+                "rotations": {"weekly": {"anchor": "2026-11-23", "weeks": ["night", "day"]}},
+            },
+            "14:00",
+            id="a rotation",
+        ),
+        # Who comes from one to the other works until 06:00 and again at 18:00: 12:00 is half-way.
+        pytest.param({"shifts": {"day": EARLY, "evening": EVENING}}, "12:00", id="from one to another"),
+    ],
+)
+def test_a_day_is_closed_when_it_is_over_for_people_of_every_shift(
+    http: Http, clock: Clock, changes: Json, over: str
+) -> None:
+    set_calendar(http, **changes)
+    clock.now = datetime.fromisoformat(f"2026-11-28T{over}:00+07:00") + timedelta(seconds=299)
+    answer = close(http, "2026-11-27")
+    assert (answer.status_code, answer.json_body["Code"]) == (400, "InvalidRequest")
+    assert "The last day that can be closed is 2026-11-26" in answer.json_body["Message"]
+    clock.forward(seconds=1)
+    assert close(http, "2026-11-27").status_code == 201
+
+
+def test_the_last_day_of_a_shift_that_is_gone_is_closed_when_it_is_over(http: Http, clock: Clock) -> None:
+    set_calendar(http)
+    set_calendar(http, "2026-11-28", shifts={"day": {**DAY, "weekdays": ["mon"]}})
+    clock.now = datetime.fromisoformat("2026-11-28T13:12:00+07:00")  # a Saturday
+    assert close(http, "2026-11-27").status_code == 400
+    clock.forward(hours=1)
+    assert close(http, "2026-11-27").status_code == 201
+
+
+def test_a_night_worker_punches_at_a_camera_whatever_was_closed(
+    http: Http, finish: Finish, clock: Clock
+) -> None:
+    set_calendar(http, shifts={"day": DAY, "night": {**NIGHT, "cutoff": "14:00"}})
+    clock.now = datetime.fromisoformat("2026-11-27T21:50:00+07:00")
+    person = add_person(http, shift="night", consent=CONSENT)
+    enrolled(http, person, photos_of_a()[0])
+    kiosk = Kiosk(http, "door")
+    assert kiosk.punch(finish(kiosk.session(), photos_of_a()[1])).status_code == 201
+    clock.now = datetime.fromisoformat("2026-11-28T13:12:00+07:00")
+    assert close(http, "2026-11-27").status_code == 400
+    assert close(http, "2026-11-26").status_code == 201
+    answer = kiosk.punch(finish(kiosk.session(), photos_of_a()[1]))
+    assert (answer.status_code, answer.json_body["work_day"]) == (201, "2026-11-27")
+
+
+def test_an_out_of_somebody_still_in_since_a_closed_day_is_of_its_own_day(
+    http: Http, finish: Finish, clock: Clock
+) -> None:
+    set_calendar(http, shifts={"day": DAY, "late": {**EVENING, "starts": "14:00", "ends": "22:00"}})
+    clock.now = datetime.fromisoformat("2026-11-26T14:00:00+07:00")
+    person = add_person(http, shift="late", consent=CONSENT)
+    enrolled(http, person, photos_of_a()[0])
+    kiosk = Kiosk(http, "door")
+    assert kiosk.punch(finish(kiosk.session(), photos_of_a()[1])).status_code == 201
+    clock.now = datetime.fromisoformat("2026-11-27T04:05:00+07:00")
+    assert close(http, "2026-11-26").status_code == 201
+    before = sheet_of(http, person, "2026-11-26")
+    body = {"liveness_session_id": finish(kiosk.session(), photos_of_a()[1]), "direction": "out"}
+    answer = kiosk.post("/v1/punches", body)
+    assert (answer.status_code, answer.json_body["work_day"], answer.json_body["direction"]) == (
+        201,
+        "2026-11-27",
+        "out",
+    )
+    again = kiosk.post("/v1/punches", body)
+    assert (again.status_code, again.json_body["Code"]) == (409, "SessionUsed")
+    [day] = sheet_of(http, person, "2026-11-27")["days"]
+    assert [punch["id"] for punch in day["punches"]] == [answer.json_body["punch_id"]]
+    assert sheet_of(http, person, "2026-11-26") == before
+
+
 def test_a_camera_punch_of_a_closed_day_is_refused_and_keeps_its_session(
     http: Http, finish: Finish, clock: Clock
 ) -> None:
@@ -225,8 +311,9 @@ def test_a_camera_punch_of_a_closed_day_is_refused_and_keeps_its_session(
     clock.now = datetime(2026, 11, 25, 2, tzinfo=UTC)
     person = add_person(http, shift="night", consent=CONSENT)
     enrolled(http, person, photos_of_a()[0])
-    clock.now = datetime(2026, 11, 25, 23, tzinfo=UTC)  # 06:00 in Saigon: the night's work day goes on
+    clock.now = datetime(2026, 11, 26, 8, tzinfo=UTC)
     assert close(http, "2026-11-25").status_code == 201
+    clock.now = datetime(2026, 11, 25, 23, tzinfo=UTC)  # a clock that is wrong: the night goes on
     kiosk = Kiosk(http, "door")
     session = finish(kiosk.session(), photos_of_a()[1])
     refused(kiosk.punch(session), "2026-11-25")

@@ -1,6 +1,7 @@
 """Leave by HTTP: of known kinds, never twice for the same half of a day, and the same again is the same."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from typing import Any
 
 import pytest
@@ -8,8 +9,11 @@ from chalice.test import HTTPResponse
 
 from chalicelib import wiring
 from chalicelib.aws.dynamodb import put
+from chalicelib.domain.ids import new_id
+from chalicelib.domain.leave import LeaveRecord
 from tests.conftest import Http, Scan
-from tests.support.builders import add_person, change_settings, day_of, set_calendar
+from tests.support.answers import check_refused
+from tests.support.builders import Json, add_person, calendar, change_settings, day_of, set_calendar
 
 
 @pytest.fixture
@@ -87,12 +91,85 @@ def test_a_kind_is_one_of_the_settings(http: Http, anh: str) -> None:
     assert leave(http, anh, "2026-06-03", kind="nghỉ  THAI sản").json_body["kind"] == "Nghỉ thai sản"
 
 
-def test_leave_of_a_kind_that_is_gone_still_counts(http: Http, anh: str) -> None:
-    made = leave(http, anh, "2026-06-03", kind="sick").json_body
-    change_settings(http, leave_kinds=[{"kind": "annual", "letter": "V"}])
+ANNUAL, SICK = {"kind": "annual", "letter": "V"}, {"kind": "sick", "letter": "S"}
+UNPAID = {"kind": "unpaid", "letter": "U", "paid": False}
+
+
+def june(http: Http) -> Json:
+    """Read the monthly sheet of June of the only person."""
+    [row] = http.get("/v1/timesheets/monthly", month="2026-06").json_body["items"]
+    shown: Json = row
+    return shown
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        pytest.param([ANNUAL, SICK], id="gone"),
+        pytest.param([ANNUAL, SICK, {**UNPAID, "kind": "Unpaid"}], id="spelled otherwise"),
+    ],
+)
+def test_a_kind_that_leave_uses_is_kept(http: Http, anh: str, kinds: list[Json]) -> None:
+    for since in ("2026-06-29", "2026-06-01"):
+        leave(http, anh, since, kind="unpaid")
+    before = june(http)
+    answer = change_settings(http, leave_kinds=kinds)
+    check_refused(answer, 400, "InvalidSettings")
+    assert answer.json_body["Details"]["problems"] == [
+        "leave_kinds: 'unpaid' is used by leave from 2026-06-01 on; keep it"
+    ]
+    assert june(http) == before
+    assert change_settings(http, leave_kinds=[UNPAID, ANNUAL]).status_code == 200
+
+
+def test_a_kind_that_no_leave_uses_any_more_can_go(http: Http, anh: str) -> None:
+    made = leave(http, anh, "2026-06-29", kind="unpaid").json_body["leave_id"]
+    assert http.delete(f"/v1/people/{anh}/leaves/{made}").status_code == 204
+    assert change_settings(http, leave_kinds=[ANNUAL]).status_code == 200
+
+
+@pytest.mark.parametrize("change", [{"letter": "N"}, {"paid": False}], ids=["letter", "pay"])
+def test_a_kind_of_leave_on_closed_days_keeps_its_letter_and_pay(http: Http, anh: str, change: Json) -> None:
+    leave(http, anh, "2026-06-29", "2026-07-02")
+    leave(http, anh, "2026-07-06", kind="sick")
+    assert http.post("/v1/closings", {"through": "2026-06-30"}).status_code == 201
+    before = june(http)
+    answer = change_settings(http, leave_kinds=[{**ANNUAL, **change}, SICK, UNPAID])
+    check_refused(answer, 409, "PeriodClosed")
+    assert answer.json_body["Details"] == {"closed_through": "2026-06-30"}
+    later = calendar(cutoff="03:00")
+    answer = change_settings(
+        http, "2026-07-06", calendar=later, leave_kinds=[{**ANNUAL, **change}, SICK, UNPAID]
+    )
+    check_refused(answer, 409, "PeriodClosed")
+    assert june(http) == before
+    changed = [ANNUAL, {**SICK, **change}, {**UNPAID, "letter": "K"}]
+    assert change_settings(http, "2026-07-06", calendar=later, leave_kinds=changed).status_code == 200
+    assert june(http) == before
+    answer = change_settings(http, "2026-06-30", calendar=later, leave_kinds=[ANNUAL, SICK, UNPAID])
+    check_refused(answer, 409, "PeriodClosed")
+
+
+def test_a_kind_of_leave_on_open_days_takes_another_letter(http: Http, anh: str) -> None:
+    leave(http, anh, "2026-06-29", "2026-06-30")
+    assert http.post("/v1/closings", {"through": "2026-06-28"}).status_code == 201
+    assert change_settings(http, leave_kinds=[{**ANNUAL, "letter": "N"}, SICK]).status_code == 200
+    assert june(http)["marks"][28:] == ["N", "N"]
+
+
+def test_leave_of_a_kind_that_the_settings_never_had_still_counts(http: Http, anh: str) -> None:
+    """As of a site that removed it while that was possible."""
+    made = LeaveRecord(
+        leave_id=new_id(), person_id=anh, since=date(2026, 6, 3), until=date(2026, 6, 3), kind="study"
+    )
+    wiring.directory().add_leave(made)
     day = day_of(http, anh, "2026-06-03")
-    assert (day["state"], day["leave"]) == ("leave", "sick")
-    assert http.get("/v1/leaves", from_="2026-06-01", to="2026-06-30").json_body["items"] == [made]
+    assert (day["state"], day["leave"]) == ("leave", "study")
+    assert change_settings(http, leave_kinds=[ANNUAL]).status_code == 200
+    assert june(http)["marks"][2] == "V"
+    assert http.post("/v1/closings", {"through": "2026-06-30"}).status_code == 201
+    study = {"kind": "study", "letter": "ST"}
+    check_refused(change_settings(http, leave_kinds=[ANNUAL, study]), 409, "PeriodClosed")
 
 
 def test_an_erasure_leaves_no_trace_of_leave(http: Http, anh: str, scan: Scan) -> None:
