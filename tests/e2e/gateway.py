@@ -5,6 +5,7 @@ The rules are written from AWS's documentation and have not been compared with t
 
 import base64
 import binascii
+import gzip
 import json
 import uuid
 from collections.abc import Iterable, Mapping
@@ -175,6 +176,9 @@ class Gateway:
         wanted = request.headers.get("Accept", "").split(",")[0]
         if result.get("isBase64Encoded") and self._is_binary(wanted):
             body = base64.b64decode(body, validate=True)
+        least = self._template.compressed_bytes
+        if least is not None and len(body) >= least and "gzip" in request.headers.get("Accept-Encoding", ""):
+            body, headers = gzip.compress(body, mtime=0), [*headers, ("Content-Encoding", "gzip")]
         return Response(int(result["statusCode"]), headers, body)
 
     def _is_binary(self, media_type: str) -> bool:
@@ -192,9 +196,13 @@ class Gateway:
         headers = {"Content-Type": "application/json", "x-amzn-ErrorType": kind}
         if answer is None:
             return Response(status, list(headers.items()), _compact({"message": message}))
-        body = answer.body.replace("$context.requestId", str(uuid.uuid4()))
+        request_id = str(uuid.uuid4())
+        body = answer.body.replace("$context.requestId", request_id)
         body = body.replace("$context.error.messageString", json.dumps(message))
-        return Response(answer.status or status, [*headers.items(), *answer.headers.items()], body.encode())
+        own = {
+            name: request_id if text == "context.requestId" else text for name, text in answer.headers.items()
+        }
+        return Response(answer.status or status, [*headers.items(), *own.items()], body.encode())
 
 
 def _compact(value: dict[str, str]) -> bytes:

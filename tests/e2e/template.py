@@ -63,7 +63,10 @@ class GatewayAnswer:
 
 @dataclass(frozen=True)
 class Template:
-    """What the emulator serves. `answers`: the gateway's own, by AWS's name of the kind."""
+    """What the emulator serves. `answers`: the gateway's own, by AWS's name of the kind.
+
+    Bodies of `compressed_bytes` and more are compressed for who takes gzip.
+    """
 
     functions: Mapping[str, Function]
     routes: Mapping[str, Mapping[str, Method]]
@@ -71,6 +74,7 @@ class Template:
     stage: str
     schedules: tuple[Schedule, ...]
     answers: Mapping[str, GatewayAnswer]
+    compressed_bytes: int | None = None
 
 
 def read(path: Path) -> Template:
@@ -104,6 +108,7 @@ def read(path: Path) -> Template:
             )
             for kind, answer in api.get("GatewayResponses", {}).items()
         },
+        compressed_bytes=api.get("MinimumCompressionSize"),
     )
 
 
