@@ -221,10 +221,7 @@ class ShiftDay(Struct, frozen=True):
 
 
 class Schedule:
-    """The shift days of a site, by its calendars, each from a date on, and its holidays.
-
-    Each shift day, and each start of a work day, is computed once.
-    """
+    """The shift days of a site, by its calendars, each from a date on, and its holidays; each computed once."""
 
     def __init__(self, calendars: Sequence[Dated[Calendar]], holidays: Iterable[Holiday] = ()) -> None:
         self._calendars = tuple(calendars)
