@@ -221,7 +221,7 @@ class ShiftDay(Struct, frozen=True):
 
 
 class Schedule:
-    """The shift days of a site, by its calendars, each from a date on, and its holidays; each computed once."""
+    """The shift days of a site by its calendars, each from a date on, and its holidays; computed once."""
 
     def __init__(self, calendars: Sequence[Dated[Calendar]], holidays: Iterable[Holiday] = ()) -> None:
         self._calendars = tuple(calendars)
