@@ -48,7 +48,7 @@ def add_leave(
         count = directory.leave_count(person_id)
         others = directory.leaves(leave.since, leave.until, person_id)
         if same := next((other for other in others if leave.equals(other)), None):
-            return same, False
+            return same, same.leave_id == leave.leave_id  # of this request, whose response was lost
         if overlapping := next((other for other in others if leave.overlaps(other)), None):
             raise LeaveOverlaps(overlapping.leave_id)
         directory.add_leave(leave, count, since=past(leave.since, settings.today(now)))

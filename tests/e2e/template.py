@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from infra.template import rest_api
+
 Json = dict[str, Any]
 
 _FUNCTION = re.compile(r"\$\{(\w+)\.Arn\}/invocations")
 _NUMBERED = re.compile(r"\$\{([\w:]+)\}")
 
 ACCOUNT = "123456789012"
+LOCAL = "api"
 REGION = "us-east-1"
 
 
@@ -91,6 +94,8 @@ def read(path: Path) -> Template:
         if resource["Type"] == "AWS::Serverless::Function"
     }
     [api] = [one["Properties"] for one in resources.values() if one["Type"] == "AWS::Serverless::Api"]
+    if api["StageName"] == LOCAL:  # packaged without the settings that `up` gives to the stages of the cloud
+        api = {**rest_api(), **api}
     document = api["DefinitionBody"]
     return Template(
         functions=functions,

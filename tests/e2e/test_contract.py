@@ -33,6 +33,7 @@ def test_the_packaged_app_answers_as_make_run_does(
     scenario(there)
     assert len(there.exchanges) == len(here.exchanges)
     for packaged_one, local_one in zip(there.exchanges, here.exchanges, strict=True):
+        assert set(packaged_one.headers) == set(local_one.headers)
         assert packaged_one == local_one
 
 
