@@ -16,7 +16,7 @@ Scenario = Callable[["Site"], None]
 
 # Of the transport, of the gateway, or anew for each request.
 _UNTOLD = {"connection", "content-length", "date", "keep-alive", "server", "x-amz-apigw-id"}
-_UNTOLD |= {"x-amzn-requestid", "x-amzn-trace-id", "x-request-id"}
+_UNTOLD |= {"x-amzn-errortype", "x-amzn-requestid", "x-amzn-trace-id", "x-request-id"}
 
 _ZONED = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})"
 _RANDOM: Sequence[tuple[str, str]] = (
